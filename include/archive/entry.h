@@ -1,0 +1,55 @@
+/*
+ * One entry of a layer, whatever it came from: floor 1.
+ *
+ * This is the neutral form in which rooms hand entries to each other: a tar reader fills it, the
+ * union tree's list of changes yields it, the tar writer and the index builder take it.
+ *
+ * Invariant: strings and arrays are borrowed; whoever yields an entry says how long they live.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+enum entry_type {
+        ENTRY_FILE,
+        ENTRY_DIRECTORY,
+        ENTRY_SYMLINK,
+        ENTRY_HARDLINK, /* another name of the earlier entry at `link` */
+        ENTRY_CHAR,
+        ENTRY_BLOCK,
+        ENTRY_FIFO,
+        ENTRY_SOCKET, /* lives in a running tree only: a tar cannot hold it */
+};
+
+struct entry_xattr {
+        const char *name; /* with its namespace: "user.a" */
+        const void *value;
+        size_t value_len;
+};
+
+/* A run of bytes of a sparse file that is data; what lies between runs reads as zeros. */
+struct entry_extent {
+        uint64_t offset; /* in the file */
+        uint64_t length;
+};
+
+struct entry {
+        const char *path; /* any bytes but NUL; relative, as archived ("usr/bin/env") */
+        enum entry_type type;
+        uint32_t mode; /* permission bits and setuid, setgid, sticky: 07777 */
+        uint32_t uid;
+        uint32_t gid;
+        struct timespec mtime;
+        uint64_t size;    /* of the file's content, holes included; 0 for other types */
+        const char *link; /* symlink: its target; hard link: the earlier entry's path */
+        uint32_t device_major;
+        uint32_t device_minor;
+        const struct entry_xattr *xattrs; /* sorted by name */
+        size_t xattr_count;
+        const struct entry_extent *extents; /* NULL: the file is not sparse */
+        size_t extent_count;
+};

@@ -1,0 +1,29 @@
+/*
+ * Times: floor 0. All are UTC.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+/* "2026-01-02T03:04:05.123456789Z" needs 31 bytes, terminator included; years of five digits more.
+ */
+#define CLOCK_TEXT_MAX 48
+
+/* RFC 3339 with as many digits of a second as are needed (none for whole seconds). */
+void clock_format(const struct timespec *time, char ret[static CLOCK_TEXT_MAX]);
+
+/* Reads RFC 3339, with any offset. Returns 0 or -EINVAL. */
+int clock_parse(const char *text, struct timespec *ret);
+
+struct timespec clock_now(void);
+
+/* A clock that never goes back, for durations. */
+uint64_t clock_monotonic_ns(void);
+
+static inline bool clock_equal(const struct timespec *a, const struct timespec *b)
+{
+        return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}

@@ -1,0 +1,47 @@
+/*
+ * Whole reads and writes, and files that appear at once or not at all: floor 0.
+ *
+ * Every descriptor is opened with O_CLOEXEC. EINTR is retried everywhere.
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "base/error.h"
+
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Reads until `len` bytes or the end. Returns the number of bytes, or a negative errno. */
+ssize_t io_read(int fd, void *data, size_t len);
+ssize_t io_pread(int fd, void *data, size_t len, off_t offset);
+
+/* Writes all of `len` bytes. Returns 0 or a negative errno. */
+int io_write(int fd, const void *data, size_t len);
+int io_pwrite(int fd, const void *data, size_t len, off_t offset);
+
+/*
+ * Reads the whole of `path` (relative to `dir_fd`, or AT_FDCWD) and appends it to `ret`.
+ * More than `max_bytes` is -EFBIG. Errors name the path.
+ */
+int io_read_file(int dir_fd, const char *path, size_t max_bytes, struct buf *ret,
+                 struct error *err);
+
+/* The same of a descriptor from where it stands; `name` is for errors. */
+int io_read_fd(int fd, const char *name, size_t max_bytes, struct buf *ret, struct error *err);
+
+/*
+ * Replaces `path` by a file of these bytes and of this mode: written beside it under a name that
+ * nobody else uses, fsynced, renamed over it, and its directory fsynced. On an error nothing has
+ * changed and nothing is left.
+ */
+int io_write_file_atomic(int dir_fd, const char *path, const void *data, size_t len, mode_t mode,
+                         struct error *err);
+
+/* Makes `path` and the directories above it that are missing (mode 0700 each). */
+int io_mkdir_parents(const char *path, struct error *err);
+
+/* Removes a directory tree or file; what is not there is no error. Never follows a symlink. */
+int io_remove_tree(int dir_fd, const char *path, struct error *err);
+
+/* Copies `len` bytes from `in` at `offset` to where `out` stands. -ENODATA when `in` ends first. */
+int io_copy_range(int in, off_t offset, uint64_t len, int out);

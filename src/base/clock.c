@@ -1,0 +1,80 @@
+#include "base/clock.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NS_PER_S 1000000000LL
+
+struct timespec clock_now(void)
+{
+        struct timespec now;
+
+        clock_gettime(CLOCK_REALTIME, &now);
+        return now;
+}
+
+uint64_t clock_monotonic_ns(void)
+{
+        struct timespec now;
+
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+void clock_format(const struct timespec *time, char ret[static CLOCK_TEXT_MAX])
+{
+        struct tm tm;
+        size_t len;
+
+        gmtime_r(&time->tv_sec, &tm);
+        len = strftime(ret, CLOCK_TEXT_MAX, "%Y-%m-%dT%H:%M:%S", &tm);
+        if (time->tv_nsec != 0) {
+                len += (size_t)snprintf(ret + len, CLOCK_TEXT_MAX - len, ".%09ld", time->tv_nsec);
+                while (ret[len - 1] == '0')
+                        len--;
+        }
+        snprintf(ret + len, CLOCK_TEXT_MAX - len, "Z");
+}
+
+/* Reads ".123" at `*text` as nanoseconds, further digits dropped. Returns 0 or -EINVAL. */
+static int parse_fraction(const char **text, long *ret_ns)
+{
+        long ns = 0, unit = 100000000;
+        const char *at = *text;
+
+        if (*at == '.') {
+                at++;
+                if (*at < '0' || *at > '9')
+                        return -EINVAL;
+                for (; *at >= '0' && *at <= '9'; at++, unit /= 10)
+                        ns += (*at - '0') * unit;
+        }
+        *text = at;
+        *ret_ns = ns;
+        return 0;
+}
+
+int clock_parse(const char *text, struct timespec *ret)
+{
+        struct tm tm = {0};
+        int hours = 0, minutes = 0, used = 0;
+        time_t seconds;
+        long ns;
+
+        text = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
+        if (!text || parse_fraction(&text, &ns) < 0)
+                return -EINVAL;
+        seconds = timegm(&tm);
+        if (*text == '+' || *text == '-') {
+                if (sscanf(text + 1, "%2d:%2d%n", &hours, &minutes, &used) != 2 || used != 5 ||
+                    text[6] != '\0')
+                        return -EINVAL;
+                seconds -= (*text == '-' ? -1 : 1) * (hours * 3600 + minutes * 60);
+        } else if (strcmp(text, "Z") != 0 && strcmp(text, "z") != 0) {
+                return -EINVAL;
+        }
+        *ret = (struct timespec){.tv_sec = seconds, .tv_nsec = ns};
+        return 0;
+}

@@ -1,0 +1,123 @@
+#include "base/strv.h"
+
+#include "base/cleanup.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void strv_done(struct strv *strv)
+{
+        for (size_t i = 0; i < strv->count; i++)
+                free(strv->items[i]);
+        free(strv->items);
+        *strv = STRV_INIT;
+}
+
+int strv_take(struct strv *strv, char *text)
+{
+        if (!text)
+                return -ENOMEM;
+        if (strv->count + 1 >= strv->cap) {
+                size_t cap = strv->cap ? strv->cap * 2 : 8;
+                char **items = reallocarray(strv->items, cap, sizeof(*items));
+
+                if (!items) {
+                        free(text);
+                        return -ENOMEM;
+                }
+                strv->items = items;
+                strv->cap = cap;
+        }
+        strv->items[strv->count++] = text;
+        strv->items[strv->count] = NULL;
+        return 0;
+}
+
+int strv_add(struct strv *strv, const char *text)
+{
+        return strv_take(strv, strdup(text));
+}
+
+int strv_addf(struct strv *strv, const char *format, ...)
+{
+        char *text;
+        va_list ap;
+        int len;
+
+        va_start(ap, format);
+        len = vasprintf(&text, format, ap);
+        va_end(ap);
+        return strv_take(strv, len < 0 ? NULL : text);
+}
+
+int strv_extend(struct strv *strv, const struct strv *from)
+{
+        for (size_t i = 0; i < from->count; i++) {
+                int r = strv_add(strv, from->items[i]);
+
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+void strv_remove(struct strv *strv, size_t index)
+{
+        free(strv->items[index]);
+        memmove(strv->items + index, strv->items + index + 1,
+                (strv->count - index) * sizeof(*strv->items));
+        strv->count--;
+}
+
+bool strv_contains(const struct strv *strv, const char *text)
+{
+        for (size_t i = 0; i < strv->count; i++)
+                if (strcmp(strv->items[i], text) == 0)
+                        return true;
+        return false;
+}
+
+bool strv_equal(const struct strv *a, const struct strv *b)
+{
+        if (a->count != b->count)
+                return false;
+        for (size_t i = 0; i < a->count; i++)
+                if (strcmp(a->items[i], b->items[i]) != 0)
+                        return false;
+        return true;
+}
+
+/* The index of NAME's item, or `count`. */
+static size_t strv_env_find(const struct strv *env, const char *name)
+{
+        size_t len = strlen(name), i;
+
+        for (i = 0; i < env->count; i++)
+                if (strncmp(env->items[i], name, len) == 0 && env->items[i][len] == '=')
+                        break;
+        return i;
+}
+
+const char *strv_env_get(const struct strv *env, const char *name)
+{
+        size_t i = strv_env_find(env, name);
+
+        return i < env->count ? env->items[i] + strlen(name) + 1 : NULL;
+}
+
+int strv_env_set(struct strv *env, const char *name, const char *value)
+{
+        size_t i = strv_env_find(env, name);
+        char *text;
+
+        if (asprintf(&text, "%s=%s", name, value) < 0)
+                return -ENOMEM;
+        if (i == env->count)
+                return strv_take(env, text);
+        free(env->items[i]);
+        env->items[i] = text;
+        return 0;
+}

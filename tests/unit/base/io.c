@@ -1,0 +1,89 @@
+#include "base/io.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char directory[] = "/tmp/varve-test-XXXXXX";
+
+static void enter_directory(void)
+{
+        cr_assert_not_null(mkdtemp(directory));
+        cr_assert_eq(chdir(directory), 0);
+}
+
+static void leave_directory(void)
+{
+        struct error err = ERROR_INIT;
+
+        io_remove_tree(AT_FDCWD, directory, &err);
+}
+
+TestSuite(io, .init = enter_directory, .fini = leave_directory);
+
+Test(io, replaces_a_file_at_once_and_leaves_no_other)
+{
+        struct error err = ERROR_INIT;
+        struct buf buf = BUF_INIT;
+        struct stat st;
+
+        cr_assert_eq(io_write_file_atomic(AT_FDCWD, "f", "one", 3, 0600, &err), 0);
+        cr_assert_eq(io_write_file_atomic(AT_FDCWD, "f", "second", 6, 0600, &err), 0);
+        cr_assert_eq(io_read_file(AT_FDCWD, "f", 100, &buf, &err), 0);
+        cr_assert_str_eq(buf_str(&buf), "second");
+        cr_assert_eq(stat("f", &st), 0);
+        cr_assert_eq(st.st_mode & 0777, 0600);
+        buf_done(&buf);
+        cr_assert_eq(unlink("f"), 0);
+        cr_assert_eq(chdir("/"), 0);
+        cr_assert_eq(rmdir(directory), 0, "a temporary file was left");
+}
+
+Test(io, refuses_a_file_larger_than_asked_for)
+{
+        struct error err = ERROR_INIT;
+        struct buf buf = BUF_INIT;
+
+        cr_assert_eq(io_write_file_atomic(AT_FDCWD, "f", "12345", 5, 0600, &err), 0);
+        cr_assert_eq(io_read_file(AT_FDCWD, "f", 5, &buf, &err), 0);
+        buf_clear(&buf);
+        cr_assert_eq(io_read_file(AT_FDCWD, "f", 4, &buf, &err), -EFBIG);
+        cr_assert_not_null(strstr(err.message, "f is larger than 4 bytes"));
+        buf_done(&buf);
+}
+
+Test(io, removes_trees_with_closed_directories_and_never_follows_links)
+{
+        struct error err = ERROR_INIT;
+
+        cr_assert_eq(io_mkdir_parents("t/a/b", &err), 0);
+        cr_assert_eq(io_mkdir_parents("kept", &err), 0);
+        cr_assert_eq(io_write_file_atomic(AT_FDCWD, "kept/f", "", 0, 0600, &err), 0);
+        cr_assert_eq(io_write_file_atomic(AT_FDCWD, "t/a/b/f", "", 0, 0400, &err), 0);
+        cr_assert_eq(symlink("../kept", "t/link"), 0);
+        cr_assert_eq(chmod("t/a/b", 0), 0);
+        cr_assert_eq(chmod("t/a", 0555), 0);
+        cr_assert_eq(io_remove_tree(AT_FDCWD, "t", &err), 0, "%s", err.message);
+        cr_assert_eq(access("t", F_OK), -1);
+        cr_assert_eq(access("kept/f", F_OK), 0);
+        cr_assert_eq(io_remove_tree(AT_FDCWD, "t", &err), 0, "absent is no error");
+}
+
+Test(io, says_when_a_copy_runs_out_of_input)
+{
+        struct error err = ERROR_INIT;
+        int in, out;
+
+        cr_assert_eq(io_write_file_atomic(AT_FDCWD, "in", "0123456789", 10, 0600, &err), 0);
+        in = open("in", O_RDONLY);
+        out = open("out", O_RDWR | O_CREAT, 0600);
+        cr_assert_eq(io_copy_range(in, 2, 8, out), 0);
+        cr_assert_eq(lseek(out, 0, SEEK_END), 8);
+        cr_assert_eq(io_copy_range(in, 2, 9, out), -ENODATA);
+        close(in);
+        close(out);
+}
