@@ -15,7 +15,7 @@ struct buf {
         size_t cap;
 };
 
-#define BUF_INIT ((struct buf){.data = NULL})
+#define BUF_INIT ((struct buf){ .data = NULL })
 
 void buf_done(struct buf *buf);
 

@@ -24,7 +24,7 @@ struct error {
         char hint[ERROR_HINT_MAX];       /* what to do about it; empty when nothing is known */
 };
 
-#define ERROR_INIT ((struct error){.code = 0})
+#define ERROR_INIT ((struct error){ .code = 0 })
 
 /*
  * Sets the cause. `code` is a negative errno and is returned, so that a caller can write

@@ -14,7 +14,7 @@ struct strv {
         size_t cap;
 };
 
-#define STRV_INIT ((struct strv){.items = NULL})
+#define STRV_INIT ((struct strv){ .items = NULL })
 
 void strv_done(struct strv *strv);
 

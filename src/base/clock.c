@@ -58,7 +58,7 @@ static int parse_fraction(const char **text, long *ret_ns)
 
 int clock_parse(const char *text, struct timespec *ret)
 {
-        struct tm tm = {0};
+        struct tm tm = { 0 };
         int hours = 0, minutes = 0, used = 0;
         time_t seconds;
         long ns;
@@ -75,6 +75,6 @@ int clock_parse(const char *text, struct timespec *ret)
         } else if (strcmp(text, "Z") != 0 && strcmp(text, "z") != 0) {
                 return -EINVAL;
         }
-        *ret = (struct timespec){.tv_sec = seconds, .tv_nsec = ns};
+        *ret = (struct timespec){ .tv_sec = seconds, .tv_nsec = ns };
         return 0;
 }

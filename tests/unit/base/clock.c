@@ -5,7 +5,8 @@
 Test(clock, writes_and_reads_rfc3339_to_the_nanosecond)
 {
         struct timespec times[] = {
-                {0, 0}, {1700000000, 123456789}, {1700000000, 500000000}, {-86400, 1}};
+                { 0, 0 }, { 1700000000, 123456789 }, { 1700000000, 500000000 }, { -86400, 1 }
+        };
         char text[CLOCK_TEXT_MAX];
 
         for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {

@@ -1,0 +1,139 @@
+#include "change_list.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* A file is archived as sparse when its holes are worth it: not every reader of tars knows how. */
+#define HOLES_BYTES_MIN ((uint64_t)1 << 20)
+
+void change_list_clear(struct change_list *list)
+{
+        for (size_t i = 0; i < list->count; i++) {
+                xattr_set_unref(list->changes[i].meta.xattrs);
+                free(list->changes[i].content.extents);
+        }
+        list->count = 0;
+        buf_clear(&list->strings);
+}
+
+void change_list_free(struct change_list *list)
+{
+        if (!list)
+                return;
+        change_list_clear(list);
+        free(list->changes);
+        free(list->extents);
+        free(list->xattrs);
+        buf_done(&list->strings);
+        free(list);
+}
+
+size_t change_list_count(const struct change_list *list)
+{
+        return list->count;
+}
+
+static int add_run(struct change_list *list, size_t *count, size_t *cap, uint64_t begin,
+                   uint64_t end)
+{
+        struct entry_extent *last = *count > 0 ? &list->extents[*count - 1] : NULL;
+
+        if (last && last->offset + last->length == begin) {
+                last->length += end - begin;
+                return 0;
+        }
+        if (*count == *cap) {
+                struct entry_extent *extents =
+                        reallocarray(list->extents, *cap * 2, sizeof(*extents));
+
+                if (!extents)
+                        return -ENOMEM;
+                list->extents = extents;
+                *cap *= 2;
+        }
+        list->extents[(*count)++] = (struct entry_extent){ .offset = begin, .length = end - begin };
+        return 0;
+}
+
+/* Finds the runs of data of the current file, and gives them to `ret` where they leave much out. */
+static int find_runs(struct change_list *list, const struct content *content, struct entry *ret)
+{
+        struct lower_runs runs = { .run_end = lower_run_end, .userdata = list->tree };
+        uint64_t offset = 0, holes = 0;
+        size_t count = 0, cap = 8;
+
+        free(list->extents);
+        list->extents = calloc(cap, sizeof(*list->extents));
+        if (!list->extents)
+                return -ENOMEM;
+        while (offset < content->size) {
+                bool data;
+                uint64_t end = content_run_end(content, &runs, offset, &data);
+                int r = data ? add_run(list, &count, &cap, offset, end) : 0;
+
+                if (r < 0)
+                        return r;
+                holes += data ? 0 : end - offset;
+                offset = end;
+        }
+        if (holes < HOLES_BYTES_MIN)
+                return 0;
+        ret->extents = list->extents;
+        ret->extent_count = count;
+        return 0;
+}
+
+static int list_xattrs(struct change_list *list, const struct xattr_set *set, struct entry *ret)
+{
+        size_t at = 0, count = 0;
+
+        if (!set)
+                return 0;
+        free(list->xattrs);
+        list->xattrs = calloc(set->count, sizeof(*list->xattrs));
+        if (!list->xattrs)
+                return -ENOMEM;
+        while (count < set->count && xattr_set_next(set, &at, &list->xattrs[count]))
+                count++;
+        ret->xattrs = list->xattrs;
+        ret->xattr_count = count;
+        return 0;
+}
+
+int change_list_next(struct change_list *list, struct entry *ret, struct error *err)
+{
+        const struct change *change;
+        int r;
+
+        if (list->next == list->count)
+                return 0;
+        change = &list->changes[list->next++];
+        *ret = (struct entry){
+                .path = list->strings.data + change->path,
+                .type = change->type,
+                .mode = change->meta.mode & 07777,
+                .uid = change->meta.uid,
+                .gid = change->meta.gid,
+                .mtime = change->meta.mtime,
+                .size = change->type == ENTRY_FILE ? change->content.size : 0,
+                .link = list->strings.data + change->link,
+                .device_major = change->meta.rdev_major,
+                .device_minor = change->meta.rdev_minor,
+        };
+        r = list_xattrs(list, change->meta.xattrs, ret);
+        if (r == 0 && change->type == ENTRY_FILE)
+                r = find_runs(list, &change->content, ret);
+        return r < 0 ? error_set_oom(err) : 1;
+}
+
+ssize_t change_list_read(struct change_list *list, uint64_t offset, void *data, size_t len,
+                         struct error *err)
+{
+        const struct change *change = &list->changes[list->next - 1];
+        ssize_t n = content_read(&change->content, &list->store, offset, data, len);
+
+        if (n < 0)
+                return error_set_errno(err, (int)n, "cannot read /%s of the step's changes",
+                                       list->strings.data + change->path);
+        return n;
+}

@@ -1,0 +1,191 @@
+/*
+ * Content: reading and writing files.
+ */
+#include "tree_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <unistd.h>
+
+static pthread_rwlock_t *content_lock(struct tree *tree, uint64_t ino)
+{
+        return &tree->content_locks[ino % CONTENT_LOCKS];
+}
+
+int content_begin(struct tree *tree, uint64_t ino, struct node **ret)
+{
+        int r;
+
+        pthread_rwlock_wrlock(content_lock(tree, ino));
+        pthread_mutex_lock(&tree->lock);
+        r = attach_ino(tree, ino, ret);
+        if (r == 0 && !S_ISREG((*ret)->meta.mode))
+                r = S_ISDIR((*ret)->meta.mode) ? -EISDIR : -EINVAL;
+        if (r == 0)
+                r = node_touch_content(tree, *ret);
+        pthread_mutex_unlock(&tree->lock);
+        if (r < 0)
+                pthread_rwlock_unlock(content_lock(tree, ino));
+        return r;
+}
+
+void content_end(struct tree *tree, struct node *node, int result)
+{
+        pthread_mutex_lock(&tree->lock);
+        node->size = node->file.size;
+        node->blocks = content_blocks(&node->file);
+        if (result == 0)
+                node->meta.mtime = node->ctime = tree_now();
+        else if (tree->write_error == 0)
+                tree->write_error = result;
+        pthread_mutex_unlock(&tree->lock);
+        pthread_rwlock_unlock(content_lock(tree, node->ino));
+}
+
+/* Where a file's bytes are: its node, or the layer's inode. */
+static int find_file(struct tree *tree, uint64_t ino, struct node **ret_node,
+                     struct lower_ref *ret_lower)
+{
+        uint32_t mode;
+        int r = 0;
+
+        pthread_mutex_lock(&tree->lock);
+        *ret_node = node_table_get(&tree->nodes, ino);
+        if (*ret_node)
+                mode = (*ret_node)->meta.mode;
+        else if (lower_of_ino(tree, ino, ret_lower))
+                mode = lower_inode(tree, *ret_lower)->mode;
+        else
+                r = -ENOENT;
+        if (r == 0 && !S_ISREG(mode))
+                r = S_ISDIR(mode) ? -EISDIR : -EINVAL;
+        pthread_mutex_unlock(&tree->lock);
+        return r;
+}
+
+ssize_t tree_read(struct tree *tree, uint64_t ino, uint64_t offset, void *data, size_t len)
+{
+        const struct index_inode *inode;
+        struct lower_ref lower;
+        struct node *node;
+        ssize_t n;
+        int r;
+
+        pthread_rwlock_rdlock(content_lock(tree, ino));
+        r = find_file(tree, ino, &node, &lower);
+        if (r < 0) {
+                n = r;
+        } else if (node) {
+                n = content_read(&node->file, &tree->store, offset, data, len);
+        } else {
+                inode = lower_inode(tree, lower);
+                if (offset >= inode->size)
+                        len = 0;
+                else if (inode->size - offset < len)
+                        len = (size_t)(inode->size - offset);
+                r = lower_read(tree, lower, offset, data, len);
+                n = r < 0 ? r : (ssize_t)len;
+        }
+        pthread_rwlock_unlock(content_lock(tree, ino));
+        return n;
+}
+
+int tree_write(struct tree *tree, uint64_t ino, uint64_t offset, const void *data, size_t len,
+               bool kill_priv)
+{
+        struct node *node;
+        int r;
+
+        if (offset > INT64_MAX - len)
+                return -EFBIG;
+        r = content_begin(tree, ino, &node);
+        if (r < 0)
+                return r;
+        r = content_write(&node->file, &tree->store, offset, data, len);
+        if (r == 0 && kill_priv) {
+                pthread_mutex_lock(&tree->lock);
+                r = node_kill_priv(node);
+                pthread_mutex_unlock(&tree->lock);
+        }
+        content_end(tree, node, r);
+        return r;
+}
+
+/* Space that is asked for beforehand is not taken, but a disk that is full is told of at once. */
+static int check_space(struct tree *tree, uint64_t len)
+{
+        struct statvfs st;
+        int r = spool_statfs(tree->store.spool, &st);
+
+        if (r < 0)
+                return r;
+        return len / st.f_frsize > st.f_bavail ? -ENOSPC : 0;
+}
+
+int tree_fallocate(struct tree *tree, uint64_t ino, int mode, uint64_t offset, uint64_t len)
+{
+        bool keep = mode & FALLOC_FL_KEEP_SIZE;
+        int kind = mode & ~FALLOC_FL_KEEP_SIZE;
+        struct node *node;
+        int r;
+
+        if (kind != 0 && kind != FALLOC_FL_ZERO_RANGE && !(kind == FALLOC_FL_PUNCH_HOLE && keep))
+                return -EOPNOTSUPP;
+        if (len == 0)
+                return -EINVAL;
+        if (offset > INT64_MAX - len)
+                return -EFBIG;
+        if (kind != FALLOC_FL_PUNCH_HOLE) {
+                r = check_space(tree, len);
+                if (r < 0)
+                        return r;
+        }
+        r = content_begin(tree, ino, &node);
+        if (r < 0)
+                return r;
+        if (kind != 0)
+                r = content_zero(&node->file, &tree->store, offset, len);
+        if (r == 0 && !keep && offset + len > node->file.size)
+                r = content_truncate(&node->file, &tree->store, offset + len);
+        content_end(tree, node, r);
+        return r;
+}
+
+int tree_seek(struct tree *tree, uint64_t ino, uint64_t offset, int whence, uint64_t *ret)
+{
+        struct lower_runs runs = { .run_end = lower_run_end, .userdata = tree };
+        struct content plain = { .extents = NULL };
+        const struct content *content = &plain;
+        struct lower_ref lower;
+        struct node *node;
+        bool want = whence == SEEK_DATA, data = !want;
+        int r;
+
+        if (whence != SEEK_DATA && whence != SEEK_HOLE)
+                return -EINVAL;
+        pthread_rwlock_rdlock(content_lock(tree, ino));
+        r = find_file(tree, ino, &node, &lower);
+        if (r == 0 && node) {
+                content = &node->file;
+        } else if (r == 0) {
+                plain.lower = lower;
+                plain.size = plain.lower_size = lower_inode(tree, lower)->size;
+        }
+        if (r == 0 && offset >= content->size)
+                r = -ENXIO;
+        while (r == 0 && offset < content->size) {
+                uint64_t end = content_run_end(content, &runs, offset, &data);
+
+                if (data == want)
+                        break;
+                offset = end;
+        }
+        /* The end of a file is a hole, and no data. */
+        if (r == 0 && data != want && want)
+                r = -ENXIO;
+        pthread_rwlock_unlock(content_lock(tree, ino));
+        if (r == 0)
+                *ret = offset;
+        return r;
+}

@@ -1,0 +1,39 @@
+/*
+ * What a step has changed, as entries of a layer: floor 2.
+ *
+ * A list is a snapshot: the tree may go on changing while it is read and sealed. It holds what
+ * the image specification wants of a layer (image-spec v1.1, layer.md): the changed entries in
+ * the order of their paths, each behind the directories that lead to it, ".wh.NAME" for what is
+ * gone, ".wh..wh..opq" in a directory that hides a lower one, and hard links behind the first name
+ * of their file. What is equal to what was there before, in metadata and content, is not in it;
+ * nor are sockets, which no tar can hold.
+ */
+#pragma once
+
+#include "archive/entry.h"
+#include "base/error.h"
+#include "fs/tree.h"
+
+struct change_list;
+
+/*
+ * Ends the tree's epoch: yields what has changed since the last commit, and begins a new one. The
+ * tree must outlive the list. No mount may be in use.
+ *
+ * -ENOSPC, -EIO: some write of the step was lost, because the spool could not take it; no layer
+ * may be made of what is there.
+ */
+int tree_commit(struct tree *tree, struct change_list **ret, struct error *err);
+
+void change_list_free(struct change_list *list);
+
+size_t change_list_count(const struct change_list *list);
+
+/* The next entry, from the first on. Returns 1, or 0 at the end. The entry lives until the next
+ * call. Whiteouts are empty files. */
+int change_list_next(struct change_list *list, struct entry *ret, struct error *err);
+
+/* Reads the content of the file that change_list_next() has yielded last. Returns the number of
+ * bytes, fewer than `len` at its end only. */
+ssize_t change_list_read(struct change_list *list, uint64_t offset, void *data, size_t len,
+                         struct error *err);

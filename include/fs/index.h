@@ -1,0 +1,72 @@
+/*
+ * The index of a layer at rest: floor 2, the union filesystem.
+ *
+ * A layer at rest is its exact uncompressed tar and, beside it, one index of it: a file that is
+ * mapped into memory and used as it lies there. The index holds every name, inode, xattr and the
+ * place of every file's bytes in the tar, so that nothing is ever extracted. It is written once,
+ * never changed, checked as a whole (CRC-32) when it is opened, and can be made again from the
+ * tar at any time; its format therefore need not be portable between machines of different byte
+ * order, and a version that is not ours only means "make it again".
+ */
+#pragma once
+
+#include "archive/entry.h"
+#include "base/error.h"
+
+#include <stdint.h>
+
+#define INDEX_DIFF_ID_BYTES 32
+
+/* What a single layer may ask of us at most. */
+#define INDEX_ENTRIES_MAX    (1u << 23)
+#define INDEX_PATH_MAX       65535u
+#define INDEX_NAME_MAX       255u
+#define INDEX_XATTRS_MAX     (1u << 20) /* bytes of all xattrs of one inode */
+#define INDEX_LINK_DEPTH_MAX 40         /* symlinks on the way of one entry's path */
+
+struct index;
+
+/*
+ * Maps the index that is open at `fd` (which stays the caller's) and checks it. `name` is for
+ * errors. -ESTALE: it is of another version; -EBADMSG: it is damaged; both mean that it has to be
+ * made again from the tar.
+ */
+int index_open(int fd, const char *name, struct index **ret, struct error *err);
+void index_free(struct index *index);
+
+const uint8_t *index_diff_id(const struct index *index);
+uint64_t index_tar_size(const struct index *index);
+
+/* How many inodes the layer has, and the bytes of content of all its files. */
+uint32_t index_inode_count(const struct index *index);
+uint64_t index_content_bytes(const struct index *index);
+
+/*
+ * Builds an index out of a tar's entries, in the order in which they stand in it.
+ *
+ * The image specification's rules (image-spec v1.1, layer.md) and those of the tools that write
+ * layers hold: of entries of one path the last wins; missing parents are made (0755, root) and
+ * marked, so that a lower layer's directory keeps its own metadata; "./", "/" and doubled slashes
+ * mean nothing; ".." is resolved by text and may not leave the root; a parent that is a symlink of
+ * this layer is followed inside the root; ".wh.NAME" and ".wh..wh..opq" act on lower layers
+ * alone, wherever they stand; ".wh..wh.plnk" and ".wh..wh.aufs" are skipped.
+ *
+ * A hard link to what this layer does not hold is kept as a link into the layers below.
+ */
+struct index_builder;
+
+int index_builder_new(struct index_builder **ret, struct error *err);
+void index_builder_free(struct index_builder *builder);
+
+/*
+ * Adds an entry whose content (ENTRY_FILE) begins at `data_offset` of the tar; of a sparse file
+ * the runs in `entry->extents` lie there one after another. -EINVAL, -ENAMETOOLONG, -E2BIG,
+ * -ENOTDIR, -ELOOP: the entry is one that no layer may have; the message names it.
+ */
+int index_builder_add(struct index_builder *builder, const struct entry *entry,
+                      uint64_t data_offset, struct error *err);
+
+/* Writes the index to `fd`, an empty file. The builder is of no use afterwards but to be freed. */
+int index_builder_finish(struct index_builder *builder,
+                         const uint8_t diff_id[static INDEX_DIFF_ID_BYTES], uint64_t tar_size,
+                         int fd, struct error *err);
