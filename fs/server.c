@@ -1,0 +1,158 @@
+/*
+ * The loop of the FUSE server.
+ *
+ * On a virtual machine most of a message's cost is not work but waking an idle CPU, once for the
+ * server and once for the client. So the server does not go to sleep while requests keep coming:
+ * it asks again and again, for a bounded time after the last one.
+ */
+#include "server_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+/* How long the server stays awake after a request. */
+#define SPIN_NS 100000u
+
+int server_mount_options(const struct server_options *options, struct buf *ret)
+{
+        const char *text = "rootmode=40000,user_id=0,group_id=0";
+        int r = buf_append_str(ret, text);
+
+        /* With one id all processes of a step are root and the kernel has nothing to check; and
+         * without allow_other nobody but that user gets in. */
+        if (r == 0 && !options->single_id)
+                r = buf_append_str(ret, ",allow_other,default_permissions");
+        return r;
+}
+
+static ssize_t server_read(int fd, void *data, size_t len, void *userdata)
+{
+        (void)userdata;
+        return read(fd, data, len);
+}
+
+/* Sleeps until there is a request. Returns false when it is time to end. */
+static bool wait_for_request(struct server *server)
+{
+        struct pollfd fds[] = { { .fd = server->fuse_fd, .events = POLLIN },
+                                { .fd = server->stop_fd, .events = POLLIN } };
+
+        while (poll(fds, 2, -1) < 0)
+                if (errno != EINTR)
+                        return false;
+        return fds[1].revents == 0;
+}
+
+static void *serve(void *userdata)
+{
+        struct server *server = userdata;
+        struct fuse_buf buf = { .mem = NULL };
+        uint64_t last = 0;
+
+        for (;;) {
+                int r = fuse_session_receive_buf(server->session, &buf);
+
+                if (r == -EAGAIN) {
+                        if (server->spins && clock_monotonic_ns() - last < SPIN_NS)
+                                continue;
+                        if (!wait_for_request(server))
+                                break;
+                        continue;
+                }
+                if (r == -EINTR || r == -ENOENT)
+                        continue;
+                if (r <= 0)
+                        break; /* unmounted */
+                if (!raw_answer(server, &buf))
+                        fuse_session_process_buf(server->session, &buf);
+                if (server->spins)
+                        last = clock_monotonic_ns();
+        }
+        free(buf.mem);
+        return NULL;
+}
+
+static bool has_cpus_to_spin(void)
+{
+        cpu_set_t set;
+
+        return sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_COUNT(&set) > 1;
+}
+
+static int server_open(struct server *server, struct error *err)
+{
+        static const struct fuse_custom_io io = { .read = server_read, .writev = raw_writev };
+        char name[] = "varve";
+        char *argv[] = { name, NULL };
+        struct fuse_args args = FUSE_ARGS_INIT(1, argv);
+        int fd = server->fuse_fd;
+
+        if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
+                return error_set_errno(err, -errno, "cannot serve a filesystem");
+        server->stop_fd = eventfd(0, EFD_CLOEXEC);
+        if (server->stop_fd < 0)
+                return error_set_errno(err, -errno, "cannot serve a filesystem");
+        server->session = fuse_session_new(&args, &server_ops, sizeof(server_ops), server);
+        if (!server->session)
+                return error_set_oom(err);
+        if (fuse_session_custom_io(server->session, &io, fd) != 0)
+                return error_set_oom(err);
+        server->session_has_fd = true;
+        return 0;
+}
+
+int server_start(struct tree *tree, int fuse_fd, const struct server_options *options,
+                 struct server **ret, struct error *err)
+{
+        struct server *server = calloc(1, sizeof(*server));
+        int r;
+
+        if (!server) {
+                close(fuse_fd);
+                return error_set_oom(err);
+        }
+        server->tree = tree;
+        server->options = *options;
+        server->fuse_fd = fuse_fd;
+        server->stop_fd = -1;
+        server->spins = has_cpus_to_spin();
+        r = server_open(server, err);
+        if (r == 0) {
+                r = -pthread_create(&server->thread, NULL, serve, server);
+                server->started = r == 0;
+                if (r < 0)
+                        error_set_errno(err, r, "cannot start the filesystem's thread");
+        }
+        if (r < 0) {
+                server_stop(server);
+                return r;
+        }
+        *ret = server;
+        return 0;
+}
+
+void server_stop(struct server *server)
+{
+        if (!server)
+                return;
+        if (server->started) {
+                eventfd_write(server->stop_fd, 1);
+                pthread_join(server->thread, NULL);
+        }
+        /* The last descriptor of a connection cuts off whoever still waits on it. */
+        if (!server->session_has_fd)
+                close(server->fuse_fd);
+        if (server->session)
+                fuse_session_destroy(server->session);
+        if (server->stop_fd >= 0)
+                close(server->stop_fd);
+        tree_reset_lookups(server->tree);
+        free(server);
+}

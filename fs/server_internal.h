@@ -1,0 +1,50 @@
+/*
+ * The FUSE server's parts. Private to fs/server*.c.
+ */
+#pragma once
+
+#define FUSE_USE_VERSION 314
+
+#include "fs/server.h"
+
+#include <fuse_lowlevel.h>
+#include <linux/fuse.h>
+#include <pthread.h>
+#include <sys/uio.h>
+
+struct server {
+        struct tree *tree; /* borrowed */
+        struct server_options options;
+        struct fuse_session *session;
+        int fuse_fd; /* owned, by the session once it has it */
+        bool session_has_fd;
+        int stop_fd; /* an eventfd: readable when the threads shall end */
+        pthread_t thread;
+        bool started;
+        bool spins;            /* there is more than one CPU to run on */
+        uint64_t kernel_flags; /* what the kernel offered in INIT */
+        bool init_replied;
+};
+
+/* The kernel may keep what it has learnt for as long as the mount lives. */
+#define SERVER_FOREVER_S (10.0 * 365 * 24 * 3600)
+
+extern const struct fuse_lowlevel_ops server_ops;
+
+/* As the kernel shall see an inode. */
+void server_stat(const struct server *server, const struct tree_attr *attr, struct stat *ret);
+
+/* The owner of what the process behind a request makes. */
+void server_owner(const struct server *server, pid_t pid, uint32_t uid, uint32_t gid,
+                  struct tree_owner *ret);
+
+/* ---- server_raw.c: what libfuse 3.14 does not know ---- */
+
+/* Answers a request that libfuse has no callback for. Returns false where it has. */
+bool raw_answer(struct server *server, const struct fuse_buf *request);
+
+/* writev(2) to the kernel; adds to the reply to INIT what we support and libfuse does not ask. */
+ssize_t raw_writev(int fd, struct iovec *iov, int count, void *server);
+
+/* Whether the write of which libfuse has handed out this data takes privileges away. */
+bool raw_write_kills_priv(const char *data);

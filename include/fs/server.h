@@ -1,0 +1,53 @@
+/*
+ * The FUSE server: a union tree as the root filesystem of a step: floor 2.
+ *
+ * It is a frontend of the tree (fs/tree.h) over a /dev/fuse descriptor that somebody else, inside
+ * the step's namespaces, has opened and mounted; it serves from outside of them, as the user, and
+ * nothing of it can be reached from a step.
+ *
+ * The tree is changed through the mount alone while it is served, so the kernel is told to keep
+ * everything it has seen: names, attributes, listings, content.
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "fs/tree.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct server;
+
+struct server_options {
+        /*
+         * Only one user and group exist for the kernel: every inode is shown as owned by 0:0,
+         * whatever the tree says. Else ids above `id_max` are shown as 65534, because an inode
+         * whose owner the step's user namespace does not map could not be changed at all.
+         */
+        bool single_id;
+        uint32_t id_max;
+
+        /* Asked for the owner of what a process makes; NULL: the ids that the request carries, or
+         * 0:0 with `single_id`. `pid` is numbered as the mounter's pid namespace does. */
+        void (*owner_of)(void *context, pid_t pid, struct tree_owner *ret);
+        void *context;
+};
+
+/* Appends the mount's options ("fd=" apart, which whoever mounts knows): those that the server's
+ * way of working needs. Returns 0 or -ENOMEM. */
+int server_mount_options(const struct server_options *options, struct buf *ret);
+
+/*
+ * Begins to serve `tree` on `fuse_fd`, which is the server's from then on, also on an error, from
+ * threads of its own. The tree is borrowed. The mount is usable when this returns.
+ */
+int server_start(struct tree *tree, int fuse_fd, const struct server_options *options,
+                 struct server **ret, struct error *err);
+
+/*
+ * Ends the serving and frees the server: once the mount is gone, or by cutting it off (whoever
+ * still uses it gets ENOTCONN). The tree is then without any of the kernel's references.
+ */
+void server_stop(struct server *server);
