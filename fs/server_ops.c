@@ -1,10 +1,10 @@
 /*
  * The requests, one by one: each is a call of the tree and a reply.
  *
- * What is not here is answered ENOSYS by libfuse, and the kernel does not ask again: OPEN, OPENDIR,
- * FLUSH, RELEASE (files need no handle; the kernel keeps their pages), CREATE (it makes a node and
- * opens it without us), FSYNC (a step that dies is run again), ACCESS (the kernel checks, or there
- * is only root), locks (they are the kernel's own).
+ * What is not here is answered ENOSYS by libfuse, and the kernel does not ask again: CREATE (it
+ * makes a node and opens it without us), FLUSH and RELEASE (there are no handles), FSYNC (a step
+ * that dies is run again), ACCESS (the kernel checks, or there is only root), locks (they are the
+ * kernel's own).
  */
 #include "server_internal.h"
 
@@ -207,6 +207,14 @@ static void make(fuse_req_t req, fuse_ino_t parent, const char *name, struct tre
 
         server_owner(server_of(req), ctx->pid, ctx->uid, ctx->gid, &inode->owner);
         reply_entry(req, tree_create(server_of(req)->tree, parent, name, inode, &attr), &attr);
+}
+
+/* Files and directories need no handle: the kernel does not ask a second time. */
+static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
+{
+        (void)ino;
+        (void)info;
+        fuse_reply_err(req, ENOSYS);
 }
 
 static void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev)
@@ -500,6 +508,8 @@ const struct fuse_lowlevel_ops server_ops = {
         .getattr = op_getattr,
         .setattr = op_setattr,
         .readlink = op_readlink,
+        .open = op_open,
+        .opendir = op_open,
         .mknod = op_mknod,
         .mkdir = op_mkdir,
         .symlink = op_symlink,
