@@ -78,7 +78,8 @@ int image_config_copy(const struct image_config *from, struct image_config *ret)
 
 /*
  * Appends the config's text: the same config gives the same bytes. Members stand in the order in
- * which Docker writes them, sets and maps sorted. Returns 0 or -ENOMEM.
+ * which Docker writes them: those of the document sorted by name, those of "config" as Go declares
+ * them; sets and maps are sorted. Returns 0 or -ENOMEM.
  */
 int image_config_write(const struct image_config *config, struct buf *ret, struct error *err);
 
