@@ -8,6 +8,8 @@
  */
 #pragma once
 
+#include "base/error.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -51,5 +53,29 @@ struct entry {
         const struct entry_xattr *xattrs; /* sorted by name */
         size_t xattr_count;
         const struct entry_extent *extents; /* NULL: the file is not sparse */
-        size_t extent_count;
+        size_t extent_count;                /* in ascending order, apart, none empty */
+};
+
+/* Where the entries of a tar go, in the tar's order. */
+struct entry_sink {
+        /*
+         * Takes an entry, borrowed until the return. `data_offset` is where its content begins in
+         * the uncompressed tar; the content of a sparse file is its runs of data, one after
+         * another. Returns 0 or a negative errno with `err` set, which ends the archive.
+         */
+        int (*add)(void *context, const struct entry *entry, uint64_t data_offset,
+                   struct error *err);
+        void *context;
+};
+
+/* Where entries come from, in the order in which they shall stand in the tar. */
+struct entry_source {
+        /* Gives the next entry, borrowed until the next call. Returns 1, 0 at the end, or a
+         * negative errno with `err` set. */
+        int (*next)(void *context, struct entry *ret, struct error *err);
+
+        /* Reads all of `len` bytes of the current file at `offset`, which lie in it. Returns 0 or
+         * a negative errno with `err` set. Holes are never asked for. */
+        int (*read)(void *context, uint64_t offset, void *data, size_t len, struct error *err);
+        void *context;
 };

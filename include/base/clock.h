@@ -8,11 +8,11 @@
 #include <stdint.h>
 #include <time.h>
 
-/* "2026-01-02T03:04:05.123456789Z" needs 31 bytes, terminator included; years of five digits more.
- */
+/* "2026-01-02T03:04:05.123456789Z" needs 31 bytes, terminator included. */
 #define CLOCK_TEXT_MAX 48
 
-/* RFC 3339 with as many digits of a second as are needed (none for whole seconds). */
+/* RFC 3339 with as many digits of a second as are needed (none for whole seconds). What lies before
+ * the year 1 or after 9999 is written as the first or last second of these. */
 void clock_format(const struct timespec *time, char ret[static CLOCK_TEXT_MAX]);
 
 /* Reads RFC 3339, with any offset. Returns 0 or -EINVAL. */

@@ -7,6 +7,10 @@
 
 #define NS_PER_S 1000000000LL
 
+/* 0001-01-01T00:00:00Z, Go's zero time, and 9999-12-31T23:59:59Z: what RFC 3339 can hold. */
+#define FIRST_S (-62135596800LL)
+#define LAST_S  253402300799LL
+
 struct timespec clock_now(void)
 {
         struct timespec now;
@@ -25,13 +29,20 @@ uint64_t clock_monotonic_ns(void)
 
 void clock_format(const struct timespec *time, char ret[static CLOCK_TEXT_MAX])
 {
+        struct timespec at = *time;
         struct tm tm;
         size_t len;
 
-        gmtime_r(&time->tv_sec, &tm);
-        len = strftime(ret, CLOCK_TEXT_MAX, "%Y-%m-%dT%H:%M:%S", &tm);
-        if (time->tv_nsec != 0) {
-                len += (size_t)snprintf(ret + len, CLOCK_TEXT_MAX - len, ".%09ld", time->tv_nsec);
+        if (at.tv_sec < FIRST_S)
+                at = (struct timespec){.tv_sec = FIRST_S};
+        else if (at.tv_sec > LAST_S)
+                at = (struct timespec){.tv_sec = LAST_S};
+        gmtime_r(&at.tv_sec, &tm);
+        /* strftime's %Y would write the year 1 without its zeros. */
+        len = (size_t)snprintf(ret, CLOCK_TEXT_MAX, "%04d", tm.tm_year + 1900);
+        len += strftime(ret + len, CLOCK_TEXT_MAX - len, "-%m-%dT%H:%M:%S", &tm);
+        if (at.tv_nsec != 0) {
+                len += (size_t)snprintf(ret + len, CLOCK_TEXT_MAX - len, ".%09ld", at.tv_nsec);
                 while (ret[len - 1] == '0')
                         len--;
         }

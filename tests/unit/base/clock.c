@@ -34,3 +34,16 @@ Test(clock, reads_offsets_and_refuses_what_is_no_time)
         cr_assert_neq(clock_parse("2023-11-14T22:13:20Zx", &time), 0);
         cr_assert_neq(clock_parse("2023-11-14T22:13:20.Z", &time), 0);
 }
+
+Test(clock, writes_four_digits_of_a_year_whatever_the_time)
+{
+        struct timespec zero = {-62135596800, 0}, early = {INT64_MIN, 5}, late = {INT64_MAX, 5};
+        char text[CLOCK_TEXT_MAX];
+
+        clock_format(&zero, text);
+        cr_assert_str_eq(text, "0001-01-01T00:00:00Z");
+        clock_format(&early, text);
+        cr_assert_str_eq(text, "0001-01-01T00:00:00Z");
+        clock_format(&late, text);
+        cr_assert_str_eq(text, "9999-12-31T23:59:59Z");
+}

@@ -1,0 +1,166 @@
+#include "oci/reference.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#define HEX  "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+#define LONG "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+
+static void assert_reads(const char *text, const char *whole, const char *familiar)
+{
+        struct reference reference, back;
+        struct error err = ERROR_INIT;
+        char *formatted;
+
+        cr_assert_eq(reference_parse(text, &reference, &err), 0, "%s: %s", text, err.message);
+        formatted = reference_format(&reference);
+        cr_assert_str_eq(formatted, whole, "%s is %s", text, formatted);
+        free(formatted);
+        formatted = reference_format_familiar(&reference);
+        cr_assert_str_eq(formatted, familiar, "%s is %s", text, formatted);
+
+        /* What people are shown is read back as the same image. */
+        cr_assert_eq(reference_parse(formatted, &back, &err), 0);
+        free(formatted);
+        formatted = reference_format(&back);
+        cr_assert_str_eq(formatted, whole);
+        free(formatted);
+        reference_done(&reference);
+        reference_done(&back);
+}
+
+Test(reference, completes_short_names_as_docker_hubs)
+{
+        assert_reads("debian", "docker.io/library/debian:latest", "debian:latest");
+        assert_reads("debian:12", "docker.io/library/debian:12", "debian:12");
+        assert_reads("docker.io/debian", "docker.io/library/debian:latest", "debian:latest");
+        assert_reads("index.docker.io/a/b:1", "docker.io/a/b:1", "a/b:1");
+        assert_reads("a/b", "docker.io/a/b:latest", "a/b:latest");
+        assert_reads("library/a/b", "docker.io/library/a/b:latest", "library/a/b:latest");
+        assert_reads("localhost:5000", "docker.io/library/localhost:5000", "localhost:5000");
+        assert_reads("docker.io/a.b/c", "docker.io/a.b/c:latest", "docker.io/a.b/c:latest");
+}
+
+Test(reference, takes_hosts_with_dots_ports_capitals_and_addresses)
+{
+        assert_reads("localhost/a", "localhost/a:latest", "localhost/a:latest");
+        assert_reads("localhost:5000/a/b:c", "localhost:5000/a/b:c", "localhost:5000/a/b:c");
+        assert_reads("quay.io/a", "quay.io/a:latest", "quay.io/a:latest");
+        assert_reads("127.0.0.1:5000/a", "127.0.0.1:5000/a:latest", "127.0.0.1:5000/a:latest");
+        assert_reads("[::1]:5000/a", "[::1]:5000/a:latest", "[::1]:5000/a:latest");
+        assert_reads("[2001:db8::1]/a", "[2001:db8::1]/a:latest", "[2001:db8::1]/a:latest");
+        assert_reads("Host/a", "Host/a:latest", "Host/a:latest");
+        assert_reads("xn--n3h.com/a", "xn--n3h.com/a:latest", "xn--n3h.com/a:latest");
+}
+
+Test(reference, takes_separators_tags_and_digests)
+{
+        assert_reads("a.b_c__d-e---f", "docker.io/library/a.b_c__d-e---f:latest",
+                     "a.b_c__d-e---f:latest");
+        assert_reads("a:_x.Y-1", "docker.io/library/a:_x.Y-1", "a:_x.Y-1");
+        assert_reads("a@sha256:" HEX, "docker.io/library/a@sha256:" HEX, "a@sha256:" HEX);
+        assert_reads("a:t@sha256:" HEX, "docker.io/library/a:t@sha256:" HEX, "a:t@sha256:" HEX);
+        assert_reads("a:" LONG LONG, "docker.io/library/a:" LONG LONG, "a:" LONG LONG);
+}
+
+Test(reference, refuses_what_the_grammar_does_not_have)
+{
+        static const char *const bad[] = {
+                "",
+                ":a",
+                "@sha256:" HEX,
+                "/a",
+                "a/",
+                "a//b",
+                "Debian",
+                "a/B",
+                "a:",
+                "a:.x",
+                "a:-x",
+                "a: b",
+                "a b",
+                "a:b:c",
+                "a@",
+                "a@md5:00",
+                "-a",
+                "a-",
+                "a..b",
+                "a___b",
+                "a._b",
+                "http://a",
+                "h:/a",
+                "h:x/a",
+                "h:123456/a",
+                "[::1/a",
+                "[]/a",
+                "[::1%l]/a",
+                "::1/a",
+                "-h.com/a",
+                "h..com/a",
+                "h_.com/a",
+                HEX,
+                "../a",
+                "a/../b",
+                "a\n",
+                "a:" LONG LONG "a",
+                "a@sha256:" HEX "0",
+                "a@sha512:" HEX HEX,
+        };
+        struct reference reference;
+
+        for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+                struct error err = ERROR_INIT;
+
+                cr_assert_eq(reference_parse(bad[i], &reference, &err), -EINVAL, "%s", bad[i]);
+                cr_assert(error_is_set(&err));
+        }
+}
+
+Test(reference, counts_the_length_of_the_path_as_completed)
+{
+        char text[400] = "h.com/";
+        struct reference reference;
+        struct error err = ERROR_INIT;
+
+        memset(text + 6, 'a', REFERENCE_PATH_MAX);
+        cr_assert_eq(reference_parse(text, &reference, &err), 0);
+        reference_done(&reference);
+        cr_assert_eq(reference_parse(text + 6, &reference, &err), -EINVAL, "library/ counts");
+        strcat(text, "a");
+        cr_assert_eq(reference_parse(text, &reference, &err), -EINVAL);
+}
+
+Test(reference, says_what_is_wrong_and_what_to_do)
+{
+        struct reference reference;
+        struct error err = ERROR_INIT;
+
+        cr_assert_eq(reference_parse("MyApp", &reference, &err), -EINVAL);
+        cr_assert_str_eq(err.message,
+                         "'MyApp' is no image reference: the name of a repository is lower-case");
+        cr_assert_str_eq(err.hint, "write the name without capital letters");
+}
+
+Test(reference, remembers_whether_a_tag_was_written)
+{
+        struct reference reference, copy;
+        struct error err = ERROR_INIT;
+
+        cr_assert_eq(reference_parse("a", &reference, &err), 0);
+        cr_assert(reference.tag_is_default);
+        cr_assert_eq(reference_copy(&reference, &copy), 0);
+        reference_done(&reference);
+        cr_assert_str_eq(copy.tag, "latest");
+        reference_done(&copy);
+        cr_assert_eq(reference_parse("a:latest", &reference, &err), 0);
+        cr_assert_not(reference.tag_is_default);
+        reference_done(&reference);
+        cr_assert_eq(reference_parse("a@sha256:" HEX, &reference, &err), 0);
+        cr_assert_null(reference.tag);
+        cr_assert(reference.has_digest);
+        char *repository = reference_format_repository(&reference);
+        cr_assert_str_eq(repository, "docker.io/library/a");
+        free(repository);
+        reference_done(&reference);
+}
