@@ -20,7 +20,7 @@ struct strmap {
         size_t cap;
 };
 
-#define STRMAP_INIT ((struct strmap){.items = NULL})
+#define STRMAP_INIT ((struct strmap){ .items = NULL })
 
 void strmap_done(struct strmap *map);
 

@@ -67,7 +67,7 @@ struct image_config {
         json_t *other_config; /* the same of its "config" */
 };
 
-#define IMAGE_CONFIG_INIT ((struct image_config){.author = NULL})
+#define IMAGE_CONFIG_INIT ((struct image_config){ .author = NULL })
 
 /* Returns 0, -EBADMSG, -EFBIG above MANIFEST_BYTES_MAX, or -ENOMEM. */
 int image_config_parse(const void *data, size_t len, struct image_config *ret, struct error *err);

@@ -27,7 +27,7 @@ struct descriptor {
         char *artifact_type;
 };
 
-#define DESCRIPTOR_INIT ((struct descriptor){.media_type = NULL})
+#define DESCRIPTOR_INIT ((struct descriptor){ .media_type = NULL })
 
 void descriptor_done(struct descriptor *descriptor);
 

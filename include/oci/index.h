@@ -19,7 +19,7 @@ struct image_index {
         struct strmap annotations;
 };
 
-#define IMAGE_INDEX_INIT ((struct image_index){.media_type = NULL})
+#define IMAGE_INDEX_INIT ((struct image_index){ .media_type = NULL })
 
 /* As manifest_parse(), errors included. */
 int image_index_parse(const void *data, size_t len, const char *media_type, struct image_index *ret,

@@ -22,7 +22,7 @@ struct manifest {
         struct strmap annotations;
 };
 
-#define MANIFEST_INIT ((struct manifest){.media_type = NULL})
+#define MANIFEST_INIT ((struct manifest){ .media_type = NULL })
 
 /*
  * Parses a manifest. `media_type` is what the descriptor or the Content-Type said, or NULL where

@@ -19,7 +19,7 @@ struct platform {
         struct strv os_features;
 };
 
-#define PLATFORM_INIT ((struct platform){.os = NULL})
+#define PLATFORM_INIT ((struct platform){ .os = NULL })
 
 /*
  * Reads "linux/arm/v7", "linux/amd64", "arm64" or "linux"; what is left out is this machine's. The

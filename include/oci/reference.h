@@ -24,7 +24,7 @@ struct reference {
         struct digest digest;
 };
 
-#define REFERENCE_INIT ((struct reference){.host = NULL})
+#define REFERENCE_INIT ((struct reference){ .host = NULL })
 
 /* Returns 0, -ENOMEM, or -EINVAL with an error that quotes the reference and says what is wrong. */
 int reference_parse(const char *text, struct reference *ret, struct error *err);

@@ -34,9 +34,9 @@ void clock_format(const struct timespec *time, char ret[static CLOCK_TEXT_MAX])
         size_t len;
 
         if (at.tv_sec < FIRST_S)
-                at = (struct timespec){.tv_sec = FIRST_S};
+                at = (struct timespec){ .tv_sec = FIRST_S };
         else if (at.tv_sec > LAST_S)
-                at = (struct timespec){.tv_sec = LAST_S};
+                at = (struct timespec){ .tv_sec = LAST_S };
         gmtime_r(&at.tv_sec, &tm);
         /* strftime's %Y would write the year 1 without its zeros. */
         len = (size_t)snprintf(ret, CLOCK_TEXT_MAX, "%04d", tm.tm_year + 1900);

@@ -33,10 +33,10 @@ static ssize_t fd_read(void *context, void *data, size_t len, struct error *err)
 
 struct byte_sink byte_sink_of_fd(struct fd_stream *stream)
 {
-        return (struct byte_sink){.write = fd_write, .context = stream};
+        return (struct byte_sink){ .write = fd_write, .context = stream };
 }
 
 struct byte_source byte_source_of_fd(struct fd_stream *stream)
 {
-        return (struct byte_source){.read = fd_read, .context = stream};
+        return (struct byte_source){ .read = fd_read, .context = stream };
 }

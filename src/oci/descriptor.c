@@ -181,7 +181,7 @@ void descriptors_done(struct descriptors *list)
         for (size_t i = 0; i < list->count; i++)
                 descriptor_done(&list->items[i]);
         free(list->items);
-        *list = (struct descriptors){.items = NULL};
+        *list = (struct descriptors){ .items = NULL };
 }
 
 struct descriptor *descriptors_add(struct descriptors *list)

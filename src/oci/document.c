@@ -159,7 +159,7 @@ int document_parse(const void *data, size_t len, const char *media_type,
 int document_read_list(const json_t *object, const char *key, struct descriptors *ret,
                        struct error *err)
 {
-        _cleanup_(descriptors_done) struct descriptors list = {.items = NULL};
+        _cleanup_(descriptors_done) struct descriptors list = { .items = NULL };
         json_t *array, *item;
         size_t i;
         int r;
@@ -180,7 +180,7 @@ int document_read_list(const json_t *object, const char *key, struct descriptors
                         return error_wrap(err, "item %zu of \"%s\"", i, key);
         }
         *ret = list;
-        list = (struct descriptors){.items = NULL};
+        list = (struct descriptors){ .items = NULL };
         return 0;
 }
 

@@ -19,7 +19,7 @@ struct document {
         struct strmap annotations;
 };
 
-#define DOCUMENT_INIT ((struct document){.object = NULL})
+#define DOCUMENT_INIT ((struct document){ .object = NULL })
 
 /* A kind of document: which members it must not have, and its type where nothing says which. */
 struct document_kind {

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const members_of_others[] = {"config",  "layers",     "fsLayers",
-                                                "history", "signatures", NULL};
+static const char *const members_of_others[] = { "config",  "layers",     "fsLayers",
+                                                 "history", "signatures", NULL };
 
 static const struct document_kind index_kind = {
         .name = "the image index",

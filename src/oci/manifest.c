@@ -8,8 +8,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static const char *const members_of_others[] = {"manifests", "fsLayers", "history", "signatures",
-                                                NULL};
+static const char *const members_of_others[] = { "manifests", "fsLayers", "history", "signatures",
+                                                 NULL };
 
 static const struct document_kind manifest_kind = {
         .name = "the manifest",

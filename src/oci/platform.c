@@ -47,8 +47,8 @@ static const struct {
         const char *architecture;
         const char *variant;
 } spellings[] = {
-        {"i386", "386", ""},        {"x86_64", "amd64", NULL}, {"x86-64", "amd64", NULL},
-        {"aarch64", "arm64", NULL}, {"armhf", "arm", "v7"},    {"armel", "arm", "v6"},
+        { "i386", "386", "" },        { "x86_64", "amd64", NULL }, { "x86-64", "amd64", NULL },
+        { "aarch64", "arm64", NULL }, { "armhf", "arm", "v7" },    { "armel", "arm", "v6" },
 };
 
 /* Other spellings of variants. */
@@ -57,10 +57,10 @@ static const struct {
         const char *spelling;
         const char *variant;
 } variant_spellings[] = {
-        {"amd64", "v1", ""},     {"arm64", "8", ""},   {"arm64", "v8", ""},
-        {"arm64", "v8.0", ""},   {"arm64", "9", "v9"}, {"arm64", "9.0", "v9"},
-        {"arm64", "v9.0", "v9"}, {"arm", "", "v7"},    {"arm", "5", "v5"},
-        {"arm", "6", "v6"},      {"arm", "7", "v7"},   {"arm", "8", "v8"},
+        { "amd64", "v1", "" },     { "arm64", "8", "" },   { "arm64", "v8", "" },
+        { "arm64", "v8.0", "" },   { "arm64", "9", "v9" }, { "arm64", "9.0", "v9" },
+        { "arm64", "v9.0", "v9" }, { "arm", "", "v7" },    { "arm", "5", "v5" },
+        { "arm", "6", "v6" },      { "arm", "7", "v7" },   { "arm", "8", "v8" },
 };
 
 void platform_done(struct platform *platform)
@@ -201,7 +201,7 @@ static int complete_single(const char *text, struct platform *platform, struct e
 int platform_parse(const char *text, struct platform *ret, struct error *err)
 {
         _cleanup_(platform_done) struct platform platform = PLATFORM_INIT;
-        char **members[] = {&platform.os, &platform.architecture, &platform.variant};
+        char **members[] = { &platform.os, &platform.architecture, &platform.variant };
         const char *at = text;
         size_t count = 0;
         int r;
@@ -237,8 +237,8 @@ int platform_parse(const char *text, struct platform *ret, struct error *err)
 
 char *platform_format(const struct platform *platform)
 {
-        const char *parts[] = {platform->os ? platform->os : "unknown", platform->architecture,
-                               platform->variant};
+        const char *parts[] = { platform->os ? platform->os : "unknown", platform->architecture,
+                                platform->variant };
         _cleanup_(buf_done) struct buf buf = BUF_INIT;
 
         for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {

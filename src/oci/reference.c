@@ -134,7 +134,7 @@ static bool names_host(const char *text, size_t len)
 static struct parts split(const char *text)
 {
         size_t first = strcspn(text, "/");
-        struct parts parts = {.path = text};
+        struct parts parts = { .path = text };
         const char *at;
 
         if (text[first] == '/' && names_host(text, first)) {

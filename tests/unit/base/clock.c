@@ -37,7 +37,8 @@ Test(clock, reads_offsets_and_refuses_what_is_no_time)
 
 Test(clock, writes_four_digits_of_a_year_whatever_the_time)
 {
-        struct timespec zero = {-62135596800, 0}, early = {INT64_MIN, 5}, late = {INT64_MAX, 5};
+        struct timespec zero = { -62135596800, 0 }, early = { INT64_MIN, 5 },
+                        late = { INT64_MAX, 5 };
         char text[CLOCK_TEXT_MAX];
 
         clock_format(&zero, text);

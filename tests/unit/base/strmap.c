@@ -5,8 +5,8 @@
 
 Test(strmap, is_sorted_by_key_whatever_the_order_of_setting)
 {
-        static const char *const keys[] = {"m", "a", "z", "b", "", "mm", "A"};
-        static const char *const sorted[] = {"", "A", "a", "b", "m", "mm", "z"};
+        static const char *const keys[] = { "m", "a", "z", "b", "", "mm", "A" };
+        static const char *const sorted[] = { "", "A", "a", "b", "m", "mm", "z" };
         struct strmap map = STRMAP_INIT;
 
         for (size_t i = 0; i < 7; i++)

@@ -62,9 +62,9 @@ Test(image_config, is_read_and_written_with_all_that_docker_puts_there)
 
 Test(image_config, is_built_up_from_nothing)
 {
-        struct image_history entry = {.created_by = (char *)"RUN x"};
+        struct image_history entry = { .created_by = (char *)"RUN x" };
         struct image_config config = IMAGE_CONFIG_INIT;
-        struct digest digest = {{0}};
+        struct digest digest = { { 0 } };
 
         assert_text(&config, "{\"config\":{},\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[]}}");
         cr_assert_eq(image_config_set(&config.user, "root"), 0);
@@ -122,17 +122,17 @@ Test(image_config, writes_bytes_that_are_no_utf8_as_go_does)
 Test(image_config, says_which_member_is_wrong)
 {
         static const char *const bad[][2] = {
-                {"{}", "\"rootfs\" is missing"},
-                {"{\"rootfs\":{\"type\":\"other\"}}", "not \"layers\""},
-                {"{\"rootfs\":{\"diff_ids\":[\"sha256:../../x\"]}}", "digest"},
-                {"{\"rootfs\":{\"diff_ids\":[1]}}", "\"diff_ids\""},
-                {"{\"rootfs\":{},\"os\":1}", "\"os\""},
-                {"{\"rootfs\":{},\"created\":\"yesterday\"}", "\"created\""},
-                {"{\"rootfs\":{},\"config\":{\"Env\":\"A=1\"}}", "\"config\": \"Env\""},
-                {"{\"rootfs\":{},\"config\":{\"Healthcheck\":{\"Interval\":\"30s\"}}}",
-                 "\"Healthcheck\": \"Interval\""},
-                {"{\"rootfs\":{},\"history\":[1]}", "\"history\""},
-                {"{\"rootfs\":{},\"history\":[{\"created_by\":1}]}", "\"created_by\""},
+                { "{}", "\"rootfs\" is missing" },
+                { "{\"rootfs\":{\"type\":\"other\"}}", "not \"layers\"" },
+                { "{\"rootfs\":{\"diff_ids\":[\"sha256:../../x\"]}}", "digest" },
+                { "{\"rootfs\":{\"diff_ids\":[1]}}", "\"diff_ids\"" },
+                { "{\"rootfs\":{},\"os\":1}", "\"os\"" },
+                { "{\"rootfs\":{},\"created\":\"yesterday\"}", "\"created\"" },
+                { "{\"rootfs\":{},\"config\":{\"Env\":\"A=1\"}}", "\"config\": \"Env\"" },
+                { "{\"rootfs\":{},\"config\":{\"Healthcheck\":{\"Interval\":\"30s\"}}}",
+                  "\"Healthcheck\": \"Interval\"" },
+                { "{\"rootfs\":{},\"history\":[1]}", "\"history\"" },
+                { "{\"rootfs\":{},\"history\":[{\"created_by\":1}]}", "\"created_by\"" },
         };
         struct image_config config;
 

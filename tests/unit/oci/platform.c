@@ -26,22 +26,22 @@ static void assert_reads(const char *text, const char *expected)
 Test(platform, has_one_spelling)
 {
         static const char *const cases[][2] = {
-                {"linux/amd64", "linux/amd64"},
-                {"Linux/x86_64", "linux/amd64"},
-                {"linux/x86-64/v1", "linux/amd64"},
-                {"linux/amd64/v3", "linux/amd64/v3"},
-                {"linux/aarch64", "linux/arm64"},
-                {"linux/arm64/v8", "linux/arm64"},
-                {"linux/arm64/9", "linux/arm64/v9"},
-                {"linux/arm", "linux/arm/v7"},
-                {"linux/arm/6", "linux/arm/v6"},
-                {"armhf", "linux/arm/v7"},
-                {"armel", "linux/arm/v6"},
-                {"i386", "linux/386"},
-                {"arm64", "linux/arm64"},
-                {"linux/arm64/v8.2", "linux/arm64/v8.2"},
-                {"macos/arm64", "darwin/arm64"},
-                {"linux/unheard-of", "linux/unheard-of"},
+                { "linux/amd64", "linux/amd64" },
+                { "Linux/x86_64", "linux/amd64" },
+                { "linux/x86-64/v1", "linux/amd64" },
+                { "linux/amd64/v3", "linux/amd64/v3" },
+                { "linux/aarch64", "linux/arm64" },
+                { "linux/arm64/v8", "linux/arm64" },
+                { "linux/arm64/9", "linux/arm64/v9" },
+                { "linux/arm", "linux/arm/v7" },
+                { "linux/arm/6", "linux/arm/v6" },
+                { "armhf", "linux/arm/v7" },
+                { "armel", "linux/arm/v6" },
+                { "i386", "linux/386" },
+                { "arm64", "linux/arm64" },
+                { "linux/arm64/v8.2", "linux/arm64/v8.2" },
+                { "macos/arm64", "darwin/arm64" },
+                { "linux/unheard-of", "linux/unheard-of" },
         };
 
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
@@ -62,8 +62,8 @@ Test(platform, completes_a_system_alone_with_this_machine)
 
 Test(platform, refuses_what_is_none)
 {
-        static const char *const bad[] = {"",        "/",       "linux/",   "/amd64",
-                                          "a/b/c/d", "linux/*", "nonsense", "linux/a b"};
+        static const char *const bad[] = { "",        "/",       "linux/",   "/amd64",
+                                           "a/b/c/d", "linux/*", "nonsense", "linux/a b" };
         struct platform platform;
 
         for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -104,11 +104,11 @@ Test(platform, ranks_what_runs_by_how_well_it_suits)
 Test(platform, has_no_rank_for_what_does_not_run)
 {
         static const char *const cases[][2] = {
-                {"linux/amd64", "windows/amd64"},       {"linux/amd64", "linux/arm64"},
-                {"linux/amd64", "linux/amd64/v2"},      {"linux/386", "linux/amd64"},
-                {"linux/arm/v6", "linux/arm/v7"},       {"linux/arm64", "linux/arm64/v8.1"},
-                {"linux/arm64/v8.5", "linux/arm64/v9"}, {"linux/arm64/v9", "linux/arm64/v8.6"},
-                {"linux/riscv64", "linux/riscv64/x"},
+                { "linux/amd64", "windows/amd64" },       { "linux/amd64", "linux/arm64" },
+                { "linux/amd64", "linux/amd64/v2" },      { "linux/386", "linux/amd64" },
+                { "linux/arm/v6", "linux/arm/v7" },       { "linux/arm64", "linux/arm64/v8.1" },
+                { "linux/arm64/v8.5", "linux/arm64/v9" }, { "linux/arm64/v9", "linux/arm64/v8.6" },
+                { "linux/riscv64", "linux/riscv64/x" },
         };
 
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
