@@ -53,7 +53,7 @@ everything_works() {
 @test "a build that is killed at any instant" {
         context_of killed 'FROM busybox:1' 'COPY tree /tree' \
                 'RUN for i in $(seq 200); do echo $i > /tree/f$i; done' \
-                'RUN rm -r /tree && head -c 3000000 /dev/urandom > /big' 'ENV a=b' 'RUN echo done > /done'
+                'RUN rm -r /tree && head -c 3000000 /dev/urandom > /big' 'ENV a=b' 'RUN echo end > /end'
         as_tester mkdir "$context/tree"
         as_tester sh -c 'for i in $(seq 300); do head -c 5000 /dev/urandom > "$1/x$i"; done' sh "$context/tree"
         whole=$(duration build --no-cache -t whole "$context")
@@ -62,7 +62,7 @@ everything_works() {
                 everything_works
         done
         varve build -t killed "$context"
-        [ "$(varve run --rm killed cat /done)" = done ]
+        [ "$(varve run --rm killed cat /end)" = end ]
         store_is_sound
 }
 
