@@ -26,6 +26,7 @@ for file in $(git ls-files -co --exclude-standard 'src/*.[ch]' 'fs/*.[ch]' 'sand
                 bad=1
                 continue
         fi
+        # shellcheck disable=SC2013 # no header's name has blanks
         for header in $(sed -n 's/^#include "\(.*\)"$/\1/p' "$file"); do
                 case $header in
                 */*) other=${header%%/*} ;;

@@ -1,0 +1,1 @@
+text of src/deep/y.c

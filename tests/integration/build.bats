@@ -1,0 +1,202 @@
+#!/usr/bin/env bats
+# The command `varve build`: its flags, its cache, and what it leaves behind.
+# shellcheck disable=SC2016,SC2030,SC2031 # a Dockerfile expands these; each test is a shell
+
+# shellcheck source=tests/integration/varve.bash
+. "$BATS_TEST_DIRNAME/varve.bash"
+
+setup_file() {
+        fresh_work busybox
+}
+
+image_id() {
+        varve inspect --format '{{.Id}}' "$1"
+}
+
+@test "a build with several tags gives one image under each" {
+        context_of tags \
+                'FROM busybox:1' \
+                'RUN echo x > /x'
+        varve build -t one -t two:2 "$context"
+        [ "$(image_id one)" = "$(image_id two:2)" ]
+        [ "$(image_id one)" = "$(image_id one:latest)" ]
+}
+
+@test "-f names a Dockerfile anywhere, and the context stays what it is" {
+        context_of elsewhere \
+                'FROM busybox:1' \
+                'COPY only-here /'
+        as_tester mkdir -p "$work/bare"
+        as_tester touch "$work/bare/only-here"
+        varve build -t elsewhere -f "$context/Dockerfile" "$work/bare"
+        varve run --rm elsewhere ls /only-here
+}
+
+@test "--build-arg beats the default, and one that is used by no ARG is named" {
+        context_of arguments \
+                'FROM busybox:1' \
+                'ARG a=default' \
+                'RUN echo "$a" > /a'
+        run varve build --build-arg a=given --build-arg nobody=asks -t arguments "$context"
+        [ "$status" -eq 0 ] || fail 'the build was to succeed'
+        says nobody
+        [ "$(varve run --rm arguments cat /a)" = given ]
+}
+
+@test "a rebuild with nothing changed runs nothing and gives the same image" {
+        context_of cached \
+                'FROM busybox:1' \
+                'COPY file /file' \
+                'RUN cat /proc/sys/kernel/random/uuid > /random'
+        as_tester touch "$context/file"
+        varve build -t cached "$context"
+        first=$(image_id cached)
+        varve build -t cached "$context"
+        [ "$(image_id cached)" = "$first" ]
+}
+
+@test "--no-cache runs every step again" {
+        context_of fresh \
+                'FROM busybox:1' \
+                'RUN cat /proc/sys/kernel/random/uuid > /random'
+        varve build -t fresh "$context"
+        first=$(varve run --rm fresh cat /random)
+        varve build --no-cache -t fresh "$context"
+        [ "$(varve run --rm fresh cat /random)" != "$first" ]
+}
+
+@test "changing a copied file repeats the steps from there on, and none before" {
+        context_of changed \
+                'FROM busybox:1' \
+                'RUN cat /proc/sys/kernel/random/uuid > /before' \
+                'COPY file /file' \
+                'RUN cat /file /proc/sys/kernel/random/uuid > /after'
+        echo one | as_tester tee "$context/file"
+        varve build -t changed "$context"
+        before=$(varve run --rm changed cat /before)
+        after=$(varve run --rm changed cat /after)
+        echo two | as_tester tee "$context/file"
+        varve build -t changed "$context"
+        [ "$(varve run --rm changed cat /before)" = "$before" ]
+        [ "$(varve run --rm changed cat /after)" != "$after" ]
+        [ "$(varve run --rm changed head -n 1 /after)" = two ]
+}
+
+@test "a build that failed at its last step goes on there once it is mended" {
+        context_of mended \
+                'FROM busybox:1' \
+                'RUN cat /proc/sys/kernel/random/uuid > /random' \
+                'RUN cat /random && exit 7'
+        run varve build -t mended "$context"
+        [ "$status" -ne 0 ]
+        random=$(grep -oE '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}' <<<"$output" | head -n 1)
+        as_tester sed -i 's/exit 7/true/' "$context/Dockerfile"
+        varve build -t mended "$context"
+        [ "$(varve run --rm mended cat /random)" = "$random" ]
+}
+
+@test "--root and VARVE_ROOT name the store" {
+        as_tester env -u VARVE_ROOT "$stage/bin/varve" images --root "$store" | grep busybox
+        as_tester env VARVE_ROOT="$work/other" "$stage/bin/varve" images >/dev/null
+        run ! grep busybox < <(as_tester env VARVE_ROOT="$work/other" "$stage/bin/varve" images)
+}
+
+@test "a step cannot write to the context or the host" {
+        context_of outside \
+                'FROM busybox:1' \
+                "RUN ls / > /list && ! grep -E '^(work|var-tmp)\$' /list && find / -xdev -name only-in-context | wc -l > /found"
+        as_tester touch "$context/only-in-context"
+        varve build -t outside "$context"
+        [ "$(varve run --rm outside cat /found)" = 0 ]
+}
+
+@test "the names, hosts and resolver given to a step never enter a layer" {
+        context_of given \
+                'FROM busybox:1' \
+                'RUN cat /etc/hosts /etc/hostname /etc/resolv.conf > /seen && touch /etc/new'
+        varve build -t given "$context"
+        unpacked given
+        [ -s "$root/seen" ]
+        [ ! -s "$root/etc/hosts" ] && [ ! -s "$root/etc/hostname" ] && [ ! -s "$root/etc/resolv.conf" ]
+}
+
+@test "a layer holds only what its step changed" {
+        context_of minimal \
+                'FROM busybox:1' \
+                'RUN echo x > /etc/new && touch /etc/issue && chmod 644 /etc/issue && cat /etc/passwd > /dev/null'
+        varve build -t minimal "$context"
+        saved minimal
+        layer=$(python3 -c 'import json, sys
+layout = sys.argv[1]
+def blob(d): return layout + "/blobs/" + d["digest"].replace(":", "/")
+m = json.load(open(blob(json.load(open(layout + "/index.json"))["manifests"][0])))
+print(blob(m["layers"][-1]))' "$work/saved")
+        run tar -tf "$layer"
+        [ "$(tr '\n' ' ' <<<"$output")" = 'etc/ etc/issue etc/new ' ] || fail 'other entries'
+}
+
+@test "the history names every instruction, and which of them have a layer" {
+        context_of history \
+                'FROM busybox:1' \
+                'ENV a=b' \
+                'RUN echo x > /x' \
+                'COPY Dockerfile /' \
+                'CMD ["true"]'
+        varve build -t history "$context"
+        saved history
+        run "$here/tools/image-config" --history "$work/saved:image"
+        [ "$(cut -d ' ' -f 1 <<<"$output" | tail -n 4 | tr '\n' ' ')" = 'empty layer layer empty ' ] ||
+                fail 'other layers'
+        says '^empty ENV a=b' '^layer RUN .*echo x > /x' '^layer COPY .*Dockerfile' '^empty CMD'
+        run varve history history
+        says 'ENV a=b' 'echo x > /x' 'CMD'
+}
+
+@test "stages that nothing needs are not built" {
+        context_of unneeded \
+                'FROM busybox:1 AS broken' \
+                'RUN false' \
+                'FROM busybox:1' \
+                'RUN true'
+        varve build -t unneeded "$context"
+}
+
+@test "an interrupted build ends its step, unmounts and leaves nothing behind" {
+        context_of interrupted \
+                'FROM busybox:1' \
+                'RUN echo begun; sleep 1000'
+        varve build -t interrupted "$context" >"$work/log" 2>&1 &
+        builder=$!
+        for _ in $(seq 100); do
+                grep -q '^.*begun$' "$work/log" && break
+                sleep 0.1
+        done
+        pkill -INT -u "$user" -x -o varve
+        run wait "$builder"
+        [ "$status" -ne 0 ]
+        nothing_runs
+        store_is_sound
+        run ! grep interrupted < <(varve images)
+}
+
+@test "two builds at once in one store both succeed" {
+        for n in 1 2; do
+                context_of "parallel$n" \
+                        "FROM busybox:1" \
+                        "RUN echo $n > /n && sleep 1" \
+                        "COPY Dockerfile /"
+                varve build -t "parallel$n" "$context" >"$work/log$n" 2>&1 &
+        done
+        wait %1
+        wait %2
+        [ "$(varve run --rm parallel1 cat /n)" = 1 ] && [ "$(varve run --rm parallel2 cat /n)" = 2 ]
+        store_is_sound
+}
+
+@test "the store belongs to its user alone, who removes it with rm" {
+        [ "$(stat -c %a "$store")" = 700 ]
+        [ -z "$(find "$store" ! -user "$user")" ]
+        as_tester cp -a "$store" "$work/doomed"
+        as_tester rm -rf "$work/doomed"
+        [ ! -e "$work/doomed" ]
+}

@@ -1,0 +1,175 @@
+#!/usr/bin/env bats
+# Images in the store: listed, inspected, tagged, removed; loaded and saved in every form, and read
+# by other tools.
+# shellcheck disable=SC2016,SC2030,SC2031 # a Dockerfile expands these; each test is a shell
+
+# shellcheck source=tests/integration/varve.bash
+. "$BATS_TEST_DIRNAME/varve.bash"
+
+setup_file() {
+        fresh_work busybox
+        context_of sample \
+                'FROM busybox:1' \
+                'RUN echo sample > /sample && chown 5:6 /sample && rm /etc/issue' \
+                'LABEL a=b' \
+                'CMD ["cat", "/sample"]'
+        varve build -t sample "$context"
+}
+
+# The tree and config of an image as text.
+described() {
+        saved "$1"
+        whole_manifest "oci:$work/saved:image"
+        "$here/tools/image-config" "$work/saved:image"
+}
+
+# Loads FILE into a store of its own and compares the image with the one that was saved.
+same_when_loaded() {
+        described sample >"$work/original"
+        rm -rf "$work/second"
+        store=$work/second
+        run varve load -i "$1"
+        [ "$status" -eq 0 ] || fail "load was to succeed"
+        described "${2:-sample}" >"$work/copy"
+        diff -u "$work/original" "$work/copy"
+        [ "$(varve run --rm "${2:-sample}")" = sample ]
+        store_is_sound
+}
+
+@test "images lists repository, tag, ID, age and size" {
+        run varve images
+        says 'REPOSITORY +TAG +IMAGE ID +CREATED +SIZE' '^busybox +1 +[0-9a-f]{12} ' '^sample +latest +[0-9a-f]{12} .* [0-9.]+ ?[kM]B$'
+}
+
+@test "inspect prints JSON that has the config" {
+        varve inspect sample | python3 -c '
+import json, sys
+image = json.load(sys.stdin)[0]
+assert image["Config"]["Labels"] == {"a": "b"}, image
+assert image["Config"]["Cmd"] == ["cat", "/sample"], image
+assert image["Architecture"] and image["Os"] == "linux"
+assert len(image["RootFS"]["Layers"]) == 2, image'
+}
+
+@test "tag gives a second name, rmi takes one away" {
+        varve tag sample other/name:2
+        run varve images
+        says '^other/name +2 '
+        varve rmi other/name:2
+        run varve images
+        says '^sample +latest'
+        run ! grep other/name <<<"$output"
+        [ "$(varve run --rm sample)" = sample ]
+}
+
+@test "rmi of the last name frees what no other image needs" {
+        context_of doomed \
+                'FROM busybox:1' \
+                'RUN head -c 3000000 /dev/urandom > /only-here'
+        before=$(du -sb "$store" | cut -f 1)
+        varve build --no-cache -t doomed "$context"
+        varve rmi doomed
+        run ! grep doomed < <(varve images)
+        store_is_sound
+        after=$(du -sb "$store" | cut -f 1)
+        # The cache may hold the layer for the next build; an image's own blobs go.
+        [ $((after - before)) -lt 4000000 ]
+        [ "$(varve run --rm sample)" = sample ]
+}
+
+@test "an oci-archive is saved and loaded again" {
+        varve save --format oci-archive -o "$work/oci.tar" sample
+        same_when_loaded "$work/oci.tar"
+}
+
+@test "a docker-archive is saved and loaded again" {
+        varve save --format docker-archive -o "$work/docker.tar" sample
+        same_when_loaded "$work/docker.tar"
+}
+
+@test "what is saved to standard output is what is saved to a file" {
+        varve save --format docker-archive sample >"$work/stdout.tar"
+        chown "$user" "$work/stdout.tar"
+        same_when_loaded "$work/stdout.tar"
+}
+
+@test "a docker-archive is what skopeo makes of the image, and skopeo's is loaded" {
+        saved sample
+        skopeo copy -q "oci:$work/saved:image" "docker-archive:$work/skopeo.tar:sample:latest"
+        chown "$user" "$work/skopeo.tar"
+        same_when_loaded "$work/skopeo.tar"
+}
+
+@test "an OCI layout directory is loaded" {
+        saved sample
+        chown -R "$user" "$work/saved"
+        cp -a "$work/saved" "$work/layout"
+        same_when_loaded "$work/layout" image
+}
+
+@test "archives compressed with gzip and zstd are loaded" {
+        varve save --format oci-archive -o "$work/oci.tar" sample
+        gzip -kf "$work/oci.tar"
+        zstd -qkf "$work/oci.tar"
+        chown "$user" "$work"/oci.tar.*
+        same_when_loaded "$work/oci.tar.gz"
+        store=$work/store
+        same_when_loaded "$work/oci.tar.zst"
+}
+
+@test "an image with layers compressed by zstd is loaded" {
+        saved sample
+        skopeo copy -q --dest-compress --dest-compress-format zstd "oci:$work/saved:image" "oci-archive:$work/zstd.tar:sample"
+        chown "$user" "$work/zstd.tar"
+        same_when_loaded "$work/zstd.tar"
+}
+
+@test "a root filesystem is imported plain and compressed, from a file and from standard input" {
+        zstd -qkf "$stage/busybox.tar" -o "$work/rootfs.tar.zst"
+        gzip -c "$stage/busybox.tar" >"$work/rootfs.tar.gz"
+        chown "$user" "$work"/rootfs.*
+        varve import "$work/rootfs.tar.zst" imported:zst
+        varve import "$work/rootfs.tar.gz" imported:gz
+        varve import - imported:stdin <"$stage/busybox.tar"
+        described busybox:1 >"$work/original"
+        for tag in zst gz stdin; do
+                described imported:$tag >"$work/copy"
+                diff -u "$work/original" "$work/copy"
+        done
+}
+
+@test "an imported root filesystem is what the archive holds" {
+        tar --numeric-owner -xf "$stage/busybox.tar" --one-top-level="$work/extracted"
+        unpacked busybox:1
+        diff -u <(whole_manifest "$work/extracted") <(whole_manifest "$root")
+}
+
+@test "skopeo copies the image out of the store's own layout" {
+        name=$(python3 -c 'import json, sys
+for m in json.load(open(sys.argv[1]))["manifests"]:
+    name = m.get("annotations", {}).get("org.opencontainers.image.ref.name", "")
+    if "sample" in name: print(name)' "$store/oci/index.json")
+        [ -n "$name" ]
+        skopeo copy -q "oci:$store/oci:$name" "dir:$work/dir"
+        skopeo inspect "dir:$work/dir" | grep '"a": "b"'
+        umoci list --layout "$store/oci" | grep sample
+}
+
+@test "podman runs the image, and the umoci tree has its owners" {
+        unpacked sample
+        [ "$("$here/integration/podman-run" "$work/saved:image")" = sample ]
+        [ "$(stat -c %u:%g "$root/sample")" = 5:6 ]
+        [ ! -e "$root/etc/issue" ]
+}
+
+@test "an image that podman saved is built upon" {
+        saved busybox:1
+        skopeo copy -q "oci:$work/saved:image" "docker-archive:$work/base.tar:foreign:1"
+        chown "$user" "$work/base.tar"
+        varve load -i "$work/base.tar"
+        context_of upon \
+                'FROM foreign:1' \
+                'RUN echo upon > /upon'
+        varve build -t upon "$context"
+        [ "$(varve run --rm upon cat /upon)" = upon ]
+}

@@ -1,0 +1,123 @@
+# shellcheck shell=bash
+# What the integration tests share. They run as root, for the oracles and the odd mount, and drive
+# varve as an ordinary user: one with subordinate ids (mode ranges) or one without (mode single).
+# tests/integration/run sets VARVE_TEST_STAGE and VARVE_TEST_MODE.
+
+bats_require_minimum_version 1.5.0
+
+stage=${VARVE_TEST_STAGE:?run these by tests/integration/run}
+mode=${VARVE_TEST_MODE:?}
+user=varve-$mode
+here=$stage/tests
+# shellcheck source=scripts/people.sh
+. "$stage/scripts/people.sh"
+# shellcheck source=tests/integration/manifests.bash
+. "$here/integration/manifests.bash"
+
+# A directory of the test file's own, which belongs to the tester.
+work=$stage/work/$mode/$(basename "${BATS_TEST_FILENAME:?}" .bats)
+store=$work/store
+
+as_tester() {
+        as_user "$user" "$@"
+}
+
+varve() {
+        as_tester env VARVE_ROOT="$store" "$stage/bin/varve" "$@"
+}
+
+# For setup_file: an empty work directory, and a store with the base images named.
+fresh_work() {
+        local base
+        rm -rf "$work"
+        install -d -m 700 -o "$user" -g "$user" "$work"
+        for base; do
+                case $base in
+                busybox) varve import "$stage/busybox.tar" busybox:1 ;;
+                debian) varve import "$stage/debian.tar" debian:12 ;;
+                esac
+        done
+}
+
+# context_of NAME LINE...: makes the directory NAME below the work directory, belonging to the
+# tester, with a Dockerfile of these lines, and sets `context` to it.
+context_of() {
+        context=$work/$1
+        shift
+        rm -rf "$context"
+        mkdir -p "$context"
+        printf '%s\n' "$@" >"$context/Dockerfile"
+        chown -R "$user:$user" "$context"
+}
+
+# fail TEXT...: with what the last `run` printed.
+fail() {
+        printf '%s\n' "$*" "status: ${status:-}" "output: ${output:-}" >&2
+        return 1
+}
+
+# says REGEX...: the last `run` printed something that fits each of these.
+says() {
+        local pattern
+        for pattern; do
+                grep -qiE -- "$pattern" <<<"${output:-}" || fail "nothing fits: $pattern"
+        done
+}
+
+# Every blob and every layer has the digest that it is called by, and nothing is half-written.
+store_is_sound() {
+        local file left
+        for file in "$store"/oci/blobs/sha256/* "$store"/layers/*.tar; do
+                [ -e "$file" ] || continue
+                [[ $file =~ ([0-9a-f]{64})(\.tar)?$ ]] || fail "a strange name: $file"
+                [ "$(sha256sum <"$file")" = "${BASH_REMATCH[1]}  -" ] || fail "not its digest: $file"
+        done
+        left=$(find "$store/tmp" -mindepth 1 2>/dev/null)
+        [ -z "$left" ] || fail "left in tmp/: $left"
+}
+
+# What the store says its images are.
+tags() {
+        varve images
+        cat "$store/oci/index.json"
+}
+
+# refused ARGS...: varve fails, tags stay where they were, and the store is sound.
+refused() {
+        local before
+        before=$(tags)
+        run varve "$@"
+        [ "$status" -ne 0 ] || fail "varve $* was to fail"
+        [ "$status" -lt 126 ] || fail "varve $* ended by a signal, or was not found"
+        [ "$(tags)" = "$before" ] || fail "a tag has moved"
+        store_is_sound
+        nothing_runs
+}
+
+# No process of the tester and no mount of the store is left.
+nothing_runs() {
+        local i
+        for i in 1 2 3 4 5 6 7 8 9 10; do
+                pgrep -u "$user" >/dev/null || break
+                sleep 0.1
+        done
+        pgrep -a -u "$user" && fail "processes of $user are left after ${i}00 ms"
+        grep -F "$work" /proc/self/mountinfo && fail 'a mount is left'
+        return 0
+}
+
+# saved NAME: writes the image as an oci-archive and makes the layout saved:image of it.
+# unpacked NAME: saves the image NAME and lets umoci unpack it; sets `root` to its tree.
+saved() {
+        rm -rf "$work/saved" "$work/saved.tar"
+        varve save --format oci-archive -o "$work/saved.tar" "$1"
+        skopeo copy -q "oci-archive:$work/saved.tar" "oci:$work/saved:image"
+}
+
+unpacked() {
+        saved "$1"
+        rm -rf "$work/bundle"
+        umoci unpack --image "$work/saved:image" "$work/bundle" >/dev/null
+        # shellcheck disable=SC2034 # for the caller
+        root=$work/bundle/rootfs
+}
