@@ -1,0 +1,129 @@
+/*
+ * The store: images, layers at rest and what is being written: floor 2.
+ *
+ *     oci/         an OCI image layout (image-spec v1.1, image-layout.md): any OCI tool reads it
+ *     layers/      DIFFID.tar and DIFFID.idx: layers at rest
+ *     cache/       records of build steps, GROUP/KEY
+ *     tmp/         what is being written, a directory for each process
+ *     lock         taken by whoever changes oci/index.json
+ *
+ * Whatever the store holds was written to tmp/, synced, renamed to its place, and its directory
+ * synced: it is there as a whole or not at all, whenever a process is killed. Files other than
+ * oci/index.json never change. Readers take no lock.
+ *
+ * Garbage collection removes what no image, no record and no living process needs. A process says
+ * what it needs with store_pin(), before it looks whether it is there.
+ *
+ * All belongs to one user: directories are 0700, files 0600, and plain `rm -rf` removes it.
+ *
+ * A store may be used by several threads once store_tmp_dir() has been called in the process.
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "oci/digest.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct store;
+
+/*
+ * Opens the store at `root`; NULL: $VARVE_ROOT, else $XDG_DATA_HOME/varve, else
+ * ~/.local/share/varve. It is made if it is not there. What processes that are gone have left in
+ * tmp/ is removed. -EPERM: others than its user could write to it.
+ */
+int store_open(const char *root, struct store **ret, struct error *err);
+void store_free(struct store *store);
+
+/* The absolute path of the store; borrowed. */
+const char *store_root(const struct store *store);
+
+/* ---- files ---- */
+
+enum store_kind {
+        STORE_BLOB,  /* oci/blobs/sha256/HEX, by its own digest */
+        STORE_TAR,   /* layers/DIFFID.tar */
+        STORE_INDEX, /* layers/DIFFID.idx */
+};
+
+/* Opens for reading. -ENOENT, with an error that names it. `ret_size` may be NULL. */
+int store_open_file(struct store *store, enum store_kind kind, const struct digest *digest,
+                    int *ret_fd, uint64_t *ret_size, struct error *err);
+
+/* Whether it is there. */
+bool store_has(struct store *store, enum store_kind kind, const struct digest *digest);
+
+/* Reads a file that is no larger than `max_bytes` and appends it. A blob is checked against its
+ * digest: -EBADMSG when it was changed. */
+int store_read(struct store *store, enum store_kind kind, const struct digest *digest,
+               size_t max_bytes, struct buf *ret, struct error *err);
+
+/* Removes it; what is not there is no error. */
+int store_remove(struct store *store, enum store_kind kind, const struct digest *digest,
+                 struct error *err);
+
+/* A file that is being written. */
+struct store_file {
+        int fd; /* for reading and writing */
+        char name[32];
+};
+
+#define STORE_FILE_INIT ((struct store_file){ .fd = -1 })
+
+int store_file_new(struct store *store, struct store_file *ret, struct error *err);
+
+/* Pins the digest and puts the file in its place, where an equal one may stand already. Closes it,
+ * also on an error, which leaves nothing. */
+int store_file_publish(struct store *store, struct store_file *file, enum store_kind kind,
+                       const struct digest *digest, struct error *err);
+
+/* Throws it away. */
+void store_file_discard(struct store *store, struct store_file *file);
+
+/* Both of the above for a blob in memory, whose digest is told. */
+int store_put_blob(struct store *store, const void *data, size_t len, struct digest *ret,
+                   struct error *err);
+
+/* An open directory of this process's own below tmp/, borrowed. */
+int store_tmp_dir(struct store *store, int *ret_fd, struct error *err);
+
+/* Keeps the files of this digest, of every kind, from garbage collection while this process lives.
+ */
+int store_pin(struct store *store, const struct digest *digest, struct error *err);
+
+/* ---- records ---- */
+
+/*
+ * Small documents, each under a key of a group: cache/GROUP/KEY. What they say is their writer's;
+ * garbage collection asks for no more than the lines "blob sha256:..." and "layer sha256:...",
+ * which keep those files.
+ */
+#define STORE_RECORD_MAX ((size_t)64 << 20)
+
+int store_record_put(struct store *store, const struct digest *group, const struct digest *key,
+                     const void *data, size_t len, struct error *err);
+
+/* -ENOENT: there is none, which sets no error. */
+int store_record_get(struct store *store, const struct digest *group, const struct digest *key,
+                     struct buf *ret, struct error *err);
+
+/* Whether the group has any. */
+bool store_record_any(struct store *store, const struct digest *group);
+
+/* ---- locks ---- */
+
+/*
+ * Waits for the store's lock. It works on network filesystems too: POSIX record locks where there
+ * are any, a lock file elsewhere.
+ */
+struct store_lock {
+        int fd;
+        bool is_file;
+};
+
+#define STORE_LOCK_INIT ((struct store_lock){ .fd = -1 })
+
+int store_lock_take(struct store *store, struct store_lock *ret, struct error *err);
+void store_lock_release(struct store *store, struct store_lock *lock);

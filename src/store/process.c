@@ -1,0 +1,195 @@
+/*
+ * Below tmp/ each process has a directory, named by its host, its number and the time when it
+ * began: so everybody can tell whether it still lives. In it lie the files that it is writing, and
+ * its pins.
+ */
+#include "store_internal.h"
+
+#include "base/cleanup.h"
+#include "base/io.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Of a process on another host nobody can tell whether it lives. */
+#define FOREIGN_AGE_S (7 * 24 * 3600)
+
+/* When a process began, in ticks since the system did. Returns 0 where there is none such. */
+static uint64_t start_time(pid_t pid)
+{
+        struct error err = ERROR_INIT;
+        struct buf stat = BUF_INIT;
+        uint64_t start = 0;
+        const char *at;
+        char path[64];
+
+        snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+        if (io_read_file(AT_FDCWD, path, 4096, &stat, &err) == 0) {
+                /* The second field is a name that may hold anything, in parentheses. */
+                at = strrchr(stat.data, ')');
+                for (int field = 2; at && field < 22; field++)
+                        at = strchr(at + 1, ' ');
+                if (at)
+                        start = strtoull(at, NULL, 10);
+        }
+        buf_done(&stat);
+        return start;
+}
+
+static void name_of_process(pid_t pid, char *ret, size_t size)
+{
+        char host[HOST_NAME_MAX + 1] = "";
+
+        gethostname(host, sizeof(host) - 1);
+        snprintf(ret, size, "%.64s.%d.%" PRIu64, host, (int)pid, start_time(pid));
+}
+
+int store_process_dir(struct store *store, struct error *err)
+{
+        if (store->process_fd >= 0 && store->process == getpid())
+                return store->process_fd;
+        cleanup_close(&store->process_fd);
+        store->process = getpid();
+        store->serial = 0;
+        name_of_process(store->process, store->process_name, sizeof(store->process_name));
+        if (mkdirat(store->tmp_fd, store->process_name, 0700) < 0 && errno != EEXIST)
+                return error_set_errno(err, -errno, "cannot write to the store %s", store->root);
+        store->process_fd = openat(store->tmp_fd, store->process_name,
+                                   O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (store->process_fd < 0)
+                return error_set_errno(err, -errno, "cannot write to the store %s", store->root);
+        return store->process_fd;
+}
+
+int store_tmp_dir(struct store *store, int *ret_fd, struct error *err)
+{
+        int fd = store_process_dir(store, err);
+
+        if (fd < 0)
+                return fd;
+        *ret_fd = fd;
+        return 0;
+}
+
+void store_process_leave(struct store *store)
+{
+        struct error err = ERROR_INIT;
+
+        if (store->process_fd < 0)
+                return;
+        if (store->process == getpid())
+                io_remove_tree(store->tmp_fd, store->process_name, &err);
+        cleanup_close(&store->process_fd);
+        store->process_fd = -1;
+}
+
+/* "HOST.PID.START": a host's name may have dots itself. */
+static bool parse_name(const char *name, char host[static HOST_NAME_MAX + 1], pid_t *ret_pid,
+                       uint64_t *ret_start)
+{
+        const char *start = strrchr(name, '.'), *pid = start;
+        char *end;
+
+        while (pid && pid > name && *--pid != '.')
+                ;
+        if (!pid || pid == name || (size_t)(pid - name) > HOST_NAME_MAX)
+                return false;
+        memcpy(host, name, (size_t)(pid - name));
+        host[pid - name] = '\0';
+        *ret_pid = (pid_t)strtol(pid + 1, &end, 10);
+        if (end != start)
+                return false;
+        *ret_start = strtoull(start + 1, &end, 10);
+        return *end == '\0';
+}
+
+static bool is_alive(const struct store *store, const char *name)
+{
+        char host[HOST_NAME_MAX + 1], own[HOST_NAME_MAX + 1] = "";
+        uint64_t start;
+        struct stat st;
+        pid_t pid;
+
+        if (!parse_name(name, host, &pid, &start))
+                return false;
+        gethostname(own, sizeof(own) - 1);
+        own[64] = '\0';
+        if (strcmp(host, own) == 0)
+                return start_time(pid) == start;
+        return fstatat(store->tmp_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+               st.st_mtime + FOREIGN_AGE_S > time(NULL);
+}
+
+/* Opens tmp/ for listing: with a position of its own. */
+static DIR *open_tmp(const struct store *store)
+{
+        int fd = openat(store->tmp_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+        if (!dir && fd >= 0)
+                close(fd);
+        return dir;
+}
+
+void store_process_sweep(struct store *store)
+{
+        DIR *dir = open_tmp(store);
+        struct dirent *entry;
+        struct error err = ERROR_INIT;
+
+        /* What cannot be removed now does no harm until it can. */
+        while (dir && (entry = readdir(dir)))
+                if (entry->d_name[0] != '.' && !is_alive(store, entry->d_name))
+                        io_remove_tree(store->tmp_fd, entry->d_name, &err);
+        if (dir)
+                closedir(dir);
+}
+
+static void pin_name(const struct digest *digest, char ret[static DIGEST_HEX_MAX + 4])
+{
+        memcpy(ret, "pin-", 4);
+        digest_format_hex(digest, ret + 4);
+}
+
+int store_pin(struct store *store, const struct digest *digest, struct error *err)
+{
+        char name[DIGEST_HEX_MAX + 4];
+        int fd, dir_fd = store_process_dir(store, err);
+
+        if (dir_fd < 0)
+                return dir_fd;
+        pin_name(digest, name);
+        fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        if (fd < 0)
+                return error_set_errno(err, -errno, "cannot write to the store %s", store->root);
+        close(fd);
+        return 0;
+}
+
+bool store_is_pinned(struct store *store, const struct digest *digest)
+{
+        DIR *dir = open_tmp(store);
+        struct dirent *entry;
+        bool pinned = false;
+        char name[DIGEST_HEX_MAX + 4], path[NAME_MAX + sizeof(name) + 2];
+
+        pin_name(digest, name);
+        while (dir && !pinned && (entry = readdir(dir))) {
+                if (entry->d_name[0] == '.')
+                        continue;
+                snprintf(path, sizeof(path), "%s/%s", entry->d_name, name);
+                pinned = faccessat(store->tmp_fd, path, F_OK, 0) == 0 &&
+                         is_alive(store, entry->d_name);
+        }
+        if (dir)
+                closedir(dir);
+        return pinned;
+}

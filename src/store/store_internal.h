@@ -1,0 +1,43 @@
+/*
+ * The store's own. Private to src/store/.
+ */
+#pragma once
+
+#include "store/store.h"
+
+#include <sys/types.h>
+
+struct store {
+        char *root; /* owned, absolute */
+        int root_fd;
+        int oci_fd;
+        int blobs_fd; /* oci/blobs/sha256 */
+        int layers_fd;
+        int cache_fd;
+        int tmp_fd;
+        /* This process's directory below tmp/, made when it is first needed. A forked child makes
+         * its own. */
+        pid_t process;
+        int process_fd;
+        char process_name[128];
+        unsigned serial; /* of files in it */
+};
+
+/* The directory and the name of a stored file. `ret_name` has room for STORE_NAME_MAX. */
+#define STORE_NAME_MAX (DIGEST_HEX_MAX + 8)
+int store_place(const struct store *store, enum store_kind kind, const struct digest *digest,
+                char ret_name[static STORE_NAME_MAX]);
+
+/* ---- process.c: directories of processes below tmp/ ---- */
+
+/* Opens this process's, and makes it if need be. Returns its descriptor, borrowed. */
+int store_process_dir(struct store *store, struct error *err);
+
+/* Removes this process's directory. */
+void store_process_leave(struct store *store);
+
+/* Removes what processes that are gone have left. */
+void store_process_sweep(struct store *store);
+
+/* Whether a living process has pinned the digest. */
+bool store_is_pinned(struct store *store, const struct digest *digest);
