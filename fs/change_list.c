@@ -100,8 +100,9 @@ static int list_xattrs(struct change_list *list, const struct xattr_set *set, st
         return 0;
 }
 
-int change_list_next(struct change_list *list, struct entry *ret, struct error *err)
+static int next_entry(void *context, struct entry *ret, struct error *err)
 {
+        struct change_list *list = context;
         const struct change *change;
         int r;
 
@@ -126,14 +127,20 @@ int change_list_next(struct change_list *list, struct entry *ret, struct error *
         return r < 0 ? error_set_oom(err) : 1;
 }
 
-ssize_t change_list_read(struct change_list *list, uint64_t offset, void *data, size_t len,
-                         struct error *err)
+static int read_entry(void *context, uint64_t offset, void *data, size_t len, struct error *err)
 {
+        struct change_list *list = context;
         const struct change *change = &list->changes[list->next - 1];
         ssize_t n = content_read(&change->content, &list->store, offset, data, len);
 
-        if (n < 0)
-                return error_set_errno(err, (int)n, "cannot read /%s of the step's changes",
-                                       list->strings.data + change->path);
-        return n;
+        if (n == (ssize_t)len)
+                return 0;
+        return error_set_errno(err, n < 0 ? (int)n : -EIO, "cannot read /%s of the step's changes",
+                               list->strings.data + change->path);
+}
+
+struct entry_source change_list_source(struct change_list *list)
+{
+        list->next = 0;
+        return (struct entry_source){ .next = next_entry, .read = read_entry, .context = list };
 }

@@ -592,3 +592,14 @@ int index_builder_add(struct index_builder *builder, const struct entry *entry,
                 builder->content_bytes += entry->size;
         return 0;
 }
+
+static int add_entry(void *context, const struct entry *entry, uint64_t data_offset,
+                     struct error *err)
+{
+        return index_builder_add(context, entry, data_offset, err);
+}
+
+struct entry_sink index_builder_sink(struct index_builder *builder)
+{
+        return (struct entry_sink){ .add = add_entry, .context = builder };
+}

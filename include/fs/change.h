@@ -29,11 +29,6 @@ void change_list_free(struct change_list *list);
 
 size_t change_list_count(const struct change_list *list);
 
-/* The next entry, from the first on. Returns 1, or 0 at the end. The entry lives until the next
- * call. Whiteouts are empty files. */
-int change_list_next(struct change_list *list, struct entry *ret, struct error *err);
-
-/* Reads the content of the file that change_list_next() has yielded last. Returns the number of
- * bytes, fewer than `len` at its end only. */
-ssize_t change_list_read(struct change_list *list, uint64_t offset, void *data, size_t len,
-                         struct error *err);
+/* The list as a source of entries (archive/entry.h), from its first one on. Whiteouts are empty
+ * files. */
+struct entry_source change_list_source(struct change_list *list);

@@ -66,6 +66,9 @@ void index_builder_free(struct index_builder *builder);
 int index_builder_add(struct index_builder *builder, const struct entry *entry,
                       uint64_t data_offset, struct error *err);
 
+/* The builder as a sink of entries (archive/entry.h). */
+struct entry_sink index_builder_sink(struct index_builder *builder);
+
 /* Writes the index to `fd`, an empty file. The builder is of no use afterwards but to be freed. */
 int index_builder_finish(struct index_builder *builder,
                          const uint8_t diff_id[static INDEX_DIFF_ID_BYTES], uint64_t tar_size,

@@ -64,8 +64,8 @@ struct layer_file {
         uint64_t end;
 };
 
-static void write_content(struct world *world, struct layer_file *file, struct change_list *list,
-                          const struct entry *entry)
+static void write_content(struct world *world, struct layer_file *file,
+                          const struct entry_source *source, const struct entry *entry)
 {
         struct entry_extent whole = { .offset = 0, .length = entry->size };
         const struct entry_extent *extents = entry->extents ? entry->extents : &whole;
@@ -76,12 +76,11 @@ static void write_content(struct world *world, struct layer_file *file, struct c
         for (size_t i = 0; i < count; i++) {
                 for (uint64_t at = 0; at < extents[i].length;) {
                         uint64_t want = extents[i].length - at;
-                        ssize_t n;
 
                         if (want > sizeof(data))
                                 want = sizeof(data);
-                        n = change_list_read(list, extents[i].offset + at, data, want, &err);
-                        if (n != (ssize_t)want ||
+                        if (source->read(source->context, extents[i].offset + at, data, want,
+                                         &err) < 0 ||
                             io_pwrite(file->fd, data, want, (off_t)file->end) < 0)
                                 fail(world, "cannot read a change", entry->path);
                         file->end += want;
@@ -97,6 +96,7 @@ static void commit(struct world *world)
         uint8_t diff_id[INDEX_DIFF_ID_BYTES] = { 0 };
         int index_fd = open(".", O_TMPFILE | O_RDWR, 0600);
         struct error err = ERROR_INIT;
+        struct entry_source source;
         struct change_list *list;
         struct entry entry;
 
@@ -105,11 +105,12 @@ static void commit(struct world *world)
                 fail(world, err.message, "commit");
         if (index_builder_new(&file.builder, &err) < 0)
                 fail(world, err.message, "index");
-        while (change_list_next(list, &entry, &err) > 0) {
+        source = change_list_source(list);
+        while (source.next(source.context, &entry, &err) > 0) {
                 uint64_t begin = file.end;
 
                 if (entry.type == ENTRY_FILE)
-                        write_content(world, &file, list, &entry);
+                        write_content(world, &file, &source, &entry);
                 if (index_builder_add(file.builder, &entry, begin, &err) < 0)
                         fail(world, err.message, entry.path);
         }
