@@ -2,6 +2,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/utf8.h"
 
 #include <errno.h>
 #include <string.h>
@@ -267,26 +268,9 @@ int json_append(json_t *array, json_t *value)
 static int append_utf8(struct buf *buf, const char *text)
 {
         while (*text) {
-                const unsigned char *at = (const unsigned char *)text;
-                size_t len = at[0] < 0x80   ? 1
-                             : at[0] < 0xc2 ? 0
-                             : at[0] < 0xe0 ? 2
-                             : at[0] < 0xf0 ? 3
-                             : at[0] < 0xf5 ? 4
-                                            : 0;
-                int r;
+                size_t len = utf8_length(text);
+                int r = len > 0 ? buf_append(buf, text, len) : buf_append_str(buf, "\xef\xbf\xbd");
 
-                for (size_t i = 1; i < len; i++) {
-                        if ((at[i] & 0xc0) != 0x80)
-                                len = 0;
-                }
-                /* Overlong forms, surrogates, and what lies beyond U+10FFFF. */
-                if ((len == 3 && at[0] == 0xe0 && at[1] < 0xa0) ||
-                    (len == 3 && at[0] == 0xed && at[1] > 0x9f) ||
-                    (len == 4 && at[0] == 0xf0 && at[1] < 0x90) ||
-                    (len == 4 && at[0] == 0xf4 && at[1] > 0x8f))
-                        len = 0;
-                r = len > 0 ? buf_append(buf, text, len) : buf_append_str(buf, "\xef\xbf\xbd");
                 if (r < 0)
                         return r;
                 text += len > 0 ? len : 1;
