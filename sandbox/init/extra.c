@@ -23,7 +23,19 @@ static int write_all(int fd, const char *data, size_t len)
         return 0;
 }
 
-/* The file has no name: it is made in the tmpfs of /dev and lives as long as it is mounted. */
+/* The file's name for as long as it takes to mount it: an unnamed one cannot be. */
+#define DATA_NAME ".data"
+
+static int write_data(const struct wire_spec *spec, const struct wire_mount *wanted, int fd)
+{
+        int r = write_all(fd, wire_at(spec, wanted->data.offset), wanted->data.count);
+
+        if (r == 0 && (fchown(fd, wanted->uid, wanted->gid) < 0 || fchmod(fd, wanted->mode) < 0))
+                r = -errno;
+        return r;
+}
+
+/* The file is made in the tmpfs of /dev, and lives there without a name while it is mounted. */
 static int add_data(const struct wire_spec *spec, const struct wire_mount *wanted, int root_fd,
                     const char *target, struct error *err)
 {
@@ -33,15 +45,16 @@ static int add_data(const struct wire_spec *spec, const struct wire_mount *wante
         r = tree_open(root_fd, "/dev", &dev_fd);
         if (r < 0)
                 return error_set_errno(err, r, "cannot open /dev");
-        fd = openat(dev_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+        fd = openat(dev_fd, DATA_NAME, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
         if (fd < 0)
                 return error_set_errno(err, -errno, "cannot make the file for %s", target);
-        r = write_all(fd, wire_at(spec, wanted->data.offset), wanted->data.count);
-        if (r == 0 && (fchown(fd, wanted->uid, wanted->gid) < 0 || fchmod(fd, wanted->mode) < 0))
-                r = -errno;
+        r = write_data(spec, wanted, fd);
         if (r < 0)
-                return error_set_errno(err, r, "cannot write the file for %s", target);
-        return tree_bind(root_fd, target, fd, wanted->read_only, err);
+                error_set_errno(err, r, "cannot write the file for %s", target);
+        else
+                r = tree_bind(root_fd, target, fd, wanted->read_only, err);
+        unlinkat(dev_fd, DATA_NAME, 0);
+        return r;
 }
 
 static int add_tmpfs(const struct wire_mount *wanted, int root_fd, const char *target,

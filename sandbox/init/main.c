@@ -27,6 +27,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -54,7 +55,7 @@ _Noreturn void helper_run(struct helper *helper, int (*stage)(struct helper *, s
 
 pid_t helper_clone(unsigned long flags)
 {
-        return (pid_t)syscall(SYS_clone, flags, 0, 0, 0, 0);
+        return (pid_t)syscall(SYS_clone, flags | SIGCHLD, 0, 0, 0, 0);
 }
 
 void helper_close_from(unsigned int first)

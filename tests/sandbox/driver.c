@@ -30,6 +30,7 @@ struct options {
         int timeout_ms;
         int signal_after_ms; /* 0: no signal */
         int signal_number;
+        char *swap_from, *swap_to;
         bool times;
 };
 
@@ -51,6 +52,7 @@ enum driver_option {
         OPTION_TIMEOUT,
         OPTION_SIGNAL,
         OPTION_TIMES,
+        OPTION_SWAP,
 };
 
 static const struct option long_options[] = {
@@ -71,6 +73,7 @@ static const struct option long_options[] = {
         {"timeout-ms", required_argument, NULL, OPTION_TIMEOUT},
         {"signal", required_argument, NULL, OPTION_SIGNAL}, /* NUMBER:AFTER_MS */
         {"times", no_argument, NULL, OPTION_TIMES},
+        {"swap", required_argument, NULL, OPTION_SWAP}, /* FROM:TO, after all is opened */
         {NULL, 0, NULL, 0},
 };
 
@@ -184,6 +187,10 @@ static void parse_option(struct options *options, int option, char *value)
                 options->signal_after_ms = atoi(split(value));
                 options->signal_number = atoi(value);
                 break;
+        case OPTION_SWAP:
+                options->swap_to = split(value);
+                options->swap_from = value;
+                break;
         case OPTION_TIMES:
                 options->times = true;
                 break;
@@ -282,6 +289,9 @@ int main(int argc, char **argv)
         int status = 0;
 
         parse(&options, argc, argv);
+        if (options.swap_from &&
+            renameat2(AT_FDCWD, options.swap_from, AT_FDCWD, options.swap_to, RENAME_EXCHANGE) < 0)
+                misuse("--swap");
         if (run(&options, &status, &err) < 0)
                 fail(&err);
         strv_done(&options.argv);
