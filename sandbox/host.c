@@ -1,4 +1,5 @@
 #include "host.h"
+#include "kernel.h"
 
 #include "base/cleanup.h"
 
@@ -160,6 +161,7 @@ int sandbox_host_new(enum sandbox_users users, struct sandbox_host **ret, struct
         if (!host)
                 return error_set_oom(err);
         host->image_fd = -1;
+        host->emulation = kernel_has_notification() ? SANDBOX_EMULATE_RECORD : SANDBOX_EMULATE_FAKE;
         r = choose_users(host, users, err);
         if (r < 0)
                 return r;
@@ -185,4 +187,9 @@ void sandbox_host_free(struct sandbox_host *host)
 enum sandbox_users sandbox_host_users(const struct sandbox_host *host)
 {
         return host->users;
+}
+
+enum sandbox_emulation sandbox_host_emulation(const struct sandbox_host *host)
+{
+        return host->emulation;
 }

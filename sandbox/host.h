@@ -14,6 +14,7 @@
 struct sandbox_host {
         int image_fd; /* the helper program, executable and of no name */
         enum sandbox_users users;
+        enum sandbox_emulation emulation; /* the most that the kernel can do */
         struct wire_range uid_map[SUBID_RANGES_MAX + 1];
         size_t uid_map_count;
         struct wire_range gid_map[SUBID_RANGES_MAX + 1];

@@ -139,6 +139,9 @@ void sandbox_host_free(struct sandbox_host *host);
 /* SINGLE or RANGES: what `users` came to. */
 enum sandbox_users sandbox_host_users(const struct sandbox_host *host);
 
+/* The most that this kernel can do: RECORD, or else FAKE. */
+enum sandbox_emulation sandbox_host_emulation(const struct sandbox_host *host);
+
 /*
  * Makes the namespaces and mounts the root. The command does not run yet, and a FUSE root has not
  * been touched yet. `host` must outlive the sandbox.

@@ -2,9 +2,11 @@
  * Runs one command in a sandbox over a directory, for the tests of the sandbox.
  *
  *   sandbox-driver [OPTION]... ROOT COMMAND [ARGUMENT]...
+ *   sandbox-driver --probe
  *
  * Exits with the command's status; 125 and an error on standard error if the sandbox itself failed.
  */
+#include "sandbox/probe.h"
 #include "sandbox/sandbox.h"
 
 #include "base/clock.h"
@@ -53,6 +55,7 @@ enum driver_option {
         OPTION_SIGNAL,
         OPTION_TIMES,
         OPTION_SWAP,
+        OPTION_PROBE,
 };
 
 static const struct option long_options[] = {
@@ -74,6 +77,7 @@ static const struct option long_options[] = {
         {"signal", required_argument, NULL, OPTION_SIGNAL}, /* NUMBER:AFTER_MS */
         {"times", no_argument, NULL, OPTION_TIMES},
         {"swap", required_argument, NULL, OPTION_SWAP}, /* FROM:TO, after all is opened */
+        {"probe", no_argument, NULL, OPTION_PROBE},
         {NULL, 0, NULL, 0},
 };
 
@@ -89,6 +93,22 @@ static _Noreturn void misuse(const char *what)
 {
         fprintf(stderr, "sandbox-driver: misused: %s\n", what);
         exit(STATUS_OWN_FAILURE);
+}
+
+static _Noreturn void probe(void)
+{
+        static const char *const states[] = {"good", "limited", "missing"};
+        struct sandbox_facts facts;
+
+        sandbox_probe(&facts);
+        for (size_t i = 0; i < SANDBOX_FACT_COUNT; i++) {
+                const struct sandbox_fact *fact = &facts.items[i];
+
+                printf("%s: %s: %s\n", fact->title, states[fact->state], fact->detail);
+                if (fact->without)
+                        printf("  without: %s\n  mend: %s\n", fact->without, fact->mend);
+        }
+        exit(0);
 }
 
 /* Splits "A:B" in place. Returns B. */
@@ -190,6 +210,9 @@ static void parse_option(struct options *options, int option, char *value)
         case OPTION_SWAP:
                 options->swap_to = split(value);
                 options->swap_from = value;
+                break;
+        case OPTION_PROBE:
+                probe();
                 break;
         case OPTION_TIMES:
                 options->times = true;
