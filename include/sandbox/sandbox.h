@@ -1,0 +1,193 @@
+/*
+ * One command in namespaces of its own: floor 2.
+ *
+ * The caller is a process with threads, so nothing of it runs on after a fork: a small static
+ * program that this library carries inside is executed from memory, builds the sandbox and
+ * becomes its PID 1. What goes wrong in there comes back as a `struct error`.
+ *
+ * The way of one command:
+ *   sandbox_start()         the namespaces are there, and the filesystem of the root is mounted
+ *   sandbox_take_fuse_fd()  where the root is served by the caller: begin serving it now
+ *   sandbox_go()            mounts the rest into the root and executes the command
+ *   sandbox_wait()          until it is over
+ *   sandbox_free()          nothing is left: no process, no mount
+ *
+ * Invariant: every process of a sandbox dies with its PID 1, and PID 1 dies with its caller, even
+ * one that is killed by SIGKILL; the mounts go with the last process.
+ *
+ * The caller must not reap children that it has not made itself (no waitpid(-1)).
+ */
+#pragma once
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/strv.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+/* Caps of what a specification may hold. */
+#define SANDBOX_MOUNTS_MAX 256
+#define SANDBOX_GROUPS_MAX 1024
+#define SANDBOX_LIMITS_MAX RLIM_NLIMITS
+#define SANDBOX_SPEC_MAX   (64 * 1024 * 1024) /* bytes, all strings and contents included */
+
+/* The default capabilities of a Docker container, as bits. */
+#define SANDBOX_CAPABILITIES 0xa80425fbULL
+
+/* Which ids of the host a sandbox has. */
+enum sandbox_users {
+        SANDBOX_USERS_AUTO,   /* ranges where the host offers them, else one */
+        SANDBOX_USERS_SINGLE, /* 0 is the caller, and nobody else exists */
+        SANDBOX_USERS_RANGES, /* 0 is the caller, 1 and up come from /etc/subuid and /etc/subgid */
+};
+
+enum sandbox_root_type {
+        SANDBOX_ROOT_FUSE,      /* a FUSE mount that the caller serves */
+        SANDBOX_ROOT_DIRECTORY, /* a directory of the host, as it is */
+};
+
+enum sandbox_network {
+        SANDBOX_NETWORK_HOST,
+        SANDBOX_NETWORK_NONE, /* a loopback interface alone */
+};
+
+/*
+ * What is done about calls that need more ids than there are, or devices: chown, mknod, setuid and
+ * their like.
+ */
+enum sandbox_emulation {
+        SANDBOX_EMULATE_NOTHING, /* they fail */
+        SANDBOX_EMULATE_FAKE,    /* with one uid: they succeed without effect */
+        SANDBOX_EMULATE_RECORD,  /* they are handed to the caller (emulate.h); with ranges, where
+                                    owners are real, making a device alone */
+};
+
+enum sandbox_mount_type {
+        SANDBOX_MOUNT_BIND,  /* `source`, a file or directory of the host with what is mounted in it
+                              */
+        SANDBOX_MOUNT_TMPFS, /* an empty directory in memory */
+        SANDBOX_MOUNT_DATA,  /* a file in memory that holds `data`; nothing of it is on a disk */
+};
+
+/*
+ * One mount into the root. The mount point exists there already, as a directory or, for a file, a
+ * regular file, and no component of its path is a symbolic link: such a one is refused.
+ */
+struct sandbox_mount {
+        enum sandbox_mount_type type;
+        const char *target; /* absolute, inside the root */
+        int source_fd;    /* BIND: an O_PATH or other descriptor of a file with a name; borrowed */
+        const void *data; /* DATA */
+        size_t data_len;
+        uint64_t size_bytes; /* TMPFS: its limit; 0 is half of the memory */
+        uint32_t mode;       /* TMPFS, DATA: permission bits */
+        uint32_t uid;        /* TMPFS, DATA: owner as seen inside; 0 with one uid */
+        uint32_t gid;
+        bool read_only;
+};
+
+struct sandbox_limit {
+        int resource; /* RLIMIT_* */
+        struct rlimit value;
+};
+
+/* What to run and in what. Everything is borrowed until sandbox_start() returns. */
+struct sandbox_spec {
+        enum sandbox_root_type root;
+        int root_fd;              /* DIRECTORY: the directory, O_PATH or not */
+        const char *fuse_options; /* FUSE: mount options beside fd, rootmode, user_id, group_id;
+                                     NULL for none */
+        const struct strv
+                *argv; /* at least one; without a slash it is looked for in PATH of `env` */
+        const struct strv *env;
+        const char *workdir; /* absolute, must exist in the root */
+        uint32_t uid;        /* as seen inside. With one uid the kernel's is always 0 (emulate.h) */
+        uint32_t gid;
+        const uint32_t *groups; /* supplementary */
+        size_t group_count;
+        const char *hostname;
+        enum sandbox_network network;
+        int stdio[3];                       /* what the command has as 0, 1 and 2 */
+        const struct sandbox_mount *mounts; /* done in this order */
+        size_t mount_count;
+        const struct sandbox_limit *limits;
+        size_t limit_count;
+        uint64_t shm_size_bytes; /* of /dev/shm; 0 is Docker's 64 MiB */
+        bool no_new_privileges;  /* with ranges; with one uid it is always set */
+        bool unconfined; /* all calls and capabilities; on the explicit request of the user alone */
+        enum sandbox_emulation emulation;
+};
+
+struct sandbox_host;
+struct sandbox;
+
+/*
+ * Prepares what all sandboxes of a process share: the program that builds them, the ids that they
+ * map. `users` is what the caller's user asked for. One such object may be used by several
+ * threads at once.
+ *
+ * Returns 0 or a negative errno: -EPERM with a hint when RANGES was asked for and the host has
+ * none for this user.
+ */
+int sandbox_host_new(enum sandbox_users users, struct sandbox_host **ret, struct error *err);
+void sandbox_host_free(struct sandbox_host *host);
+
+/* SINGLE or RANGES: what `users` came to. */
+enum sandbox_users sandbox_host_users(const struct sandbox_host *host);
+
+/* The most that this kernel can do: RECORD, or else FAKE. */
+enum sandbox_emulation sandbox_host_emulation(const struct sandbox_host *host);
+
+/*
+ * Makes the namespaces and mounts the root. The command does not run yet, and a FUSE root has not
+ * been touched yet. `host` must outlive the sandbox.
+ *
+ * Returns 0 or a negative errno, with a hint where the host's settings stand in the way.
+ */
+int sandbox_start(const struct sandbox_host *host, const struct sandbox_spec *spec,
+                  struct sandbox **ret, struct error *err);
+
+/* The descriptor of /dev/fuse, mounted, for the caller to serve and close; -1 for a directory. */
+int sandbox_take_fuse_fd(struct sandbox *sandbox);
+
+/*
+ * Completes the root and executes the command. A FUSE root must be served by other threads
+ * from now on: this call waits for what is asked of it.
+ *
+ * Returns 0 when the command is about to be executed, or a negative errno. That it could not be
+ * executed is told by sandbox_wait().
+ */
+int sandbox_go(struct sandbox *sandbox, struct error *err);
+
+/* The listener of the command's system calls, for emulate_start(); -1 unless `emulation` is RECORD.
+ * It is there after sandbox_go(), and from then on intercepted calls wait for an answer. */
+int sandbox_take_listener_fd(struct sandbox *sandbox);
+
+/* PID 1 of the sandbox, as the caller sees it. */
+pid_t sandbox_pid(const struct sandbox *sandbox);
+
+/*
+ * Waits until the command and all that it started are gone, at most `timeout_ms` (-1: for ever).
+ * `ret_status` is its exit status, or 128 and the signal that killed it.
+ *
+ * Returns 0, -ETIMEDOUT (it still runs), or another negative errno: -ENOENT and -EACCES mean that
+ * the command could not be found or executed, -ECHILD that the sandbox was killed from outside.
+ */
+int sandbox_wait(struct sandbox *sandbox, int timeout_ms, int *ret_status, struct error *err);
+
+/* Sends a signal to the command. Without effect once it is over. */
+void sandbox_signal(struct sandbox *sandbox, int signal_number);
+
+/* Kills all of it at once; sandbox_wait() then tells of it. May be called from another thread
+ * than that which waits, as long as sandbox_free() comes after both. */
+void sandbox_kill(struct sandbox *sandbox);
+
+/* Kills what still runs and waits for its end. */
+void sandbox_free(struct sandbox *sandbox);
+
+DEFINE_CLEANUP(sandbox_host, struct sandbox_host, sandbox_host_free)
+DEFINE_CLEANUP(sandbox, struct sandbox, sandbox_free)

@@ -1,0 +1,195 @@
+#include "host.h"
+#include "kernel.h"
+
+#include "base/cleanup.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+/* Enough ids that nobody (65534) is one of them. A user with fewer gets one uid unless ranges are
+ * asked for: then the emulation knows all ids, and no chown fails. */
+#define RANGES_MIN_IDS 65534
+
+#define PASSWD_BYTES_MAX (1024 * 1024)
+
+/* Whether the program has the privilege that it needs: a home directory's copy, or one on a
+ * filesystem mounted nosuid, has not. Root needs none. */
+static bool is_privileged(const char *program)
+{
+        struct statvfs fs;
+        struct stat st;
+
+        if (access(program, X_OK) < 0 || stat(program, &st) < 0 || statvfs(program, &fs) < 0)
+                return false;
+        if (geteuid() == 0)
+                return true;
+        if (fs.f_flag & ST_NOSUID)
+                return false;
+        return st.st_mode & S_ISUID || getxattr(program, "security.capability", NULL, 0) > 0;
+}
+
+/* Looks in PATH and where distributions have it. Returns NULL if there is none. */
+static char *find_privileged_program(const char *name)
+{
+        const char *path = getenv("PATH");
+        char file[PATH_MAX];
+        char *all = NULL;
+        char *found = NULL;
+
+        if (asprintf(&all, "%s:/usr/bin:/bin:/usr/sbin:/usr/local/bin", path ? path : "") < 0)
+                return NULL;
+        for (char *at = all, *next; at && !found; at = next) {
+                next = strchr(at, ':');
+                if (next)
+                        *next++ = '\0';
+                snprintf(file, sizeof(file), "%s/%s", at, name);
+                if (at[0] == '/' && is_privileged(file))
+                        found = strdup(file);
+        }
+        free(all);
+        return found;
+}
+
+/* The name of the process's user, which the caller frees; its number where it has none. */
+static char *user_name(void)
+{
+        struct passwd entry, *found = NULL;
+        char *buffer = NULL, *name = NULL;
+
+        for (size_t size = 4096; size <= PASSWD_BYTES_MAX; size *= 4) {
+                free(buffer);
+                buffer = malloc(size);
+                if (!buffer)
+                        return NULL;
+                if (getpwuid_r(getuid(), &entry, buffer, size, &found) != ERANGE)
+                        break;
+        }
+        if (found)
+                name = strdup(found->pw_name);
+        else if (asprintf(&name, "%u", getuid()) < 0)
+                name = NULL;
+        free(buffer);
+        return name;
+}
+
+static size_t make_map(uint32_t own, const struct subid_ranges *ranges, struct wire_range *ret)
+{
+        uint32_t inside = 1;
+
+        ret[0] = (struct wire_range){0, own, 1};
+        for (size_t i = 0; i < ranges->count; i++) {
+                ret[i + 1] =
+                        (struct wire_range){inside, ranges->items[i].start, ranges->items[i].count};
+                inside += ranges->items[i].count;
+        }
+        return ranges->count + 1;
+}
+
+/* Takes the user's ranges if there are `min_ids` of them and the programs to map them. Returns 1, 0
+ * if not (`ret_missing` says what is missing), or a negative errno. */
+static int take_ranges(struct sandbox_host *host, uint64_t min_ids, const char **ret_missing,
+                       struct error *err)
+{
+        struct subid_ranges uids, gids;
+        _cleanup_free_ char *name = NULL;
+        int r;
+
+        *ret_missing = "newuidmap and newgidmap, with their privilege";
+        host->newuidmap = find_privileged_program("newuidmap");
+        host->newgidmap = find_privileged_program("newgidmap");
+        if (!host->newuidmap || !host->newgidmap)
+                return 0;
+        name = user_name();
+        if (!name)
+                return error_set_oom(err);
+        r = subid_find(SUBID_USERS, name, getuid(), &uids, err);
+        if (r == 0)
+                r = subid_find(SUBID_GROUPS, name, getuid(), &gids, err);
+        if (r < 0)
+                return error_wrap(err, "the subordinate ids of %s", name);
+        *ret_missing = "subordinate ids of this user in /etc/subuid and /etc/subgid";
+        if (subid_total(&uids) < min_ids || subid_total(&gids) < min_ids)
+                return 0;
+        host->uid_map_count = make_map(geteuid(), &uids, host->uid_map);
+        host->gid_map_count = make_map(getegid(), &gids, host->gid_map);
+        return 1;
+}
+
+static int choose_users(struct sandbox_host *host, enum sandbox_users wanted, struct error *err)
+{
+        const struct subid_ranges none = {.count = 0};
+        const char *missing;
+        int r;
+
+        host->users = SANDBOX_USERS_SINGLE;
+        if (wanted != SANDBOX_USERS_SINGLE) {
+                r = take_ranges(host, wanted == SANDBOX_USERS_RANGES ? 1 : RANGES_MIN_IDS, &missing,
+                                err);
+                if (r < 0)
+                        return r;
+                if (r == 0 && wanted == SANDBOX_USERS_RANGES) {
+                        error_set(err, -EPERM, "this host has no %s", missing);
+                        return error_hint(err, "Its administrator can add them: sudo apt-get "
+                                               "install uidmap && sudo usermod --add-subuids "
+                                               "100000-165535 --add-subgids 100000-165535 $USER; "
+                                               "or build with one uid: --userns=single");
+                }
+                if (r > 0)
+                        host->users = SANDBOX_USERS_RANGES;
+        }
+        if (host->users == SANDBOX_USERS_SINGLE) {
+                host->uid_map_count = make_map(geteuid(), &none, host->uid_map);
+                host->gid_map_count = make_map(getegid(), &none, host->gid_map);
+                free(TAKE_PTR(host->newuidmap));
+                free(TAKE_PTR(host->newgidmap));
+        }
+        return 0;
+}
+
+int sandbox_host_new(enum sandbox_users users, struct sandbox_host **ret, struct error *err)
+{
+        _cleanup_(cleanup_sandbox_host) struct sandbox_host *host = calloc(1, sizeof(*host));
+        int r;
+
+        if (!host)
+                return error_set_oom(err);
+        host->image_fd = -1;
+        host->emulation = kernel_has_notification() ? SANDBOX_EMULATE_RECORD : SANDBOX_EMULATE_FAKE;
+        r = choose_users(host, users, err);
+        if (r < 0)
+                return r;
+        r = image_open(err);
+        if (r < 0)
+                return r;
+        host->image_fd = r;
+        *ret = TAKE_PTR(host);
+        return 0;
+}
+
+void sandbox_host_free(struct sandbox_host *host)
+{
+        if (!host)
+                return;
+        if (host->image_fd >= 0)
+                close(host->image_fd);
+        free(host->newuidmap);
+        free(host->newgidmap);
+        free(host);
+}
+
+enum sandbox_users sandbox_host_users(const struct sandbox_host *host)
+{
+        return host->users;
+}
+
+enum sandbox_emulation sandbox_host_emulation(const struct sandbox_host *host)
+{
+        return host->emulation;
+}

@@ -1,0 +1,40 @@
+/*
+ * What the sandboxes of a process share: private to the sandbox.
+ *
+ * Invariant: nothing in it changes after sandbox_host_new(), so threads share it without a lock.
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "sandbox/sandbox.h"
+
+#include "subid.h"
+#include "wire.h"
+
+struct sandbox_host {
+        int image_fd; /* the helper program, executable and of no name */
+        enum sandbox_users users;
+        enum sandbox_emulation emulation; /* the most that the kernel can do */
+        struct wire_range uid_map[SUBID_RANGES_MAX + 1];
+        size_t uid_map_count;
+        struct wire_range gid_map[SUBID_RANGES_MAX + 1];
+        size_t gid_map_count;
+        char *newuidmap; /* owned; NULL with one uid */
+        char *newgidmap;
+};
+
+/*
+ * Makes an executable of the helper that is carried inside this library, on no filesystem where
+ * that is possible. Returns its descriptor or a negative errno with `err` set.
+ */
+int image_open(struct error *err);
+
+/*
+ * Writes the specification for the helper. `ret_sources` has the descriptors that it
+ * begins with from WIRE_SOURCE_FD on: borrowed of the mounts, `ret_source_count` of them.
+ * Returns 0 or a negative errno: -EINVAL for what the header of sandbox.h forbids, -E2BIG for
+ * what is over a cap.
+ */
+int spec_write(const struct sandbox_host *host, const struct sandbox_spec *spec, struct buf *ret,
+               int ret_sources[static SANDBOX_MOUNTS_MAX], size_t *ret_source_count,
+               struct error *err);

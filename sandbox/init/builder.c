@@ -1,0 +1,121 @@
+#include "explain.h"
+#include "helper.h"
+
+#include "base/cleanup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
+#include <sched.h>
+#include <stdio.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/*
+ * The caller opened what shall be bound in its own mount namespace, where nothing can be bound
+ * from; this opens the same file in the new one. It is looked for by name, and is the same only if
+ * device and inode agree: whoever swaps the name meanwhile gets an error, no mount.
+ */
+static int reopen_here(int fd, struct error *err)
+{
+        char link[32], path[PATH_MAX];
+        struct stat theirs, ours;
+        int here, r;
+        ssize_t n;
+
+        snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+        n = readlink(link, path, sizeof(path) - 1);
+        if (n < 0)
+                return error_set_errno(err, -errno, "cannot name what shall be mounted");
+        path[n] = '\0';
+        here = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        if (here < 0)
+                return error_set_errno(err, -errno, "cannot mount %s", path);
+        if (fstat(fd, &theirs) < 0 || fstat(here, &ours) < 0)
+                r = error_set_errno(err, -errno, "cannot mount %s", path);
+        else if (theirs.st_dev != ours.st_dev || theirs.st_ino != ours.st_ino)
+                r = error_set(err, -ESTALE, "cannot mount %s: it was replaced meanwhile", path);
+        else
+                r = dup3(here, fd, O_CLOEXEC) < 0
+                            ? error_set_errno(err, -errno, "cannot mount %s", path)
+                            : 0;
+        close(here);
+        return r;
+}
+
+/* Mounts the FUSE that the caller is to serve; it gets the descriptor. The descriptor must be
+ * opened inside the user namespace, else the kernel refuses the mount. */
+static int mount_fuse(const struct helper *helper, struct error *err)
+{
+        const char *more = wire_string(helper->spec, helper->spec->fuse_options);
+        unsigned long flags = MS_NODEV;
+        _cleanup_close_ int fd = -1;
+        char options[1024];
+        int r;
+
+        fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+        if (fd < 0)
+                return explain_fuse_open(-errno, err);
+        r = snprintf(options, sizeof(options), "fd=%d,rootmode=40000,user_id=0,group_id=0%s%s", fd,
+                     more ? "," : "", more ? more : "");
+        if ((size_t)r >= sizeof(options))
+                return error_set(err, -E2BIG, "the mount options of the root are too long");
+        if (helper->spec->no_new_privileges)
+                flags |= MS_NOSUID;
+        if (mount("varve", HELPER_STAGE, "fuse", flags, options) < 0)
+                return explain_mount(-errno, "the root filesystem", helper->settings_fd, err);
+        r = wire_send(WIRE_SOCKET_FD, WIRE_FUSE, 0, fd);
+        return r < 0 ? error_set_errno(err, r, "cannot reach the caller of the sandbox") : 0;
+}
+
+static int mount_directory(const struct helper *helper, struct error *err)
+{
+        char source[32];
+        int r;
+
+        snprintf(source, sizeof(source), "/proc/self/fd/%d", WIRE_ROOT_FD);
+        if (mount(source, HELPER_STAGE, NULL, MS_BIND | MS_REC, NULL) < 0)
+                return explain_mount(-errno, "the root directory", helper->settings_fd, err);
+        r = wire_send(WIRE_SOCKET_FD, WIRE_FUSE, 0, -1);
+        return r < 0 ? error_set_errno(err, r, "cannot reach the caller of the sandbox") : 0;
+}
+
+static int mount_root(const struct helper *helper, struct error *err)
+{
+        const struct wire_spec *spec = helper->spec;
+        int r;
+
+        if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+                return explain_mount(-errno, "anything", helper->settings_fd, err);
+        for (uint32_t i = 0; i < spec->source_count; i++) {
+                r = reopen_here(WIRE_SOURCE_FD + (int)i, err);
+                if (r < 0)
+                        return r;
+        }
+        if (spec->root_type == SANDBOX_ROOT_FUSE)
+                return mount_fuse(helper, err);
+        r = reopen_here(WIRE_ROOT_FD, err);
+        return r < 0 ? error_wrap(err, "the root directory") : mount_directory(helper, err);
+}
+
+int builder_run(struct helper *helper, struct error *err)
+{
+        pid_t pid;
+        int r;
+
+        /* With one uid the kernel forbids it: the caller's groups stay, and are nobody's inside. */
+        if (helper_has_ranges(helper) && setgroups(0, NULL) < 0)
+                return error_set_errno(err, -errno, "cannot drop the caller's groups");
+        r = mount_root(helper, err);
+        if (r < 0)
+                return r;
+        pid = helper_clone(CLONE_PARENT | CLONE_NEWPID);
+        if (pid < 0)
+                return error_set_errno(err, -errno, "cannot make PID 1 of the sandbox");
+        if (pid == 0)
+                helper_run(helper, init_run);
+        r = wire_send(WIRE_SOCKET_FD, WIRE_INIT, pid, -1);
+        return r < 0 ? error_set_errno(err, r, "cannot reach the caller of the sandbox") : 0;
+}

@@ -1,0 +1,41 @@
+/*
+ * What the stages of the helper share: private to the helper.
+ *
+ * main.c says what each stage is and in which process it runs. A stage returns 0 or a negative
+ * errno with `err` set, as everywhere.
+ */
+#pragma once
+
+#include "wire.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct helper {
+        const struct wire_spec *spec;
+        int caller_pidfd; /* readable once the caller is dead; -1 where the kernel has none */
+        int settings_fd;  /* the host's /proc/sys, or -1 */
+};
+
+/* Where the root stands until it becomes "/". Every system has this directory, and nothing of the
+ * host that the sandbox needs lies below it: sources of bind mounts are opened before. */
+#define HELPER_STAGE "/tmp"
+
+static inline bool helper_has_ranges(const struct helper *helper)
+{
+        return helper->spec->newuidmap != 0;
+}
+
+int mapper_run(struct helper *helper, struct error *err);
+int builder_run(struct helper *helper, struct error *err);
+int init_run(struct helper *helper, struct error *err);
+int step_run(struct helper *helper, struct error *err);
+
+/* Runs a stage to its end in this process; an error goes to the caller over the socket. */
+_Noreturn void helper_run(struct helper *helper, int (*stage)(struct helper *, struct error *));
+
+/* As fork(), with more flags of clone(2). The child has a copy of this process. */
+pid_t helper_clone(unsigned long flags);
+
+/* Closes every descriptor from `first` on. */
+void helper_close_from(unsigned int first);

@@ -1,0 +1,19 @@
+/*
+ * What is mounted into the root: private to the helper. Each function takes a descriptor of the
+ * root before it becomes "/", and follows no symbolic link in it (tree.h).
+ */
+#pragma once
+
+#include "helper.h"
+
+/* /dev: a tmpfs with the six devices of every container, pts, shm, mqueue and the usual links. */
+int mounts_add_dev(const struct helper *helper, int root_fd, struct error *err);
+
+/* /proc, with what tells of or changes the host masked or read-only. */
+int mounts_add_proc(int root_fd, struct error *err);
+
+/* /sys, read-only. */
+int mounts_add_sys(const struct helper *helper, int root_fd, struct error *err);
+
+/* What the specification asks for; /dev is there already. */
+int mounts_add_extra(const struct helper *helper, int root_fd, struct error *err);

@@ -1,0 +1,308 @@
+#include "sandbox/sandbox.h"
+
+#include "host.h"
+#include "wire.h"
+
+#include "base/clock.h"
+#include "base/io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+/* Copies for the helper are made above all numbers that it begins with. */
+#define SAFE_FD (WIRE_SOURCE_FD + SANDBOX_MOUNTS_MAX + 1)
+
+struct sandbox {
+        int socket;      /* to whatever stage of the helper runs */
+        int fuse_fd;     /* -1 once taken */
+        int listener_fd; /* -1 once taken */
+        pid_t mapper;    /* children of this process, 0 once they are waited for */
+        pid_t builder;
+        pid_t init;
+        pthread_mutex_t lock; /* of `init`: no signal is sent to a number that was reaped */
+};
+
+/* The memory that the helper reads its specification from. */
+static int write_spec(const struct buf *spec, struct error *err)
+{
+        _cleanup_close_ int fd = -1;
+        int r;
+
+        fd = memfd_create("varve-specification", MFD_CLOEXEC);
+        if (fd < 0)
+                return error_set_errno(err, -errno, "cannot make the sandbox's specification");
+        r = io_write(fd, spec->data, spec->len);
+        if (r < 0)
+                return error_set_errno(err, r, "cannot write the sandbox's specification");
+        return TAKE_FD(fd);
+}
+
+/* Copies descriptors to numbers that the helper does not begin with. On an error there are none. */
+static int copy_aside(const int *fds, size_t count, int *ret, struct error *err)
+{
+        for (size_t i = 0; i < count; i++) {
+                int r;
+
+                ret[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, SAFE_FD);
+                if (ret[i] >= 0)
+                        continue;
+                r = error_set_errno(err, -errno, "cannot pass descriptor %d on", fds[i]);
+                while (i > 0)
+                        close(ret[--i]);
+                return r;
+        }
+        return 0;
+}
+
+/* Starts the helper; it has all but the last of these descriptors as 0, 1, 2 and so on. The last is
+ * the program itself. */
+static int spawn_helper(const int *fds, size_t count, pid_t *ret, struct error *err)
+{
+        char name[] = "varve-sandbox", image[64];
+        char *argv[] = {name, NULL}, *env[] = {NULL};
+        posix_spawn_file_actions_t actions;
+        posix_spawnattr_t attr;
+        int copies[SAFE_FD];
+        sigset_t signals;
+        int r;
+
+        r = copy_aside(fds, count, copies, err);
+        if (r < 0)
+                return r;
+        posix_spawnattr_init(&attr);
+        sigfillset(&signals);
+        posix_spawnattr_setsigdefault(&attr, &signals);
+        sigemptyset(&signals);
+        posix_spawnattr_setsigmask(&attr, &signals);
+        posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+        posix_spawn_file_actions_init(&actions);
+        for (size_t i = 0; i < count - 1; i++)
+                posix_spawn_file_actions_adddup2(&actions, copies[i], (int)i);
+        snprintf(image, sizeof(image), "/proc/self/fd/%d", copies[count - 1]);
+        r = posix_spawn(ret, image, &actions, &attr, argv, env);
+        posix_spawn_file_actions_destroy(&actions);
+        posix_spawnattr_destroy(&attr);
+        for (size_t i = 0; i < count; i++)
+                close(copies[i]);
+        return r == 0 ? 0 : error_set_errno(err, -r, "cannot execute the sandbox's program");
+}
+
+static int spawn(const struct sandbox_host *host, const struct sandbox_spec *spec, int socket,
+                 pid_t *ret, struct error *err)
+{
+        int fds[SAFE_FD];
+        _cleanup_close_ int spec_fd = -1;
+        struct buf block = BUF_INIT;
+        size_t sources;
+        int r;
+
+        r = spec_write(host, spec, &block, fds + WIRE_SOURCE_FD, &sources, err);
+        if (r == 0)
+                r = write_spec(&block, err);
+        buf_done(&block);
+        if (r < 0)
+                return r;
+        spec_fd = r;
+        memcpy(fds, spec->stdio, sizeof(spec->stdio));
+        fds[WIRE_SOCKET_FD] = socket;
+        fds[WIRE_SPEC_FD] = spec_fd;
+        fds[WIRE_ROOT_FD] = spec->root == SANDBOX_ROOT_DIRECTORY ? spec->root_fd : spec_fd;
+        fds[WIRE_SOURCE_FD + sources] = host->image_fd;
+        return spawn_helper(fds, WIRE_SOURCE_FD + sources + 1, ret, err);
+}
+
+/* Receives the next message. What ends the helper becomes the error. */
+static int receive(struct sandbox *sandbox, struct wire_message *ret, int *ret_fd,
+                   struct error *err)
+{
+        int r = wire_receive(sandbox->socket, ret, ret_fd);
+
+        if (r == -EPIPE)
+                return error_set(err, -ECHILD, "the sandbox was killed from outside");
+        if (r < 0)
+                return error_set_errno(err, r, "cannot hear of the sandbox");
+        if (ret->type == WIRE_ERROR) {
+                *err = ret->error;
+                return err->code;
+        }
+        return 0;
+}
+
+static void wait_for_child(pid_t *pid)
+{
+        if (*pid == 0)
+                return;
+        while (waitpid(*pid, NULL, 0) < 0 && errno == EINTR)
+                continue;
+        *pid = 0;
+}
+
+/* Waits for PID 1, without whom there is no process left. */
+static void wait_for_init(struct sandbox *sandbox)
+{
+        siginfo_t info;
+
+        if (sandbox->init == 0)
+                return;
+        while (waitid(P_PID, (id_t)sandbox->init, &info, WEXITED | WNOWAIT) < 0 && errno == EINTR)
+                continue;
+        pthread_mutex_lock(&sandbox->lock);
+        wait_for_child(&sandbox->init);
+        pthread_mutex_unlock(&sandbox->lock);
+}
+
+/* Hears of the builder and of PID 1, and gets the descriptor of the FUSE between the two. */
+static int receive_root(struct sandbox *sandbox, struct error *err)
+{
+        struct wire_message message;
+        int fd = -1, r;
+
+        while (sandbox->init == 0) {
+                r = receive(sandbox, &message, &fd, err);
+                if (r < 0)
+                        return r;
+                if (fd >= 0 && sandbox->fuse_fd >= 0)
+                        close(sandbox->fuse_fd);
+                if (fd >= 0)
+                        sandbox->fuse_fd = fd;
+                if (message.type == WIRE_BUILDER)
+                        sandbox->builder = message.value;
+                else if (message.type == WIRE_INIT)
+                        sandbox->init = message.value;
+        }
+        return 0;
+}
+
+int sandbox_start(const struct sandbox_host *host, const struct sandbox_spec *spec,
+                  struct sandbox **ret, struct error *err)
+{
+        _cleanup_(cleanup_sandbox) struct sandbox *sandbox = calloc(1, sizeof(*sandbox));
+        _cleanup_close_ int theirs = -1;
+        int sockets[2], r;
+
+        if (!sandbox)
+                return error_set_oom(err);
+        sandbox->socket = sandbox->fuse_fd = sandbox->listener_fd = -1;
+        pthread_mutex_init(&sandbox->lock, NULL);
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
+                return error_set_errno(err, -errno, "cannot make a socket");
+        sandbox->socket = sockets[0];
+        theirs = sockets[1];
+        r = spawn(host, spec, theirs, &sandbox->mapper, err);
+        close(TAKE_FD(theirs));
+        if (r == 0)
+                r = receive_root(sandbox, err);
+        if (r < 0)
+                return error_wrap(err, "cannot make the sandbox");
+        *ret = TAKE_PTR(sandbox);
+        return 0;
+}
+
+int sandbox_take_fuse_fd(struct sandbox *sandbox)
+{
+        return TAKE_FD(sandbox->fuse_fd);
+}
+
+int sandbox_go(struct sandbox *sandbox, struct error *err)
+{
+        struct wire_message message;
+        int r;
+
+        wire_send(sandbox->socket, WIRE_GO, 0, -1);
+        r = receive(sandbox, &message, &sandbox->listener_fd, err);
+        if (r == 0 && message.type != WIRE_RUNNING)
+                r = error_set(err, -EBADMSG, "an unexpected message");
+        wait_for_child(&sandbox->mapper);
+        wait_for_child(&sandbox->builder);
+        return r < 0 ? error_wrap(err, "cannot complete the sandbox") : 0;
+}
+
+int sandbox_take_listener_fd(struct sandbox *sandbox)
+{
+        return TAKE_FD(sandbox->listener_fd);
+}
+
+pid_t sandbox_pid(const struct sandbox *sandbox)
+{
+        return sandbox->init;
+}
+
+/* Waits until there is a message. Returns 0 or -ETIMEDOUT. */
+static int wait_for_message(struct sandbox *sandbox, int timeout_ms)
+{
+        uint64_t begin = clock_monotonic_ns();
+        struct pollfd fd = {.fd = sandbox->socket, .events = POLLIN};
+        int left_ms = timeout_ms;
+
+        for (;;) {
+                int r = poll(&fd, 1, left_ms);
+
+                if (r > 0)
+                        return 0;
+                if (timeout_ms < 0)
+                        continue;
+                left_ms = timeout_ms - (int)((clock_monotonic_ns() - begin) / 1000000);
+                if (r == 0 || left_ms <= 0)
+                        return -ETIMEDOUT;
+        }
+}
+
+int sandbox_wait(struct sandbox *sandbox, int timeout_ms, int *ret_status, struct error *err)
+{
+        struct wire_message message;
+        int r;
+
+        r = wait_for_message(sandbox, timeout_ms);
+        if (r < 0)
+                return error_set(err, r, "the command still runs after %d.%03d seconds",
+                                 timeout_ms / 1000, timeout_ms % 1000);
+        r = receive(sandbox, &message, NULL, err);
+        wait_for_init(sandbox);
+        if (r < 0)
+                return r;
+        if (message.type != WIRE_EXIT)
+                return error_set(err, -EBADMSG, "an unexpected message of the sandbox");
+        *ret_status = message.value;
+        return 0;
+}
+
+void sandbox_signal(struct sandbox *sandbox, int signal_number)
+{
+        wire_send(sandbox->socket, WIRE_SIGNAL, signal_number, -1);
+}
+
+void sandbox_kill(struct sandbox *sandbox)
+{
+        pthread_mutex_lock(&sandbox->lock);
+        if (sandbox->init > 0)
+                kill(sandbox->init, SIGKILL);
+        pthread_mutex_unlock(&sandbox->lock);
+}
+
+void sandbox_free(struct sandbox *sandbox)
+{
+        if (!sandbox)
+                return;
+        sandbox_kill(sandbox);
+        /* A stage that is not PID 1 ends with the socket. */
+        if (sandbox->socket >= 0)
+                close(sandbox->socket);
+        if (sandbox->fuse_fd >= 0)
+                close(sandbox->fuse_fd);
+        if (sandbox->listener_fd >= 0)
+                close(sandbox->listener_fd);
+        wait_for_child(&sandbox->mapper);
+        wait_for_child(&sandbox->builder);
+        wait_for_init(sandbox);
+        pthread_mutex_destroy(&sandbox->lock);
+        free(sandbox);
+}

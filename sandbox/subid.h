@@ -1,0 +1,48 @@
+/*
+ * Which subordinate ids a user of this host may map: private to the sandbox.
+ *
+ * Asked in this order: libsubid where it is installed (it follows nsswitch.conf: LDAP, SSSD), the
+ * program getsubids, the files /etc/subuid and /etc/subgid.
+ */
+#pragma once
+
+#include "base/error.h"
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* The kernel takes 340 lines in a map, of which one is the user's own id. */
+#define SUBID_RANGES_MAX 339
+#define SUBID_FILE_MAX   (16 * 1024 * 1024) /* bytes */
+
+enum subid_kind {
+        SUBID_USERS,
+        SUBID_GROUPS,
+};
+
+struct subid_range {
+        uint32_t start;
+        uint32_t count; /* never 0; start + count fits 32 bits */
+};
+
+struct subid_ranges {
+        struct subid_range items[SUBID_RANGES_MAX];
+        size_t count;
+};
+
+/*
+ * Finds the ranges of the user `name` whose uid is `uid`. None is no error: `ret->count` is 0 then.
+ * Ranges that make no sense, or are too many, are left out. Returns 0 or a negative errno.
+ */
+int subid_find(enum subid_kind kind, const char *name, uid_t uid, struct subid_ranges *ret,
+               struct error *err);
+
+/* Reads the lines "owner:start:count" of a file that are of this user, by name or by number. */
+void subid_parse_file(const char *text, const char *name, uid_t uid, struct subid_ranges *ret);
+
+/* Reads the lines "index: owner start count" that getsubids prints. */
+void subid_parse_output(const char *text, struct subid_ranges *ret);
+
+/* How many ids these are. */
+uint64_t subid_total(const struct subid_ranges *ranges);

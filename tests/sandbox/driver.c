@@ -1,0 +1,323 @@
+/*
+ * Runs one command in a sandbox over a directory, for the tests of the sandbox.
+ *
+ *   sandbox-driver [OPTION]... ROOT COMMAND [ARGUMENT]...
+ *   sandbox-driver --probe
+ *
+ * Exits with the command's status; 125 and an error on standard error if the sandbox itself failed.
+ */
+#include "sandbox/probe.h"
+#include "sandbox/sandbox.h"
+
+#include "base/clock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define STATUS_OWN_FAILURE 125
+
+struct options {
+        enum sandbox_users users;
+        struct sandbox_spec spec;
+        struct sandbox_mount mounts[SANDBOX_MOUNTS_MAX];
+        struct sandbox_limit limits[SANDBOX_LIMITS_MAX];
+        uint32_t groups[SANDBOX_GROUPS_MAX];
+        struct strv argv;
+        struct strv env;
+        int timeout_ms;
+        int signal_after_ms; /* 0: no signal */
+        int signal_number;
+        char *swap_from, *swap_to;
+        bool times;
+};
+
+enum driver_option {
+        OPTION_USERS = 256,
+        OPTION_ENV,
+        OPTION_WORKDIR,
+        OPTION_UID,
+        OPTION_GID,
+        OPTION_GROUP,
+        OPTION_HOSTNAME,
+        OPTION_NETWORK,
+        OPTION_BIND,
+        OPTION_BIND_READ_ONLY,
+        OPTION_TMPFS,
+        OPTION_DATA,
+        OPTION_LIMIT,
+        OPTION_NO_NEW_PRIVILEGES,
+        OPTION_TIMEOUT,
+        OPTION_SIGNAL,
+        OPTION_TIMES,
+        OPTION_SWAP,
+        OPTION_PROBE,
+};
+
+static const struct option long_options[] = {
+        {"users", required_argument, NULL, OPTION_USERS},
+        {"env", required_argument, NULL, OPTION_ENV},
+        {"workdir", required_argument, NULL, OPTION_WORKDIR},
+        {"uid", required_argument, NULL, OPTION_UID},
+        {"gid", required_argument, NULL, OPTION_GID},
+        {"group", required_argument, NULL, OPTION_GROUP},
+        {"hostname", required_argument, NULL, OPTION_HOSTNAME},
+        {"network", required_argument, NULL, OPTION_NETWORK},
+        {"bind", required_argument, NULL, OPTION_BIND}, /* SOURCE:TARGET */
+        {"bind-read-only", required_argument, NULL, OPTION_BIND_READ_ONLY},
+        {"tmpfs", required_argument, NULL, OPTION_TMPFS}, /* TARGET */
+        {"data", required_argument, NULL, OPTION_DATA},   /* TEXT:TARGET */
+        {"limit", required_argument, NULL, OPTION_LIMIT}, /* RESOURCE:VALUE */
+        {"no-new-privileges", no_argument, NULL, OPTION_NO_NEW_PRIVILEGES},
+        {"timeout-ms", required_argument, NULL, OPTION_TIMEOUT},
+        {"signal", required_argument, NULL, OPTION_SIGNAL}, /* NUMBER:AFTER_MS */
+        {"times", no_argument, NULL, OPTION_TIMES},
+        {"swap", required_argument, NULL, OPTION_SWAP}, /* FROM:TO, after all is opened */
+        {"probe", no_argument, NULL, OPTION_PROBE},
+        {NULL, 0, NULL, 0},
+};
+
+static _Noreturn void fail(const struct error *err)
+{
+        fprintf(stderr, "sandbox-driver: %s\n", err->message);
+        if (err->hint[0] != '\0')
+                fprintf(stderr, "hint: %s\n", err->hint);
+        exit(STATUS_OWN_FAILURE);
+}
+
+static _Noreturn void misuse(const char *what)
+{
+        fprintf(stderr, "sandbox-driver: misused: %s\n", what);
+        exit(STATUS_OWN_FAILURE);
+}
+
+static _Noreturn void probe(void)
+{
+        static const char *const states[] = {"good", "limited", "missing"};
+        struct sandbox_facts facts;
+
+        sandbox_probe(&facts);
+        for (size_t i = 0; i < SANDBOX_FACT_COUNT; i++) {
+                const struct sandbox_fact *fact = &facts.items[i];
+
+                printf("%s: %s: %s\n", fact->title, states[fact->state], fact->detail);
+                if (fact->without)
+                        printf("  without: %s\n  mend: %s\n", fact->without, fact->mend);
+        }
+        exit(0);
+}
+
+/* Splits "A:B" in place. Returns B. */
+static char *split(char *text)
+{
+        char *colon = strrchr(text, ':');
+
+        if (!colon)
+                misuse(text);
+        *colon = '\0';
+        return colon + 1;
+}
+
+static void add_mount(struct options *options, enum sandbox_mount_type type, char *text,
+                      bool read_only)
+{
+        struct sandbox_mount *mount = &options->mounts[options->spec.mount_count++];
+
+        *mount = (struct sandbox_mount){.type = type, .mode = 0755, .read_only = read_only};
+        if (type == SANDBOX_MOUNT_TMPFS) {
+                mount->target = text;
+                return;
+        }
+        mount->target = split(text);
+        if (type == SANDBOX_MOUNT_DATA) {
+                mount->data = text;
+                mount->data_len = strlen(text);
+                mount->mode = 0644;
+                return;
+        }
+        mount->source_fd = open(text, O_PATH | O_CLOEXEC);
+        if (mount->source_fd < 0)
+                misuse(text);
+}
+
+static void add_limit(struct options *options, char *text)
+{
+        rlim_t value = strtoull(split(text), NULL, 10);
+
+        options->limits[options->spec.limit_count++] =
+                (struct sandbox_limit){atoi(text), {value, value}};
+}
+
+static void parse_option(struct options *options, int option, char *value)
+{
+        struct sandbox_spec *spec = &options->spec;
+
+        switch ((enum driver_option)option) {
+        case OPTION_USERS:
+                options->users = strcmp(value, "single") == 0   ? SANDBOX_USERS_SINGLE
+                                 : strcmp(value, "ranges") == 0 ? SANDBOX_USERS_RANGES
+                                                                : SANDBOX_USERS_AUTO;
+                break;
+        case OPTION_ENV:
+                strv_add(&options->env, value);
+                break;
+        case OPTION_WORKDIR:
+                spec->workdir = value;
+                break;
+        case OPTION_UID:
+                spec->uid = (uint32_t)atoi(value);
+                break;
+        case OPTION_GID:
+                spec->gid = (uint32_t)atoi(value);
+                break;
+        case OPTION_GROUP:
+                options->groups[spec->group_count++] = (uint32_t)atoi(value);
+                break;
+        case OPTION_HOSTNAME:
+                spec->hostname = value;
+                break;
+        case OPTION_NETWORK:
+                spec->network =
+                        strcmp(value, "none") == 0 ? SANDBOX_NETWORK_NONE : SANDBOX_NETWORK_HOST;
+                break;
+        case OPTION_BIND:
+        case OPTION_BIND_READ_ONLY:
+                add_mount(options, SANDBOX_MOUNT_BIND, value, option == OPTION_BIND_READ_ONLY);
+                break;
+        case OPTION_TMPFS:
+                add_mount(options, SANDBOX_MOUNT_TMPFS, value, false);
+                break;
+        case OPTION_DATA:
+                add_mount(options, SANDBOX_MOUNT_DATA, value, true);
+                break;
+        case OPTION_LIMIT:
+                add_limit(options, value);
+                break;
+        case OPTION_NO_NEW_PRIVILEGES:
+                spec->no_new_privileges = true;
+                break;
+        case OPTION_TIMEOUT:
+                options->timeout_ms = atoi(value);
+                break;
+        case OPTION_SIGNAL:
+                options->signal_after_ms = atoi(split(value));
+                options->signal_number = atoi(value);
+                break;
+        case OPTION_SWAP:
+                options->swap_to = split(value);
+                options->swap_from = value;
+                break;
+        case OPTION_PROBE:
+                probe();
+                break;
+        case OPTION_TIMES:
+                options->times = true;
+                break;
+        }
+}
+
+static void parse(struct options *options, int argc, char **argv)
+{
+        struct sandbox_spec *spec = &options->spec;
+        int option;
+
+        options->timeout_ms = -1;
+        *spec = (struct sandbox_spec){.root = SANDBOX_ROOT_DIRECTORY,
+                                      .argv = &options->argv,
+                                      .env = &options->env,
+                                      .workdir = "/",
+                                      .hostname = "sandbox",
+                                      .stdio = {0, 1, 2},
+                                      .mounts = options->mounts,
+                                      .limits = options->limits,
+                                      .groups = options->groups};
+        strv_add(&options->env, "PATH=/usr/sbin:/usr/bin:/sbin:/bin");
+        while ((option = getopt_long(argc, argv, "+", long_options, NULL)) != -1) {
+                if (option == '?')
+                        misuse("unknown option");
+                parse_option(options, option, optarg);
+        }
+        if (argc - optind < 2)
+                misuse("no root or no command");
+        spec->root_fd = open(argv[optind], O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (spec->root_fd < 0)
+                misuse(argv[optind]);
+        for (int i = optind + 1; i < argc; i++)
+                strv_add(&options->argv, argv[i]);
+}
+
+static double ms_since(uint64_t begin)
+{
+        return (double)(clock_monotonic_ns() - begin) / 1e6;
+}
+
+static int wait_as_told(const struct options *options, struct sandbox *sandbox, int *ret_status,
+                        struct error *err)
+{
+        int r;
+
+        if (options->signal_after_ms > 0) {
+                usleep((useconds_t)options->signal_after_ms * 1000);
+                sandbox_signal(sandbox, options->signal_number);
+        }
+        r = sandbox_wait(sandbox, options->timeout_ms, ret_status, err);
+        if (r != -ETIMEDOUT)
+                return r;
+        fprintf(stderr, "sandbox-driver: %s\n", err->message);
+        *err = ERROR_INIT;
+        sandbox_kill(sandbox);
+        return sandbox_wait(sandbox, -1, ret_status, err);
+}
+
+static int run(const struct options *options, int *ret_status, struct error *err)
+{
+        _cleanup_(cleanup_sandbox_host) struct sandbox_host *host = NULL;
+        _cleanup_(cleanup_sandbox) struct sandbox *sandbox = NULL;
+        double host_ms, start_ms, go_ms, wait_ms;
+        uint64_t begin = clock_monotonic_ns();
+        int r;
+
+        r = sandbox_host_new(options->users, &host, err);
+        if (r < 0)
+                return r;
+        host_ms = ms_since(begin);
+        r = sandbox_start(host, &options->spec, &sandbox, err);
+        if (r < 0)
+                return r;
+        start_ms = ms_since(begin);
+        r = sandbox_go(sandbox, err);
+        if (r < 0)
+                return r;
+        go_ms = ms_since(begin);
+        r = wait_as_told(options, sandbox, ret_status, err);
+        if (r < 0)
+                return r;
+        wait_ms = ms_since(begin);
+        sandbox_free(TAKE_PTR(sandbox));
+        if (options->times)
+                fprintf(stderr, "host %.2f start %.2f go %.2f wait %.2f free %.2f ms\n", host_ms,
+                        start_ms - host_ms, go_ms - start_ms, wait_ms - go_ms,
+                        ms_since(begin) - wait_ms);
+        return 0;
+}
+
+int main(int argc, char **argv)
+{
+        static struct options options;
+        struct error err = ERROR_INIT;
+        int status = 0;
+
+        parse(&options, argc, argv);
+        if (options.swap_from &&
+            renameat2(AT_FDCWD, options.swap_from, AT_FDCWD, options.swap_to, RENAME_EXCHANGE) < 0)
+                misuse("--swap");
+        if (run(&options, &status, &err) < 0)
+                fail(&err);
+        strv_done(&options.argv);
+        strv_done(&options.env);
+        return status;
+}
