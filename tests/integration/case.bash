@@ -52,6 +52,9 @@ check_case() {
         else
                 unpacked "case-$name"
                 source=$root
+                # Two readers that share no code see the same in the layers.
+                diff -u <(tree_manifest "$name" "$root") \
+                        <(tree_manifest "$name" "oci:$work/saved:image")
         fi
         if [ ! -e "$stage/cases/$name/no-oracle" ]; then
                 flock "$stage/oracle.lock" "$here/integration/oracle" "$stage" "$name"
