@@ -22,14 +22,11 @@
 
 int server_mount_options(const struct server_options *options, struct buf *ret)
 {
-        const char *text = "rootmode=40000,user_id=0,group_id=0";
-        int r = buf_append_str(ret, text);
-
         /* With one id all processes of a step are root and the kernel has nothing to check; and
          * without allow_other nobody but that user gets in. */
-        if (r == 0 && !options->single_id)
-                r = buf_append_str(ret, ",allow_other,default_permissions");
-        return r;
+        if (options->single_id)
+                return 0;
+        return buf_append_str(ret, "allow_other,default_permissions");
 }
 
 static ssize_t server_read(int fd, void *data, size_t len, void *userdata)

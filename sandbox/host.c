@@ -83,10 +83,10 @@ static size_t make_map(uint32_t own, const struct subid_ranges *ranges, struct w
 {
         uint32_t inside = 1;
 
-        ret[0] = (struct wire_range){0, own, 1};
+        ret[0] = (struct wire_range){ 0, own, 1 };
         for (size_t i = 0; i < ranges->count; i++) {
-                ret[i + 1] =
-                        (struct wire_range){inside, ranges->items[i].start, ranges->items[i].count};
+                ret[i + 1] = (struct wire_range){ inside, ranges->items[i].start,
+                                                  ranges->items[i].count };
                 inside += ranges->items[i].count;
         }
         return ranges->count + 1;
@@ -124,7 +124,7 @@ static int take_ranges(struct sandbox_host *host, uint64_t min_ids, const char *
 
 static int choose_users(struct sandbox_host *host, enum sandbox_users wanted, struct error *err)
 {
-        const struct subid_ranges none = {.count = 0};
+        const struct subid_ranges none = { .count = 0 };
         const char *missing;
         int r;
 

@@ -45,7 +45,7 @@ static int open_memory(const void *image, size_t size)
  * for reading alone, on the first filesystem that lets files be executed. */
 static int open_unnamed_file(const void *image, size_t size)
 {
-        static const char *const directories[] = {"/tmp", "/var/tmp", "/dev/shm", "."};
+        static const char *const directories[] = { "/tmp", "/var/tmp", "/dev/shm", "." };
         int last = -EACCES;
 
         for (size_t i = 0; i < ARRAY_SIZE(directories); i++) {

@@ -43,72 +43,72 @@ static const struct {
         const char *about;
         const char *names; /* with blanks between */
 } allowed[] = {
-        {"files: names, contents, metadata",
-         "access chdir chmod chown chown32 close close_range copy_file_range creat dup "
-         "dup2 dup3 faccessat faccessat2 fadvise64 fadvise64_64 fallocate fchdir "
-         "fchmod fchmodat fchmodat2 fchown fchown32 fchownat fcntl fcntl64 fdatasync "
-         "fgetxattr flistxattr flock fremovexattr fsetxattr fstat fstat64 fstatat64 "
-         "fstatfs fstatfs64 fsync ftruncate ftruncate64 futimesat getcwd getdents "
-         "getdents64 getxattr ioctl lchown lchown32 lgetxattr link linkat listxattr "
-         "llistxattr _llseek lremovexattr lseek lsetxattr lstat lstat64 mkdir mkdirat "
-         "mknod mknodat name_to_handle_at newfstatat open openat openat2 pipe pipe2 "
-         "pread64 preadv preadv2 pwrite64 pwritev pwritev2 read readahead readlink "
-         "readlinkat readv removexattr rename renameat renameat2 rmdir sendfile "
-         "sendfile64 setxattr splice stat stat64 statfs statfs64 statx symlink "
-         "symlinkat sync sync_file_range syncfs tee truncate truncate64 umask unlink "
-         "unlinkat utime utimensat utimensat_time64 utimes vmsplice write writev "
-         "chroot"},
-        {"a command may confine itself further",
-         "landlock_add_rule landlock_create_ruleset landlock_restrict_self seccomp"},
-        {"memory", "brk cachestat madvise map_shadow_stack membarrier memfd_create memfd_secret "
-                   "mincore mlock mlock2 mlockall mmap mmap2 mprotect mremap msync munlock "
-                   "munlockall munmap pkey_alloc pkey_free pkey_mprotect process_mrelease "
-                   "remap_file_pages shmat shmctl shmdt shmget"},
-        {"processes and threads; tracing reaches no further than the user namespace",
-         "capget capset execve execveat exit exit_group fork futex futex_requeue "
-         "futex_time64 futex_wait futex_waitv futex_wake getcpu getpgid getpgrp getpid "
-         "getppid getpriority getrlimit get_robust_list getrusage getsid "
-         "get_thread_area gettid ioprio_get ioprio_set kill pause pidfd_open "
-         "pidfd_send_signal prctl prlimit64 process_vm_readv process_vm_writev ptrace "
-         "restart_syscall rseq sched_getaffinity sched_getattr sched_getparam "
-         "sched_get_priority_max sched_get_priority_min sched_getscheduler "
-         "sched_rr_get_interval sched_rr_get_interval_time64 sched_setaffinity "
-         "sched_setattr sched_setparam sched_setscheduler sched_yield setpgid "
-         "setpriority setrlimit set_robust_list setsid set_thread_area set_tid_address "
-         "tgkill times tkill ugetrlimit vfork wait4 waitid waitpid"},
-        {"signals", "rt_sigaction rt_sigpending rt_sigprocmask rt_sigqueueinfo rt_sigreturn "
-                    "rt_sigsuspend rt_sigtimedwait rt_sigtimedwait_time64 rt_tgsigqueueinfo "
-                    "sigaltstack signalfd signalfd4 sigprocmask sigreturn"},
-        {"ids", "getegid getegid32 geteuid geteuid32 getgid getgid32 getgroups getgroups32 "
-                "getresgid getresgid32 getresuid getresuid32 getuid getuid32 setfsgid "
-                "setfsgid32 setfsuid setfsuid32 setgid setgid32 setgroups setgroups32 "
-                "setregid setregid32 setresgid setresgid32 setresuid setresuid32 setreuid "
-                "setreuid32 setuid setuid32"},
-        {"time; setting a clock needs a capability of the host",
-         "adjtimex alarm clock_adjtime clock_adjtime64 clock_getres "
-         "clock_getres_time64 clock_gettime clock_gettime64 clock_nanosleep "
-         "clock_nanosleep_time64 getitimer gettimeofday nanosleep setitimer time "
-         "timer_create timer_delete timer_getoverrun timer_gettime timer_gettime64 "
-         "timer_settime timer_settime64 timerfd_create timerfd_gettime "
-         "timerfd_gettime64 timerfd_settime timerfd_settime64"},
-        {"waiting and events",
-         "epoll_create epoll_create1 epoll_ctl epoll_ctl_old epoll_pwait epoll_pwait2 "
-         "epoll_wait epoll_wait_old eventfd eventfd2 fanotify_mark inotify_add_watch "
-         "inotify_init inotify_init1 inotify_rm_watch io_cancel io_destroy "
-         "io_getevents io_pgetevents io_pgetevents_time64 io_setup io_submit "
-         "_newselect poll ppoll ppoll_time64 pselect6 pselect6_time64 select"},
-        {"sockets; families are looked at in front of this list",
-         "accept accept4 bind connect getpeername getsockname getsockopt listen recv "
-         "recvfrom recvmmsg recvmmsg_time64 recvmsg send sendmmsg sendmsg sendto "
-         "setsockopt shutdown socket socketcall socketpair"},
-        {"System V and POSIX messages, of an IPC namespace of their own",
-         "ipc mq_getsetattr mq_notify mq_open mq_timedreceive mq_timedreceive_time64 "
-         "mq_timedsend mq_timedsend_time64 mq_unlink msgctl msgget msgrcv msgsnd "
-         "semctl semget semop semtimedop semtimedop_time64"},
-        {"the machine", "getrandom sysinfo uname"},
-        {"of one architecture each: x86; ARM",
-         "arch_prctl modify_ldt arm_fadvise64_64 arm_sync_file_range breakpoint "
-         "cacheflush set_tls sync_file_range2"},
+        { "files: names, contents, metadata",
+          "access chdir chmod chown chown32 close close_range copy_file_range creat dup "
+          "dup2 dup3 faccessat faccessat2 fadvise64 fadvise64_64 fallocate fchdir "
+          "fchmod fchmodat fchmodat2 fchown fchown32 fchownat fcntl fcntl64 fdatasync "
+          "fgetxattr flistxattr flock fremovexattr fsetxattr fstat fstat64 fstatat64 "
+          "fstatfs fstatfs64 fsync ftruncate ftruncate64 futimesat getcwd getdents "
+          "getdents64 getxattr ioctl lchown lchown32 lgetxattr link linkat listxattr "
+          "llistxattr _llseek lremovexattr lseek lsetxattr lstat lstat64 mkdir mkdirat "
+          "mknod mknodat name_to_handle_at newfstatat open openat openat2 pipe pipe2 "
+          "pread64 preadv preadv2 pwrite64 pwritev pwritev2 read readahead readlink "
+          "readlinkat readv removexattr rename renameat renameat2 rmdir sendfile "
+          "sendfile64 setxattr splice stat stat64 statfs statfs64 statx symlink "
+          "symlinkat sync sync_file_range syncfs tee truncate truncate64 umask unlink "
+          "unlinkat utime utimensat utimensat_time64 utimes vmsplice write writev "
+          "chroot" },
+        { "a command may confine itself further",
+          "landlock_add_rule landlock_create_ruleset landlock_restrict_self seccomp" },
+        { "memory", "brk cachestat madvise map_shadow_stack membarrier memfd_create memfd_secret "
+                    "mincore mlock mlock2 mlockall mmap mmap2 mprotect mremap msync munlock "
+                    "munlockall munmap pkey_alloc pkey_free pkey_mprotect process_mrelease "
+                    "remap_file_pages shmat shmctl shmdt shmget" },
+        { "processes and threads; tracing reaches no further than the user namespace",
+          "capget capset execve execveat exit exit_group fork futex futex_requeue "
+          "futex_time64 futex_wait futex_waitv futex_wake getcpu getpgid getpgrp getpid "
+          "getppid getpriority getrlimit get_robust_list getrusage getsid "
+          "get_thread_area gettid ioprio_get ioprio_set kill pause pidfd_open "
+          "pidfd_send_signal prctl prlimit64 process_vm_readv process_vm_writev ptrace "
+          "restart_syscall rseq sched_getaffinity sched_getattr sched_getparam "
+          "sched_get_priority_max sched_get_priority_min sched_getscheduler "
+          "sched_rr_get_interval sched_rr_get_interval_time64 sched_setaffinity "
+          "sched_setattr sched_setparam sched_setscheduler sched_yield setpgid "
+          "setpriority setrlimit set_robust_list setsid set_thread_area set_tid_address "
+          "tgkill times tkill ugetrlimit vfork wait4 waitid waitpid" },
+        { "signals", "rt_sigaction rt_sigpending rt_sigprocmask rt_sigqueueinfo rt_sigreturn "
+                     "rt_sigsuspend rt_sigtimedwait rt_sigtimedwait_time64 rt_tgsigqueueinfo "
+                     "sigaltstack signalfd signalfd4 sigprocmask sigreturn" },
+        { "ids", "getegid getegid32 geteuid geteuid32 getgid getgid32 getgroups getgroups32 "
+                 "getresgid getresgid32 getresuid getresuid32 getuid getuid32 setfsgid "
+                 "setfsgid32 setfsuid setfsuid32 setgid setgid32 setgroups setgroups32 "
+                 "setregid setregid32 setresgid setresgid32 setresuid setresuid32 setreuid "
+                 "setreuid32 setuid setuid32" },
+        { "time; setting a clock needs a capability of the host",
+          "adjtimex alarm clock_adjtime clock_adjtime64 clock_getres "
+          "clock_getres_time64 clock_gettime clock_gettime64 clock_nanosleep "
+          "clock_nanosleep_time64 getitimer gettimeofday nanosleep setitimer time "
+          "timer_create timer_delete timer_getoverrun timer_gettime timer_gettime64 "
+          "timer_settime timer_settime64 timerfd_create timerfd_gettime "
+          "timerfd_gettime64 timerfd_settime timerfd_settime64" },
+        { "waiting and events",
+          "epoll_create epoll_create1 epoll_ctl epoll_ctl_old epoll_pwait epoll_pwait2 "
+          "epoll_wait epoll_wait_old eventfd eventfd2 fanotify_mark inotify_add_watch "
+          "inotify_init inotify_init1 inotify_rm_watch io_cancel io_destroy "
+          "io_getevents io_pgetevents io_pgetevents_time64 io_setup io_submit "
+          "_newselect poll ppoll ppoll_time64 pselect6 pselect6_time64 select" },
+        { "sockets; families are looked at in front of this list",
+          "accept accept4 bind connect getpeername getsockname getsockopt listen recv "
+          "recvfrom recvmmsg recvmmsg_time64 recvmsg send sendmmsg sendmsg sendto "
+          "setsockopt shutdown socket socketcall socketpair" },
+        { "System V and POSIX messages, of an IPC namespace of their own",
+          "ipc mq_getsetattr mq_notify mq_open mq_timedreceive mq_timedreceive_time64 "
+          "mq_timedsend mq_timedsend_time64 mq_unlink msgctl msgget msgrcv msgsnd "
+          "semctl semget semop semtimedop semtimedop_time64" },
+        { "the machine", "getrandom sysinfo uname" },
+        { "of one architecture each: x86; ARM",
+          "arch_prctl modify_ldt arm_fadvise64_64 arm_sync_file_range breakpoint "
+          "cacheflush set_tls sync_file_range2" },
 };
 
 /* Calls that libseccomp 2.5 does not know; from 424 on all architectures number alike. */
@@ -118,21 +118,21 @@ static const struct {
         uint32_t arch; /* AUDIT_ARCH_*; 0 for all */
 } young_calls[] = {
         /* made by a return probe that somebody set from outside, in the name of the process */
-        {"uretprobe", 335, AUDIT_ARCH_X86_64},
-        {"statmount", 457, 0},
-        {"listmount", 458, 0},
-        {"mseal", 462, 0},
-        {"setxattrat", 463, 0},
-        {"getxattrat", 464, 0},
-        {"listxattrat", 465, 0},
-        {"removexattrat", 466, 0},
+        { "uretprobe", 335, AUDIT_ARCH_X86_64 },
+        { "statmount", 457, 0 },
+        { "listmount", 458, 0 },
+        { "mseal", 462, 0 },
+        { "setxattrat", 463, 0 },
+        { "getxattrat", 464, 0 },
+        { "listxattrat", 465, 0 },
+        { "removexattrat", 466, 0 },
 };
 
 const struct policy_arch policy_arches[POLICY_ARCH_COUNT] = {
-        {SCMP_ARCH_X86_64, AUDIT_ARCH_X86_64, AUDIT_ARCH_X86_64, false},
-        {SCMP_ARCH_X86, AUDIT_ARCH_I386, AUDIT_ARCH_X86_64, true},
-        {SCMP_ARCH_AARCH64, AUDIT_ARCH_AARCH64, AUDIT_ARCH_AARCH64, false},
-        {SCMP_ARCH_ARM, AUDIT_ARCH_ARM, AUDIT_ARCH_AARCH64, true},
+        { SCMP_ARCH_X86_64, AUDIT_ARCH_X86_64, AUDIT_ARCH_X86_64, false },
+        { SCMP_ARCH_X86, AUDIT_ARCH_I386, AUDIT_ARCH_X86_64, true },
+        { SCMP_ARCH_AARCH64, AUDIT_ARCH_AARCH64, AUDIT_ARCH_AARCH64, false },
+        { SCMP_ARCH_ARM, AUDIT_ARCH_ARM, AUDIT_ARCH_AARCH64, true },
 };
 
 /* The number that libseccomp wants in a rule: that of the machine it runs on, whatever the filter
@@ -160,7 +160,7 @@ static bool exists_on(uint32_t token, const char *name)
 static int add_conditional(scmp_filter_ctx ctx)
 {
         /* Nothing, UNAME26, ADDR_NO_RANDOMIZE's relatives stay off; asking (all ones) is fine. */
-        static const uint64_t personalities[] = {0x0, 0x8, 0x20000, 0x20008, 0xffffffff};
+        static const uint64_t personalities[] = { 0x0, 0x8, 0x20000, 0x20008, 0xffffffff };
         int r;
 
         r = seccomp_rule_add_exact(ctx, SCMP_ACT_ALLOW, resolve("clone"), 1,
@@ -280,11 +280,11 @@ static int append_front(struct buf *code, const struct policy_arch *arch)
                 uint32_t value;
         } refused[] = {
                 /* Put characters into the terminal's input, as if its user had typed them. */
-                {"ioctl", 54, 1, TIOCSTI},
-                {"ioctl", 54, 1, TIOCLINUX},
+                { "ioctl", 54, 1, TIOCSTI },
+                { "ioctl", 54, 1, TIOCLINUX },
                 /* The kernel's ciphers, with a record of flaws; the host of a virtual machine. */
-                {"socket", 359, 0, AF_ALG},
-                {"socket", 359, 0, AF_VSOCK},
+                { "socket", 359, 0, AF_ALG },
+                { "socket", 359, 0, AF_VSOCK },
         };
         const uint32_t audit = arch->audit;
         int r;

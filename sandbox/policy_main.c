@@ -12,8 +12,8 @@ static const struct {
         const char *name; /* as meson calls it */
         uint32_t arch, arch_32;
 } machines[] = {
-        {"x86_64", AUDIT_ARCH_X86_64, AUDIT_ARCH_I386},
-        {"aarch64", AUDIT_ARCH_AARCH64, AUDIT_ARCH_ARM},
+        { "x86_64", AUDIT_ARCH_X86_64, AUDIT_ARCH_I386 },
+        { "aarch64", AUDIT_ARCH_AARCH64, AUDIT_ARCH_ARM },
 };
 
 static const char *const emulations[] = {

@@ -53,12 +53,12 @@ static int try_root(enum sandbox_users users, enum sandbox_root_type root, struc
         _cleanup_close_ int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
         _cleanup_close_ int root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
         struct strv argv = STRV_INIT, env = STRV_INIT;
-        struct sandbox_spec spec = {.root = root,
-                                    .root_fd = root_fd,
-                                    .argv = &argv,
-                                    .env = &env,
-                                    .workdir = "/",
-                                    .stdio = {null_fd, null_fd, null_fd}};
+        struct sandbox_spec spec = { .root = root,
+                                     .root_fd = root_fd,
+                                     .argv = &argv,
+                                     .env = &env,
+                                     .workdir = "/",
+                                     .stdio = { null_fd, null_fd, null_fd } };
         int r;
 
         if (strv_add(&argv, "true") < 0)
@@ -174,7 +174,7 @@ void sandbox_probe(struct sandbox_facts *ret)
         struct sandbox_fact *items = ret->items;
         bool has_namespaces;
 
-        *ret = (struct sandbox_facts){.items = {{.title = NULL}}};
+        *ret = (struct sandbox_facts){ .items = { { .title = NULL } } };
         probe_namespaces(&items[SANDBOX_FACT_NAMESPACES]);
         has_namespaces = items[SANDBOX_FACT_NAMESPACES].state == SANDBOX_STATE_GOOD;
         probe_fuse(&items[SANDBOX_FACT_FUSE], has_namespaces);

@@ -68,7 +68,7 @@ static int copy_aside(const int *fds, size_t count, int *ret, struct error *err)
 static int spawn_helper(const int *fds, size_t count, pid_t *ret, struct error *err)
 {
         char name[] = "varve-sandbox", image[64];
-        char *argv[] = {name, NULL}, *env[] = {NULL};
+        char *argv[] = { name, NULL }, *env[] = { NULL };
         posix_spawn_file_actions_t actions;
         posix_spawnattr_t attr;
         int copies[SAFE_FD];
@@ -240,7 +240,7 @@ pid_t sandbox_pid(const struct sandbox *sandbox)
 static int wait_for_message(struct sandbox *sandbox, int timeout_ms)
 {
         uint64_t begin = clock_monotonic_ns();
-        struct pollfd fd = {.fd = sandbox->socket, .events = POLLIN};
+        struct pollfd fd = { .fd = sandbox->socket, .events = POLLIN };
         int left_ms = timeout_ms;
 
         for (;;) {

@@ -45,12 +45,12 @@ static uint32_t put_string(struct spec_writer *writer, const char *text)
 static struct wire_span put_array(struct spec_writer *writer, const void *items, size_t count,
                                   size_t item_size)
 {
-        return (struct wire_span){put(writer, items, count * item_size), (uint32_t)count};
+        return (struct wire_span){ put(writer, items, count * item_size), (uint32_t)count };
 }
 
 static struct wire_span put_strings(struct spec_writer *writer, const struct strv *strv)
 {
-        struct wire_span span = {put(writer, "", 0), (uint32_t)strv->count};
+        struct wire_span span = { put(writer, "", 0), (uint32_t)strv->count };
 
         for (size_t i = 0; i < strv->count; i++)
                 append(writer, strv->items[i], strlen(strv->items[i]) + 1);
@@ -129,7 +129,7 @@ static struct wire_span put_filter(struct spec_writer *writer, const struct sand
                                    const struct sandbox_spec *spec)
 {
         bool single = host->users == SANDBOX_USERS_SINGLE;
-        struct wire_span span = {0, 0};
+        struct wire_span span = { 0, 0 };
         struct buf code = BUF_INIT;
         int r = 0;
 
@@ -154,8 +154,8 @@ int spec_write(const struct sandbox_host *host, const struct sandbox_spec *spec,
                int ret_sources[static SANDBOX_MOUNTS_MAX], size_t *ret_source_count,
                struct error *err)
 {
-        struct spec_writer writer = {.buf = ret};
-        struct wire_spec header = {.size_bytes = 0};
+        struct spec_writer writer = { .buf = ret };
+        struct wire_spec header = { .size_bytes = 0 };
         int r;
 
         r = check(spec, err);

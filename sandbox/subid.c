@@ -25,7 +25,7 @@ static void add_range(struct subid_ranges *ranges, uint64_t start, uint64_t coun
         if (count == 0 || start > UINT32_MAX || count > UINT32_MAX || start + count > UINT32_MAX ||
             ranges->count == SUBID_RANGES_MAX)
                 return;
-        ranges->items[ranges->count++] = (struct subid_range){(uint32_t)start, (uint32_t)count};
+        ranges->items[ranges->count++] = (struct subid_range){ (uint32_t)start, (uint32_t)count };
 }
 
 /* Reads a decimal number that `end` follows, and moves past both. */
@@ -91,7 +91,7 @@ void subid_parse_output(const char *text, struct subid_ranges *ret)
 /* Returns false where there is no libsubid that answers. */
 static bool ask_library(enum subid_kind kind, const char *name, struct subid_ranges *ret)
 {
-        static const char *const names[] = {"libsubid.so.5", "libsubid.so.4"};
+        static const char *const names[] = { "libsubid.so.5", "libsubid.so.4" };
         _cleanup_fclose_ FILE *silence = fopen("/dev/null", "we");
         int (*get_ranges)(const char *, struct foreign_range **);
         bool (*init)(const char *, FILE *);
@@ -121,8 +121,8 @@ static bool ask_library(enum subid_kind kind, const char *name, struct subid_ran
 /* Returns false where there is no such program, or it fails. */
 static bool ask_program(enum subid_kind kind, const char *name, struct subid_ranges *ret)
 {
-        const char *const user_argv[] = {"getsubids", name, NULL};
-        const char *const group_argv[] = {"getsubids", "-g", name, NULL};
+        const char *const user_argv[] = { "getsubids", name, NULL };
+        const char *const group_argv[] = { "getsubids", "-g", name, NULL };
         const char *const *argv = kind == SUBID_USERS ? user_argv : group_argv;
         posix_spawn_file_actions_t actions;
         struct error ignored = ERROR_INIT;

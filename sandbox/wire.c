@@ -14,9 +14,9 @@ union wire_control {
 
 static int wire_send_message(int socket, const struct wire_message *message, size_t size, int fd)
 {
-        struct iovec iov = {.iov_base = (void *)message, .iov_len = size};
-        struct msghdr header = {.msg_iov = &iov, .msg_iovlen = 1};
-        union wire_control control = {.bytes = {0}};
+        struct iovec iov = { .iov_base = (void *)message, .iov_len = size };
+        struct msghdr header = { .msg_iov = &iov, .msg_iovlen = 1 };
+        union wire_control control = { .bytes = { 0 } };
         ssize_t n;
 
         if (fd >= 0) {
@@ -35,26 +35,26 @@ static int wire_send_message(int socket, const struct wire_message *message, siz
 
 int wire_send(int socket, enum wire_type type, int value, int fd)
 {
-        struct wire_message message = {.type = type, .value = value};
+        struct wire_message message = { .type = type, .value = value };
 
         return wire_send_message(socket, &message, offsetof(struct wire_message, error), fd);
 }
 
 int wire_send_error(int socket, const struct error *err)
 {
-        struct wire_message message = {.type = WIRE_ERROR, .error = *err};
+        struct wire_message message = { .type = WIRE_ERROR, .error = *err };
 
         return wire_send_message(socket, &message, sizeof(message), -1);
 }
 
 int wire_receive(int socket, struct wire_message *ret, int *ret_fd)
 {
-        struct iovec iov = {.iov_base = ret, .iov_len = sizeof(*ret)};
-        union wire_control control = {.bytes = {0}};
-        struct msghdr header = {.msg_iov = &iov,
-                                .msg_iovlen = 1,
-                                .msg_control = control.bytes,
-                                .msg_controllen = sizeof(control.bytes)};
+        struct iovec iov = { .iov_base = ret, .iov_len = sizeof(*ret) };
+        union wire_control control = { .bytes = { 0 } };
+        struct msghdr header = { .msg_iov = &iov,
+                                 .msg_iovlen = 1,
+                                 .msg_control = control.bytes,
+                                 .msg_controllen = sizeof(control.bytes) };
         _cleanup_close_ int fd = -1;
         size_t expected;
         ssize_t n;

@@ -14,7 +14,6 @@
 #define DOCKERFILE_LINE_MAX ((size_t)65535)
 
 #define DOCKERFILE_INSTRUCTIONS_MAX 100000
-#define DOCKERFILE_STAGES_MAX       5000
 
 /* From one FROM to the next. */
 struct stage {
@@ -31,6 +30,8 @@ struct dockerfile {
         size_t global_count;        /* so many of them stand before the first FROM; all are ARG */
         const struct stage *stages; /* never empty */
         size_t stage_count;
+        const struct stage **named_stages; /* by name, those of one name in order */
+        size_t named_count;
         struct lint lint;   /* its options, and what the text alone shows */
         struct arena arena; /* owns all of the above but the lint's warnings */
 };

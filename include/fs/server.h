@@ -35,8 +35,8 @@ struct server_options {
         void *context;
 };
 
-/* Appends the mount's options ("fd=" apart, which whoever mounts knows): those that the server's
- * way of working needs. Returns 0 or -ENOMEM. */
+/* Appends the mount's options that the server's way of working needs, besides those that every
+ * FUSE mount has (fd, rootmode, user_id, group_id). Returns 0 or -ENOMEM. */
 int server_mount_options(const struct server_options *options, struct buf *ret);
 
 /*

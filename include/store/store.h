@@ -37,6 +37,12 @@ struct store;
 int store_open(const char *root, struct store **ret, struct error *err);
 void store_free(struct store *store);
 
+/* Removes what this process has in tmp/: for a forked child that ends without store_free(). */
+void store_leave(struct store *store);
+
+/* Removes what processes that are gone have left in tmp/. */
+void store_sweep(struct store *store);
+
 /* The absolute path of the store; borrowed. */
 const char *store_root(const struct store *store);
 

@@ -29,7 +29,7 @@
 static int bring_up_loopback(struct error *err)
 {
         _cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-        struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP};
+        struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP };
 
         if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &request) < 0)
                 return error_set_errno(err, -errno, "cannot bring up the loopback interface");
@@ -101,8 +101,8 @@ static void close_host(struct helper *helper)
 /* From here on init needs nothing but to signal whom it forked. */
 static void drop_capabilities(void)
 {
-        struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-        struct __user_cap_data_struct data[2] = {{0}, {0}};
+        struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+        struct __user_cap_data_struct data[2] = { { 0 }, { 0 } };
 
         data[0].effective = data[0].permitted = 1U << CAP_KILL;
         syscall(SYS_capset, &header, data);
@@ -140,9 +140,9 @@ static void obey(pid_t step)
  */
 static int watch(const struct helper *helper, int signal_fd, pid_t step)
 {
-        struct pollfd fds[] = {{.fd = signal_fd, .events = POLLIN},
-                               {.fd = WIRE_SOCKET_FD, .events = POLLIN},
-                               {.fd = helper->caller_pidfd, .events = POLLIN}};
+        struct pollfd fds[] = { { .fd = signal_fd, .events = POLLIN },
+                                { .fd = WIRE_SOCKET_FD, .events = POLLIN },
+                                { .fd = helper->caller_pidfd, .events = POLLIN } };
         struct signalfd_siginfo info;
         int status = 0;
 

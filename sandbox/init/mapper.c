@@ -55,7 +55,7 @@ static int map_single(const struct helper *helper, pid_t pid, struct error *err)
 static int start_map_program(const char *program, pid_t pid, const struct wire_range *ranges,
                              uint32_t count, pid_t *ret_pid, int *ret_output, struct error *err)
 {
-        static char *const no_environment[] = {NULL};
+        static char *const no_environment[] = { NULL };
         char texts[1 + 3 * MAP_RANGES_MAX][MAP_RANGE_TEXT_MAX];
         char *argv[2 + 3 * MAP_RANGES_MAX + 1];
         posix_spawn_file_actions_t actions;
@@ -68,7 +68,7 @@ static int start_map_program(const char *program, pid_t pid, const struct wire_r
         snprintf(texts[used], MAP_RANGE_TEXT_MAX, "%d", (int)pid);
         argv[argc++] = texts[used++];
         for (uint32_t i = 0; i < count; i++) {
-                const uint32_t numbers[] = {ranges[i].inside, ranges[i].outside, ranges[i].count};
+                const uint32_t numbers[] = { ranges[i].inside, ranges[i].outside, ranges[i].count };
 
                 for (size_t j = 0; j < ARRAY_SIZE(numbers); j++) {
                         snprintf(texts[used], MAP_RANGE_TEXT_MAX, "%u", numbers[j]);

@@ -18,13 +18,13 @@ static const char *const masked_proc[] = {
 };
 
 /* What changes the host, were one allowed to write. */
-static const char *const read_only_proc[] = {"bus", "fs", "irq", "sys", "sysrq-trigger"};
+static const char *const read_only_proc[] = { "bus", "fs", "irq", "sys", "sysrq-trigger" };
 
-static const char *const masked_sys[] = {"firmware", "devices/virtual/powercap"};
+static const char *const masked_sys[] = { "firmware", "devices/virtual/powercap" };
 
 /* The parts of the host's sysfs that describe devices. What is left out (fs, kernel, power,
  * firmware) holds mounts and knobs of the host. */
-static const char *const shown_sys[] = {"block", "bus", "class", "dev", "devices", "module"};
+static const char *const shown_sys[] = { "block", "bus", "class", "dev", "devices", "module" };
 
 /* Hides what is at `path`, if anything: a directory under an empty one, a file under /dev/null. */
 static int mask(int root_fd, const char *path, struct error *err)

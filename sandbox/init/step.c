@@ -69,12 +69,12 @@ static int confine(const struct wire_spec *spec, struct error *err)
 static int set_limits(const struct wire_spec *spec, struct error *err)
 {
         const struct wire_limit *limits = wire_at(spec, spec->limits.offset);
-        const struct rlimit no_core = {0, 0};
+        const struct rlimit no_core = { 0, 0 };
 
         /* A core file would end up in the layer. */
         setrlimit(RLIMIT_CORE, &no_core);
         for (uint32_t i = 0; i < spec->limits.count; i++) {
-                const struct rlimit value = {limits[i].soft, limits[i].hard};
+                const struct rlimit value = { limits[i].soft, limits[i].hard };
                 int r;
 
                 if (setrlimit((__rlimit_resource_t)limits[i].resource, &value) == 0)
@@ -123,7 +123,7 @@ static int become_user(const struct helper *helper, struct error *err)
 /* Nothing is inherited: an executed file gets what its owner, root, and the bounding set give. */
 static int drop_capabilities(const struct wire_spec *spec, struct error *err)
 {
-        struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+        struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
         struct __user_cap_data_struct data[2];
 
         if (syscall(SYS_capget, &header, data) < 0)

@@ -93,7 +93,7 @@ static int set_read_only_recursively(int fd)
 {
         struct {
                 uint64_t attr_set, attr_clr, propagation, userns_fd;
-        } attr = {.attr_set = 1 /* MOUNT_ATTR_RDONLY */};
+        } attr = { .attr_set = 1 /* MOUNT_ATTR_RDONLY */ };
 
         if (syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof(attr)) <
             0)
@@ -107,9 +107,9 @@ static int set_read_only(int fd)
         static const struct {
                 unsigned long have, keep;
         } flags[] = {
-                {ST_NOSUID, MS_NOSUID},     {ST_NODEV, MS_NODEV},
-                {ST_NOEXEC, MS_NOEXEC},     {ST_NOATIME, MS_NOATIME},
-                {ST_RELATIME, MS_RELATIME}, {ST_NODIRATIME, MS_NODIRATIME},
+                { ST_NOSUID, MS_NOSUID },     { ST_NODEV, MS_NODEV },
+                { ST_NOEXEC, MS_NOEXEC },     { ST_NOATIME, MS_NOATIME },
+                { ST_RELATIME, MS_RELATIME }, { ST_NODIRATIME, MS_NODIRATIME },
         };
         unsigned long remount = MS_REMOUNT | MS_BIND | MS_RDONLY;
         char target[FD_PATH_MAX];

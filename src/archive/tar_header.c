@@ -143,7 +143,7 @@ const char *tar_header_read(const struct tar_block *block, struct tar_header *re
 
         if (!checksum_is_right(block))
                 return "there is no tar header, or its checksum is wrong";
-        *ret = (struct tar_header){.type = block->type, .is_gnu = is_gnu};
+        *ret = (struct tar_header){ .type = block->type, .is_gnu = is_gnu };
         if (!READ_NUMBER(block->mode, &ret->mode) || !READ_NUMBER(block->uid, &ret->uid) ||
             !READ_NUMBER(block->gid, &ret->gid) || !READ_NUMBER(block->size, &ret->size) ||
             !READ_NUMBER(block->mtime, &ret->mtime_s))

@@ -72,7 +72,7 @@ bool tar_pax_time(const char *text, struct timespec *ret)
                 seconds--;
                 ns = 1000000000 - ns;
         }
-        *ret = (struct timespec){.tv_sec = seconds, .tv_nsec = ns};
+        *ret = (struct timespec){ .tv_sec = seconds, .tv_nsec = ns };
         return true;
 }
 
@@ -98,8 +98,9 @@ static bool next_record(char **records, size_t *len, struct record *ret)
                 return false;
         *equals = '\0';
         end[-1] = '\0';
-        *ret = (struct record){
-                .key = at, .value = equals + 1, .value_len = (size_t)(end - 1 - (equals + 1))};
+        *ret = (struct record){ .key = at,
+                                .value = equals + 1,
+                                .value_len = (size_t)(end - 1 - (equals + 1)) };
         *records = end;
         *len -= size;
         return true;
@@ -142,7 +143,7 @@ static int add_xattr(struct tar_pax *pax, const char *name, const void *value, s
                 pax->xattrs = xattrs;
                 xattr = &xattrs[pax->xattr_count++];
         }
-        *xattr = (struct entry_xattr){.name = name, .value = value, .value_len = value_len};
+        *xattr = (struct entry_xattr){ .name = name, .value = value, .value_len = value_len };
         return 0;
 }
 
@@ -251,19 +252,19 @@ static const char **text_member(struct tar_pax *pax, const char *key)
                 const char *key;
                 const char **member;
         } members[] = {
-                {"path", &pax->path},
-                {"linkpath", &pax->link},
-                {"size", &pax->size},
-                {"uid", &pax->uid},
-                {"gid", &pax->gid},
-                {"mtime", &pax->mtime},
-                {"GNU.sparse.major", &pax->sparse.major},
-                {"GNU.sparse.minor", &pax->sparse.minor},
-                {"GNU.sparse.name", &pax->sparse.name},
-                {"GNU.sparse.size", &pax->sparse.size},
-                {"GNU.sparse.realsize", &pax->sparse.real_size},
-                {"GNU.sparse.numblocks", &pax->sparse.block_count},
-                {"GNU.sparse.map", &pax->sparse.map},
+                { "path", &pax->path },
+                { "linkpath", &pax->link },
+                { "size", &pax->size },
+                { "uid", &pax->uid },
+                { "gid", &pax->gid },
+                { "mtime", &pax->mtime },
+                { "GNU.sparse.major", &pax->sparse.major },
+                { "GNU.sparse.minor", &pax->sparse.minor },
+                { "GNU.sparse.name", &pax->sparse.name },
+                { "GNU.sparse.size", &pax->sparse.size },
+                { "GNU.sparse.realsize", &pax->sparse.real_size },
+                { "GNU.sparse.numblocks", &pax->sparse.block_count },
+                { "GNU.sparse.map", &pax->sparse.map },
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(members); i++) {

@@ -42,7 +42,7 @@ struct tar_pax {
         size_t xattr_count;
 };
 
-#define TAR_PAX_INIT ((struct tar_pax){.path = NULL})
+#define TAR_PAX_INIT ((struct tar_pax){ .path = NULL })
 
 void tar_pax_done(struct tar_pax *pax);
 

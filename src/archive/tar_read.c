@@ -179,9 +179,10 @@ static bool read_type(struct tar_reader *reader)
                 char type;
                 enum entry_type entry_type;
         } types[] = {
-                {'0', ENTRY_FILE},      {'\0', ENTRY_FILE},   {'7', ENTRY_FILE}, {'S', ENTRY_FILE},
-                {'1', ENTRY_HARDLINK},  {'2', ENTRY_SYMLINK}, {'3', ENTRY_CHAR}, {'4', ENTRY_BLOCK},
-                {'5', ENTRY_DIRECTORY}, {'6', ENTRY_FIFO},
+                { '0', ENTRY_FILE }, { '\0', ENTRY_FILE },    { '7', ENTRY_FILE },
+                { 'S', ENTRY_FILE }, { '1', ENTRY_HARDLINK }, { '2', ENTRY_SYMLINK },
+                { '3', ENTRY_CHAR }, { '4', ENTRY_BLOCK },    { '5', ENTRY_DIRECTORY },
+                { '6', ENTRY_FIFO },
         };
         const char *path = reader->entry.path;
 
@@ -231,7 +232,7 @@ static int read_numbers(struct tar_reader *reader, struct error *err)
         r = read_id(reader, reader->pax.gid, header->gid, &entry->gid, err);
         if (r < 0)
                 return r;
-        entry->mtime = (struct timespec){.tv_sec = header->mtime_s};
+        entry->mtime = (struct timespec){ .tv_sec = header->mtime_s };
         if (reader->pax.mtime && !tar_pax_time(reader->pax.mtime, &entry->mtime))
                 return refuse(reader, err, "the time in its pax header is no time");
         if (reader->pax.size && !tar_pax_integer(reader->pax.size, &size))
@@ -314,7 +315,7 @@ static int begin_entry(struct tar_reader *reader, struct error *err)
 {
         int r;
 
-        reader->entry = (struct entry){.path = NULL};
+        reader->entry = (struct entry){ .path = NULL };
         r = read_names(reader, err);
         if (r < 0)
                 return r;

@@ -34,7 +34,7 @@ static int add(struct tar_sparse *sparse, uint64_t offset, uint64_t length, stru
                 sparse->cap = cap;
         }
         sparse->extents[sparse->count++] =
-                (struct entry_extent){.offset = offset, .length = length};
+                (struct entry_extent){ .offset = offset, .length = length };
         return 0;
 }
 

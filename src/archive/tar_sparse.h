@@ -27,7 +27,7 @@ struct tar_sparse {
         uint64_t offset; /* the first number of the pair being read */
 };
 
-#define TAR_SPARSE_INIT ((struct tar_sparse){.extents = NULL})
+#define TAR_SPARSE_INIT ((struct tar_sparse){ .extents = NULL })
 
 void tar_sparse_done(struct tar_sparse *sparse);
 

@@ -231,7 +231,7 @@ static void make_header(struct tar_block *block, const struct entry *entry, cons
         size_t link_len = entry->link ? strlen(entry->link) : 0;
         int64_t seconds = entry->mtime.tv_sec;
 
-        *block = (struct tar_block){.type = entry_types[entry->type]};
+        *block = (struct tar_block){ .type = entry_types[entry->type] };
         memcpy(block->magic, "ustar", 6);
         memcpy(block->version, "00", 2);
         *ret = (struct excess){
@@ -261,7 +261,7 @@ static void make_header(struct tar_block *block, const struct entry *entry, cons
 /* Appends the pax header and its records, if there are any. */
 static int add_pax_header(struct tar_writer *writer)
 {
-        struct tar_block block = {.type = 'x'};
+        struct tar_block block = { .type = 'x' };
 
         if (writer->records.len == 0)
                 return 0;

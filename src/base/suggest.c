@@ -13,26 +13,34 @@ static size_t min3(size_t a, size_t b, size_t c)
         return least < c ? least : c;
 }
 
-/* Levenshtein's distance, case aside. */
+static char lower(char c)
+{
+        return (char)tolower((unsigned char)c);
+}
+
+/* How many letters have to be inserted, removed, replaced or swapped with their neighbour to make
+ * one of the other, case aside. */
 static size_t suggest_distance(const char *a, size_t a_len, const char *b, size_t b_len)
 {
-        size_t row[SUGGEST_WORD_MAX + 1];
+        size_t rows[3][SUGGEST_WORD_MAX + 1];
 
         for (size_t j = 0; j <= b_len; j++)
-                row[j] = j;
-        for (size_t i = 0; i < a_len; i++) {
-                size_t diagonal = row[0];
+                rows[0][j] = j;
+        for (size_t i = 1; i <= a_len; i++) {
+                const size_t *before = rows[(i + 1) % 3], *above = rows[(i - 1) % 3];
+                size_t *row = rows[i % 3];
 
-                row[0] = i + 1;
-                for (size_t j = 0; j < b_len; j++) {
-                        size_t above = row[j + 1];
-                        bool same = tolower((unsigned char)a[i]) == tolower((unsigned char)b[j]);
+                row[0] = i;
+                for (size_t j = 1; j <= b_len; j++) {
+                        bool same = lower(a[i - 1]) == lower(b[j - 1]);
 
-                        row[j + 1] = min3(above + 1, row[j] + 1, diagonal + (same ? 0 : 1));
-                        diagonal = above;
+                        row[j] = min3(above[j] + 1, row[j - 1] + 1, above[j - 1] + (same ? 0 : 1));
+                        if (i > 1 && j > 1 && lower(a[i - 1]) == lower(b[j - 2]) &&
+                            lower(a[i - 2]) == lower(b[j - 1]) && before[j - 2] + 1 < row[j])
+                                row[j] = before[j - 2] + 1;
                 }
         }
-        return row[b_len];
+        return rows[a_len % 3][b_len];
 }
 
 const char *suggest_similar(const char *word, const char *const *candidates, size_t count)

@@ -112,9 +112,6 @@ static int dockerfile_make_stages(struct dockerfile *file, struct source_positio
                 const struct instruction *instruction = &file->instructions[i];
 
                 if (instruction->type == INSTRUCTION_FROM) {
-                        if (count == DOCKERFILE_STAGES_MAX)
-                                return error_set(err, -E2BIG, "there are more than %d stages",
-                                                 DOCKERFILE_STAGES_MAX);
                         stages = arena_grow(&file->arena, stages, count, &cap, sizeof(*stages));
                         if (!stages)
                                 return error_set_oom(err);
@@ -141,6 +138,28 @@ static int dockerfile_make_stages(struct dockerfile *file, struct source_positio
         }
         file->stages = stages;
         file->stage_count = count;
+        return 0;
+}
+
+static int stage_compare(const void *a, const void *b)
+{
+        const struct stage *left = *(const struct stage *const *)a;
+        const struct stage *right = *(const struct stage *const *)b;
+        int order = strcmp(left->from->from.name, right->from->from.name);
+
+        return order ? order : (left > right) - (left < right);
+}
+
+static int dockerfile_sort_names(struct dockerfile *file, struct error *err)
+{
+        file->named_stages =
+                arena_alloc_array(&file->arena, file->stage_count, sizeof(*file->named_stages));
+        if (!file->named_stages)
+                return error_set_oom(err);
+        for (size_t i = 0; i < file->stage_count; i++)
+                if (file->stages[i].from->from.name)
+                        file->named_stages[file->named_count++] = &file->stages[i];
+        qsort(file->named_stages, file->named_count, sizeof(*file->named_stages), stage_compare);
         return 0;
 }
 
@@ -180,6 +199,8 @@ static int dockerfile_read(const char *data, size_t len, const struct lint_optio
                 return r;
         }
         r = dockerfile_make_stages(file, ret_where, err);
+        if (r == 0)
+                r = dockerfile_sort_names(file, err);
         if (r < 0)
                 return r;
         return lint_file(&file->lint, file) < 0 ? error_set_oom(err) : 0;
@@ -231,13 +252,22 @@ int dockerfile_parse_trigger(const char *text, struct dockerfile **ret, struct e
 const struct stage *dockerfile_find_stage(const struct dockerfile *file, const char *name,
                                           size_t limit)
 {
-        for (size_t i = limit < file->stage_count ? limit : file->stage_count; i > 0; i--) {
-                const struct stage *stage = &file->stages[i - 1];
+        const struct stage *found = NULL;
+        size_t low = 0, high = file->named_count;
 
-                if (stage->from->from.name && strcasecmp(stage->from->from.name, name) == 0)
-                        return stage;
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+                const struct stage *stage = file->named_stages[middle];
+                int order = strcasecmp(stage->from->from.name, name);
+
+                if (order < 0 || (order == 0 && dockerfile_stage_index(file, stage) < limit)) {
+                        low = middle + 1;
+                        found = order == 0 ? stage : found;
+                } else {
+                        high = middle;
+                }
         }
-        return NULL;
+        return found;
 }
 
 const struct stage *dockerfile_find_stage_or_number(const struct dockerfile *file, const char *name,

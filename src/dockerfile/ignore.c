@@ -96,6 +96,8 @@ static int ignore_add(struct ignore *ignore, struct slice slice, struct error *e
         if (!clean)
                 return error_set_oom(err);
         path = clean + (clean[0] == '/' && clean[1] != '\0');
+        if (exception && strcmp(path, "/") == 0)
+                return error_set(err, -EINVAL, "\"!/\" takes back nothing");
         pattern = ignore_grow(ignore, err);
         if (!pattern)
                 return err->code;

@@ -187,8 +187,9 @@ bool lint_is_on(const struct lint *lint, enum lint_rule rule, const struct instr
 
         if (instruction)
                 lint_options_add_comments(&options, &instruction->comments);
-        return rules[rule].experimental ? options.experimental >> rule & 1
-                                        : !(options.skipped >> rule & 1);
+        if (rules[rule].experimental)
+                return options.experimental & UINT32_C(1) << rule;
+        return !(options.skipped & UINT32_C(1) << rule);
 }
 
 int lint_add(struct lint *lint, enum lint_rule rule, const struct instruction *instruction,

@@ -138,7 +138,7 @@ static int class_char(const char *whole, const char **text, uint32_t *ret, struc
 }
 
 /* From behind "[". */
-static int class_parse(struct match *match, const char *whole, const char **text,
+static int class_parse(struct match *match, const char *whole, const char **text, bool double_star,
                        struct token *token, struct error *err)
 {
         token->kind = TOKEN_CLASS;
@@ -158,6 +158,9 @@ static int class_parse(struct match *match, const char *whole, const char **text
                         r = class_char(whole, text, &range.last, err);
                         if (r < 0)
                                 return r;
+                        /* Of no use; for moby/patternmatcher it is an error as well. */
+                        if (double_star && range.last < range.first)
+                                return match_bad(whole, "has a range that runs backwards", err);
                 }
                 ranges = arena_grow(&match->arena, match->ranges, match->range_count,
                                     &match->range_cap, sizeof(*ranges));
@@ -206,7 +209,7 @@ static int token_parse(struct match *match, const char *whole, const char **text
                 return 0;
         case '[':
                 *text = at + 1;
-                return class_parse(match, whole, text, token, err);
+                return class_parse(match, whole, text, double_star, token, err);
         case '\\':
                 if (!*++at)
                         return match_bad(whole, "ends with a backslash", err);

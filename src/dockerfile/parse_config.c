@@ -206,7 +206,7 @@ int parse_from(struct parser *parser, const struct arguments *arguments, struct 
         if (r < 0)
                 return r;
         if (words.count != 1 && !(words.count == 3 && strcasecmp(words.items[1], "as") == 0)) {
-                parser_fail(parser, arguments->text.text, err,
+                parser_fail(parser, words.count ? arguments->text.text : NULL, err,
                             "FROM takes an image, and then nothing or AS and a name");
                 return error_hint(err, "write it as FROM IMAGE or FROM IMAGE AS NAME");
         }

@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/suggest.h"
 #include "heredoc.h"
+#include "segment.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -10,81 +11,31 @@
 #include <string.h>
 #include <strings.h>
 
-/* In the order of enum instruction_type. */
 static const struct instruction_kind {
-        const char *name;
         bool json;     /* its text may be a JSON array */
         bool heredocs; /* it may ask for heredocs */
         int (*parse)(struct parser *parser, const struct arguments *arguments,
                      struct instruction *ret, struct error *err);
 } kinds[] = {
-        [INSTRUCTION_ADD] = { "ADD", true, true, parse_add },
-        [INSTRUCTION_ARG] = { "ARG", false, false, parse_arg },
-        [INSTRUCTION_CMD] = { "CMD", true, false, parse_command },
-        [INSTRUCTION_COPY] = { "COPY", true, true, parse_copy },
-        [INSTRUCTION_ENTRYPOINT] = { "ENTRYPOINT", true, false, parse_command },
-        [INSTRUCTION_ENV] = { "ENV", false, false, parse_pairs },
-        [INSTRUCTION_EXPOSE] = { "EXPOSE", false, false, parse_expose },
-        [INSTRUCTION_FROM] = { "FROM", false, false, parse_from },
-        [INSTRUCTION_HEALTHCHECK] = { "HEALTHCHECK", false, false, parse_healthcheck },
-        [INSTRUCTION_LABEL] = { "LABEL", false, false, parse_pairs },
-        [INSTRUCTION_MAINTAINER] = { "MAINTAINER", false, false, parse_value },
-        [INSTRUCTION_ONBUILD] = { "ONBUILD", false, false, parse_onbuild },
-        [INSTRUCTION_RUN] = { "RUN", true, true, parse_run },
-        [INSTRUCTION_SHELL] = { "SHELL", true, false, parse_shell },
-        [INSTRUCTION_STOPSIGNAL] = { "STOPSIGNAL", false, false, parse_value },
-        [INSTRUCTION_USER] = { "USER", false, false, parse_value },
-        [INSTRUCTION_VOLUME] = { "VOLUME", true, false, parse_volume },
-        [INSTRUCTION_WORKDIR] = { "WORKDIR", false, false, parse_value },
+        [INSTRUCTION_ADD] = { true, true, parse_add },
+        [INSTRUCTION_ARG] = { false, false, parse_arg },
+        [INSTRUCTION_CMD] = { true, false, parse_command },
+        [INSTRUCTION_COPY] = { true, true, parse_copy },
+        [INSTRUCTION_ENTRYPOINT] = { true, false, parse_command },
+        [INSTRUCTION_ENV] = { false, false, parse_pairs },
+        [INSTRUCTION_EXPOSE] = { false, false, parse_expose },
+        [INSTRUCTION_FROM] = { false, false, parse_from },
+        [INSTRUCTION_HEALTHCHECK] = { false, false, parse_healthcheck },
+        [INSTRUCTION_LABEL] = { false, false, parse_pairs },
+        [INSTRUCTION_MAINTAINER] = { false, false, parse_value },
+        [INSTRUCTION_ONBUILD] = { false, false, parse_onbuild },
+        [INSTRUCTION_RUN] = { true, true, parse_run },
+        [INSTRUCTION_SHELL] = { true, false, parse_shell },
+        [INSTRUCTION_STOPSIGNAL] = { false, false, parse_value },
+        [INSTRUCTION_USER] = { false, false, parse_value },
+        [INSTRUCTION_VOLUME] = { true, false, parse_volume },
+        [INSTRUCTION_WORKDIR] = { false, false, parse_value },
 };
-
-const char *instruction_name(enum instruction_type type)
-{
-        return kinds[type].name;
-}
-
-/* The place of an offset in the text of a logical line. */
-static struct source_position segments_locate(const struct text_segment *segments, size_t count,
-                                              size_t offset)
-{
-        struct source_position position;
-        size_t low = 0, high = count;
-
-        /* The last segment that begins at or before the offset. */
-        while (high - low > 1) {
-                size_t middle = low + (high - low) / 2;
-
-                if (segments[middle].offset <= offset)
-                        low = middle;
-                else
-                        high = middle;
-        }
-        position = segments[low].position;
-        position.column += (unsigned int)(offset - segments[low].offset);
-        return position;
-}
-
-struct source_position instruction_locate(const struct instruction *instruction, const char *word)
-{
-        const char *found = strstr(instruction->text, word);
-
-        return segments_locate(instruction->segments, instruction->segment_count,
-                               instruction->text_offset +
-                                       (found ? (size_t)(found - instruction->text) : 0));
-}
-
-const char *instruction_description(const struct instruction *instruction, const char *name)
-{
-        size_t len = strlen(name);
-
-        for (size_t i = 0; i < instruction->comments.count; i++) {
-                const char *comment = instruction->comments.items[i];
-
-                if (strncmp(comment, name, len) == 0 && comment[len] == ' ')
-                        return comment + len + 1;
-        }
-        return NULL;
-}
 
 static void parser_point_at(struct parser *parser, const char *at)
 {
@@ -125,7 +76,7 @@ static int parser_unknown(struct parser *parser, struct slice keyword, struct er
                                    "the line goes on to the next one but there "
                                    "is no instruction in it");
         for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
-                names[i] = kinds[i].name;
+                names[i] = instruction_name((enum instruction_type)i);
         snprintf(word, sizeof(word), "%.*s", shown, keyword.text);
         similar = suggest_similar(word, names, ARRAY_SIZE(names));
         if (similar)
@@ -140,13 +91,15 @@ static int parser_find_kind(struct parser *parser, struct slice keyword, bool in
         for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
                 enum instruction_type type = (enum instruction_type)i;
 
-                if (strlen(kinds[i].name) != keyword.len ||
-                    strncasecmp(kinds[i].name, keyword.text, keyword.len) != 0)
+                const char *name = instruction_name(type);
+
+                if (strlen(name) != keyword.len ||
+                    strncasecmp(name, keyword.text, keyword.len) != 0)
                         continue;
                 if (in_trigger && (type == INSTRUCTION_FROM || type == INSTRUCTION_MAINTAINER ||
                                    type == INSTRUCTION_ONBUILD))
                         return parser_fail(parser, keyword.text, err,
-                                           "ONBUILD cannot be followed by %s", kinds[i].name);
+                                           "ONBUILD cannot be followed by %s", name);
                 *ret = type;
                 return 0;
         }

@@ -79,7 +79,7 @@ int store_tmp_dir(struct store *store, int *ret_fd, struct error *err)
         return 0;
 }
 
-void store_process_leave(struct store *store)
+void store_leave(struct store *store)
 {
         struct error err = ERROR_INIT;
 
@@ -139,7 +139,7 @@ static DIR *open_tmp(const struct store *store)
         return dir;
 }
 
-void store_process_sweep(struct store *store)
+void store_sweep(struct store *store)
 {
         DIR *dir = open_tmp(store);
         struct dirent *entry;

@@ -132,7 +132,7 @@ int store_open(const char *root, struct store **ret, struct error *err)
                 store_free(store);
                 return r;
         }
-        store_process_sweep(store);
+        store_sweep(store);
         *ret = store;
         return 0;
 }
@@ -141,7 +141,7 @@ void store_free(struct store *store)
 {
         if (!store)
                 return;
-        store_process_leave(store);
+        store_leave(store);
         cleanup_close(&store->tmp_fd);
         cleanup_close(&store->cache_fd);
         cleanup_close(&store->layers_fd);

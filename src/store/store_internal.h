@@ -33,11 +33,5 @@ int store_place(const struct store *store, enum store_kind kind, const struct di
 /* Opens this process's, and makes it if need be. Returns its descriptor, borrowed. */
 int store_process_dir(struct store *store, struct error *err);
 
-/* Removes this process's directory. */
-void store_process_leave(struct store *store);
-
-/* Removes what processes that are gone have left. */
-void store_process_sweep(struct store *store);
-
 /* Whether a living process has pinned the digest. */
 bool store_is_pinned(struct store *store, const struct digest *digest);

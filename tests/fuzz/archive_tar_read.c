@@ -84,8 +84,8 @@ static int take(void *context, const void *data, size_t len, struct error *err)
 /* Feeds pieces whose sizes come from the data itself, or all at once. */
 static int run(const uint8_t *data, size_t size, bool whole, struct seen *seen)
 {
-        struct entry_sink sink = {add, seen};
-        struct byte_sink content = {take, seen};
+        struct entry_sink sink = { add, seen };
+        struct byte_sink content = { take, seen };
         struct error err = ERROR_INIT;
         struct tar_reader *reader;
         bool complete;
@@ -127,7 +127,7 @@ static void right_checksums(uint8_t *data, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-        struct seen whole = {0}, pieces = {0};
+        struct seen whole = { 0 }, pieces = { 0 };
         uint8_t *copy = malloc(size + 1);
         int r;
 

@@ -39,7 +39,7 @@ static long number(const char *text)
 /* call NUMBER [ARGUMENT]...: numbers, or text for a pointer to it. */
 static int call(int argc, char **argv)
 {
-        long arguments[7] = {0};
+        long arguments[7] = { 0 };
 
         for (int i = 0; i < argc && i < 7; i++)
                 arguments[i] = (argv[i][0] >= '0' && argv[i][0] <= '9') || argv[i][0] == '-'
@@ -53,7 +53,7 @@ static int call(int argc, char **argv)
 /* As call, through the gate of 32-bit programs. Pointers must not be needed. */
 static int call_32(int argc, char **argv)
 {
-        uint32_t arguments[4] = {0};
+        uint32_t arguments[4] = { 0 };
         long r;
 
         for (int i = 0; i < argc && i < 4; i++)
@@ -99,7 +99,7 @@ static int trace(int argc, char **argv)
 static int read_memory(int argc, char **argv)
 {
         char byte;
-        struct iovec ours = {&byte, 1}, theirs = {&byte, 1};
+        struct iovec ours = { &byte, 1 }, theirs = { &byte, 1 };
 
         (void)argc;
         return answer(process_vm_readv((pid_t)number(argv[0]), &ours, 1, &theirs, 1, 0));
@@ -138,7 +138,7 @@ static int clone_namespace(int argc, char **argv)
 
 static int clone_by_struct(int argc, char **argv)
 {
-        uint64_t arguments[8] = {CLONE_NEWUSER};
+        uint64_t arguments[8] = { CLONE_NEWUSER };
         long pid;
 
         (void)argc;
@@ -166,7 +166,7 @@ static int open_socket(int argc, char **argv)
 /* Gives itself back what root has in another user namespace. */
 static int gain_capabilities(int argc, char **argv)
 {
-        uint32_t header[2] = {0x20080522, 0}, data[6];
+        uint32_t header[2] = { 0x20080522, 0 }, data[6];
 
         (void)argc;
         (void)argv;
@@ -178,14 +178,22 @@ static const struct {
         const char *name;
         int (*run)(int argc, char **argv);
 } attacks[] = {
-        {"call", call},
+        { "call", call },
 #ifdef __x86_64__
-        {"call-32", call_32},
+        { "call-32", call_32 },
 #endif
-        {"open", open_path},  {"mount", mount_tmpfs},       {"unmount", unmount},
-        {"trace", trace},     {"read-memory", read_memory}, {"signal", signal_process},
-        {"inject", inject},   {"clone", clone_namespace},   {"clone3", clone_by_struct},
-        {"key", find_key},    {"socket", open_socket},      {"capabilities", gain_capabilities},
+        { "open", open_path },
+        { "mount", mount_tmpfs },
+        { "unmount", unmount },
+        { "trace", trace },
+        { "read-memory", read_memory },
+        { "signal", signal_process },
+        { "inject", inject },
+        { "clone", clone_namespace },
+        { "clone3", clone_by_struct },
+        { "key", find_key },
+        { "socket", open_socket },
+        { "capabilities", gain_capabilities },
 };
 
 int main(int argc, char **argv)

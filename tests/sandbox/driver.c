@@ -59,26 +59,26 @@ enum driver_option {
 };
 
 static const struct option long_options[] = {
-        {"users", required_argument, NULL, OPTION_USERS},
-        {"env", required_argument, NULL, OPTION_ENV},
-        {"workdir", required_argument, NULL, OPTION_WORKDIR},
-        {"uid", required_argument, NULL, OPTION_UID},
-        {"gid", required_argument, NULL, OPTION_GID},
-        {"group", required_argument, NULL, OPTION_GROUP},
-        {"hostname", required_argument, NULL, OPTION_HOSTNAME},
-        {"network", required_argument, NULL, OPTION_NETWORK},
-        {"bind", required_argument, NULL, OPTION_BIND}, /* SOURCE:TARGET */
-        {"bind-read-only", required_argument, NULL, OPTION_BIND_READ_ONLY},
-        {"tmpfs", required_argument, NULL, OPTION_TMPFS}, /* TARGET */
-        {"data", required_argument, NULL, OPTION_DATA},   /* TEXT:TARGET */
-        {"limit", required_argument, NULL, OPTION_LIMIT}, /* RESOURCE:VALUE */
-        {"no-new-privileges", no_argument, NULL, OPTION_NO_NEW_PRIVILEGES},
-        {"timeout-ms", required_argument, NULL, OPTION_TIMEOUT},
-        {"signal", required_argument, NULL, OPTION_SIGNAL}, /* NUMBER:AFTER_MS */
-        {"times", no_argument, NULL, OPTION_TIMES},
-        {"swap", required_argument, NULL, OPTION_SWAP}, /* FROM:TO, after all is opened */
-        {"probe", no_argument, NULL, OPTION_PROBE},
-        {NULL, 0, NULL, 0},
+        { "users", required_argument, NULL, OPTION_USERS },
+        { "env", required_argument, NULL, OPTION_ENV },
+        { "workdir", required_argument, NULL, OPTION_WORKDIR },
+        { "uid", required_argument, NULL, OPTION_UID },
+        { "gid", required_argument, NULL, OPTION_GID },
+        { "group", required_argument, NULL, OPTION_GROUP },
+        { "hostname", required_argument, NULL, OPTION_HOSTNAME },
+        { "network", required_argument, NULL, OPTION_NETWORK },
+        { "bind", required_argument, NULL, OPTION_BIND }, /* SOURCE:TARGET */
+        { "bind-read-only", required_argument, NULL, OPTION_BIND_READ_ONLY },
+        { "tmpfs", required_argument, NULL, OPTION_TMPFS }, /* TARGET */
+        { "data", required_argument, NULL, OPTION_DATA },   /* TEXT:TARGET */
+        { "limit", required_argument, NULL, OPTION_LIMIT }, /* RESOURCE:VALUE */
+        { "no-new-privileges", no_argument, NULL, OPTION_NO_NEW_PRIVILEGES },
+        { "timeout-ms", required_argument, NULL, OPTION_TIMEOUT },
+        { "signal", required_argument, NULL, OPTION_SIGNAL }, /* NUMBER:AFTER_MS */
+        { "times", no_argument, NULL, OPTION_TIMES },
+        { "swap", required_argument, NULL, OPTION_SWAP }, /* FROM:TO, after all is opened */
+        { "probe", no_argument, NULL, OPTION_PROBE },
+        { NULL, 0, NULL, 0 },
 };
 
 static _Noreturn void fail(const struct error *err)
@@ -97,7 +97,7 @@ static _Noreturn void misuse(const char *what)
 
 static _Noreturn void probe(void)
 {
-        static const char *const states[] = {"good", "limited", "missing"};
+        static const char *const states[] = { "good", "limited", "missing" };
         struct sandbox_facts facts;
 
         sandbox_probe(&facts);
@@ -127,7 +127,7 @@ static void add_mount(struct options *options, enum sandbox_mount_type type, cha
 {
         struct sandbox_mount *mount = &options->mounts[options->spec.mount_count++];
 
-        *mount = (struct sandbox_mount){.type = type, .mode = 0755, .read_only = read_only};
+        *mount = (struct sandbox_mount){ .type = type, .mode = 0755, .read_only = read_only };
         if (type == SANDBOX_MOUNT_TMPFS) {
                 mount->target = text;
                 return;
@@ -149,7 +149,7 @@ static void add_limit(struct options *options, char *text)
         rlim_t value = strtoull(split(text), NULL, 10);
 
         options->limits[options->spec.limit_count++] =
-                (struct sandbox_limit){atoi(text), {value, value}};
+                (struct sandbox_limit){ atoi(text), { value, value } };
 }
 
 static void parse_option(struct options *options, int option, char *value)
@@ -226,15 +226,15 @@ static void parse(struct options *options, int argc, char **argv)
         int option;
 
         options->timeout_ms = -1;
-        *spec = (struct sandbox_spec){.root = SANDBOX_ROOT_DIRECTORY,
-                                      .argv = &options->argv,
-                                      .env = &options->env,
-                                      .workdir = "/",
-                                      .hostname = "sandbox",
-                                      .stdio = {0, 1, 2},
-                                      .mounts = options->mounts,
-                                      .limits = options->limits,
-                                      .groups = options->groups};
+        *spec = (struct sandbox_spec){ .root = SANDBOX_ROOT_DIRECTORY,
+                                       .argv = &options->argv,
+                                       .env = &options->env,
+                                       .workdir = "/",
+                                       .hostname = "sandbox",
+                                       .stdio = { 0, 1, 2 },
+                                       .mounts = options->mounts,
+                                       .limits = options->limits,
+                                       .groups = options->groups };
         strv_add(&options->env, "PATH=/usr/sbin:/usr/bin:/sbin:/bin");
         while ((option = getopt_long(argc, argv, "+", long_options, NULL)) != -1) {
                 if (option == '?')

@@ -60,7 +60,7 @@ static inline int entry_log_add(void *context, const struct entry *entry, uint64
 
 static inline struct entry_sink entry_log_sink(struct entry_log *log)
 {
-        return (struct entry_sink){.add = entry_log_add, .context = log};
+        return (struct entry_sink){ .add = entry_log_add, .context = log };
 }
 
 static inline void entry_log_done(struct entry_log *log)

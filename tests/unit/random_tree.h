@@ -91,7 +91,7 @@ static inline void random_xattrs(uint64_t *state, struct entry *entry)
                                    (unsigned long long)random_next(state)) > 0);
                 for (size_t j = 0; j < len; j++)
                         value[j] = (char)random_next(state);
-                xattrs[i] = (struct entry_xattr){name, value, len};
+                xattrs[i] = (struct entry_xattr){ name, value, len };
         }
         entry->xattrs = xattrs;
         entry->xattr_count = count;
@@ -118,8 +118,10 @@ static inline void random_extents(uint64_t *state, struct entry *entry)
 
 static inline void random_entry(uint64_t *state, size_t number, struct entry *ret)
 {
-        static const uint32_t ids[] = {0, 1000, 2097151, 2097152, 4294967294};
-        static const int64_t times[] = {0, 1, -1, 1700000000, 8589934591, 8589934592, -5000000000};
+        static const uint32_t ids[] = { 0, 1000, 2097151, 2097152, 4294967294 };
+        static const int64_t times[] = {
+                0, 1, -1, 1700000000, 8589934591, 8589934592, -5000000000
+        };
 
         *ret = (struct entry){
                 .path = random_path(state, number),
@@ -160,7 +162,7 @@ static inline void random_entry(uint64_t *state, size_t number, struct entry *re
 
 static inline void random_tree_init(struct random_tree *tree, uint64_t seed, size_t count)
 {
-        *tree = (struct random_tree){.state = seed, .count = count};
+        *tree = (struct random_tree){ .state = seed, .count = count };
         tree->entries = calloc(count + 1, sizeof(*tree->entries));
         for (size_t i = 0; i < count; i++)
                 random_entry(&tree->state, i, &tree->entries[i]);
@@ -221,5 +223,5 @@ static inline int random_tree_read(void *context, uint64_t offset, void *data, s
 static inline struct entry_source random_tree_source(struct random_tree *tree)
 {
         tree->next = 0;
-        return (struct entry_source){random_tree_next, random_tree_read, tree};
+        return (struct entry_source){ random_tree_next, random_tree_read, tree };
 }

@@ -39,7 +39,7 @@ static void pad(struct tar *tar)
 __attribute__((noinline)) static char *add_header(struct tar *tar, char type, const char *name,
                                                   const char *link, size_t size)
 {
-        char header[512] = {0}, text[13];
+        char header[512] = { 0 }, text[13];
 
         strncpy(header, name, 100);
         memcpy(header + 100, "0000640", 8);
@@ -102,7 +102,7 @@ static void add_pax(struct tar *tar, char type, const char *const *records)
         buf_done(&body);
 }
 
-#define PAX(tar, ...) add_pax(tar, 'x', (const char *const[]){__VA_ARGS__, ""})
+#define PAX(tar, ...) add_pax(tar, 'x', (const char *const[]){ __VA_ARGS__, "" })
 
 /* Feeds all of it in pieces of `step` bytes; the result of the first call that fails, or of the
  * last. */
@@ -135,7 +135,7 @@ static int read_tar(const struct tar *tar, struct entry_log *log, struct error *
 static void assert_entries(struct tar *tar, const char *expected)
 {
         struct error err = ERROR_INIT;
-        struct entry_log log = {0};
+        struct entry_log log = { 0 };
 
         cr_assert_eq(read_tar(tar, &log, &err), 0, "%s", err.message);
         cr_assert_str_eq(buf_str(&log.text), expected);
@@ -147,7 +147,7 @@ static void assert_entries(struct tar *tar, const char *expected)
 static void assert_refused(struct tar *tar, const char *words)
 {
         struct error err = ERROR_INIT;
-        struct entry_log log = {0};
+        struct entry_log log = { 0 };
 
         cr_assert_eq(read_tar(tar, &log, &err), -EBADMSG, "%s", words);
         cr_assert_not_null(strstr(err.message, words), "'%s' is not in: %s", words, err.message);
@@ -157,7 +157,7 @@ static void assert_refused(struct tar *tar, const char *words)
 
 Test(tar_read, reports_every_type_with_all_that_its_header_says)
 {
-        struct tar tar = {0};
+        struct tar tar = { 0 };
 
         add_header(&tar, '0', "f", "", 3);
         add_body(&tar, "abc", 3);
@@ -214,7 +214,7 @@ static void assert_sparse_content(const char *archive, const struct buf *tar,
 static void assert_archive(const char *name, const char *expected)
 {
         struct error err = ERROR_INIT;
-        struct entry_log log = {0};
+        struct entry_log log = { 0 };
         struct entry_sink sink = entry_log_sink(&log);
         struct buf tar = BUF_INIT;
         bool complete;
@@ -292,12 +292,12 @@ Test(tar_read, reads_what_other_programs_write)
 
 Test(tar_read, does_not_depend_on_the_pieces_that_it_is_fed)
 {
-        static const char *const names[] = {"gnu-sparse-old.tar", "gnu-sparse-0.0.tar",
-                                            "gnu-sparse-1.0.tar", "go-gnu.tar"};
-        static const size_t steps[] = {1, 7, 511, 512, 513, 4096};
+        static const char *const names[] = { "gnu-sparse-old.tar", "gnu-sparse-0.0.tar",
+                                             "gnu-sparse-1.0.tar", "go-gnu.tar" };
+        static const size_t steps[] = { 1, 7, 511, 512, 513, 4096 };
 
         for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-                struct entry_log whole = {0};
+                struct entry_log whole = { 0 };
                 struct entry_sink sink = entry_log_sink(&whole);
                 struct error err = ERROR_INIT;
                 struct buf tar = BUF_INIT;
@@ -307,7 +307,7 @@ Test(tar_read, does_not_depend_on_the_pieces_that_it_is_fed)
                 cr_assert_eq(
                         read_in_steps(tar.data, tar.len, tar.len, &sink, NULL, &complete, &err), 0);
                 for (size_t j = 0; j < sizeof(steps) / sizeof(steps[0]); j++) {
-                        struct entry_log log = {0};
+                        struct entry_log log = { 0 };
                         struct entry_sink other = entry_log_sink(&log);
 
                         cr_assert_eq(read_in_steps(tar.data, tar.len, steps[j], &other, NULL,
@@ -332,9 +332,9 @@ static int append(void *context, const void *data, size_t len, struct error *err
 Test(tar_read, hands_on_content_as_it_is_stored)
 {
         struct buf tar = BUF_INIT, content = BUF_INIT;
-        struct byte_sink to = {append, &content};
+        struct byte_sink to = { append, &content };
         struct error err = ERROR_INIT;
-        struct entry_log log = {0};
+        struct entry_log log = { 0 };
         struct entry_sink sink = entry_log_sink(&log);
         bool complete;
 
@@ -349,7 +349,7 @@ Test(tar_read, hands_on_content_as_it_is_stored)
 
 Test(tar_read, believes_pax_records_over_headers_and_the_last_of_each)
 {
-        struct tar tar = {0};
+        struct tar tar = { 0 };
 
         PAX(&tar, "path=a", "path=long/\xff", "size=3", "uid=3000000000", "gid=7", "mtime=-1.25",
             "atime=x", "comment=c", "linkpath=");
@@ -367,7 +367,7 @@ Test(tar_read, believes_pax_records_over_headers_and_the_last_of_each)
 
 Test(tar_read, takes_long_names_and_links_of_gnu_over_all_others)
 {
-        struct tar tar = {0};
+        struct tar tar = { 0 };
 
         add_header(&tar, 'L', "././@LongLink", "", 10);
         add_body(&tar, "long/name\0", 10);
@@ -383,7 +383,7 @@ Test(tar_read, takes_long_names_and_links_of_gnu_over_all_others)
 
 Test(tar_read, joins_prefix_and_name_of_ustar_and_of_old_go)
 {
-        struct tar tar = {0};
+        struct tar tar = { 0 };
         char *header;
 
         header = add_header(&tar, '0', "name", "", 0);
@@ -404,7 +404,7 @@ Test(tar_read, joins_prefix_and_name_of_ustar_and_of_old_go)
 
 Test(tar_read, reads_numbers_in_base_256_also_negative_ones)
 {
-        struct tar tar = {0};
+        struct tar tar = { 0 };
         char *header = add_header(&tar, '3', "f", "", 0);
 
         set_field(header, 108, "\x80\0\0\0\x80\0\0\1", 8); /* uid 2147483649 */
@@ -416,7 +416,7 @@ Test(tar_read, reads_numbers_in_base_256_also_negative_ones)
 
 Test(tar_read, knows_directories_of_v7_by_their_slash)
 {
-        struct tar tar = {0};
+        struct tar tar = { 0 };
         char *header = add_header(&tar, '\0', "d/", "", 0);
 
         fill_field(header, 257, 0, 255);
@@ -429,7 +429,7 @@ Test(tar_read, knows_directories_of_v7_by_their_slash)
 
 Test(tar_read, takes_checksums_of_signed_characters)
 {
-        struct tar tar = {0};
+        struct tar tar = { 0 };
         char *header = add_header(&tar, '0', "\xe9", "", 0), text[8];
         unsigned sum;
 
@@ -442,9 +442,9 @@ Test(tar_read, takes_checksums_of_signed_characters)
 
 Test(tar_read, gives_global_headers_no_effect)
 {
-        struct tar tar = {0};
+        struct tar tar = { 0 };
 
-        add_pax(&tar, 'g', (const char *const[]){"path=p", "size=5", "uid=0", "comment=x", ""});
+        add_pax(&tar, 'g', (const char *const[]){ "path=p", "size=5", "uid=0", "comment=x", "" });
         add_header(&tar, '0', "f", "", 0);
         add_end(&tar);
         assert_entries(&tar, "- f 0640 1000:100 1000000000.000000000 0\n");
@@ -457,7 +457,7 @@ Test(tar_read, sorts_xattrs_and_reads_both_of_their_forms)
                                      "21 SCHILY.xattr.e.f=\n"
                                      "36 LIBARCHIVE.xattr.user.a%3Db=AAEC\n"
                                      "29 LIBARCHIVE.xattr.z.b=eHl6\n";
-        struct tar tar = {0};
+        struct tar tar = { 0 };
 
         add_header(&tar, 'x', "pax", "", sizeof(binary) - 1);
         add_body(&tar, binary, sizeof(binary) - 1);
@@ -472,9 +472,9 @@ Test(tar_read, sorts_xattrs_and_reads_both_of_their_forms)
 Test(tar_read, ends_at_the_first_marker_and_says_whether_there_was_one)
 {
         struct error err = ERROR_INIT;
-        struct entry_log log = {0};
+        struct entry_log log = { 0 };
         struct entry_sink sink = entry_log_sink(&log);
-        struct tar tar = {0};
+        struct tar tar = { 0 };
         bool complete;
 
         add_header(&tar, '0', "f", "", 0);
@@ -499,13 +499,13 @@ Test(tar_read, ends_at_the_first_marker_and_says_whether_there_was_one)
 
 Test(tar_read, refuses_every_cut_inside_of_an_entry)
 {
-        struct entry_log log = {0};
+        struct entry_log log = { 0 };
         struct entry_sink sink = entry_log_sink(&log);
-        struct tar tar = {0};
+        struct tar tar = { 0 };
 
         PAX(&tar, "path=p");
         add_header(&tar, '0', "f", "", 700);
-        add_body(&tar, memset((char[700]){0}, 'x', 700), 700);
+        add_body(&tar, memset((char[700]){ 0 }, 'x', 700), 700);
         for (size_t len = 1; len < tar.bytes.len; len++) {
                 struct error err = ERROR_INIT;
                 bool complete;
@@ -526,7 +526,7 @@ Test(tar_read, refuses_every_cut_inside_of_an_entry)
 
 Test(tar_read, refuses_headers_that_are_no_headers)
 {
-        struct tar tar = {0};
+        struct tar tar = { 0 };
         char *header;
 
         add_body(&tar, "<html>", 6);
@@ -551,14 +551,14 @@ Test(tar_read, refuses_headers_that_are_no_headers)
         add_header(&tar, '0', "", "", 0);
         assert_refused(&tar, "its name is empty");
         add_header(&tar, '0', "f", "", 0);
-        buf_append(&tar.bytes, (char[512]){0}, 512);
+        buf_append(&tar.bytes, (char[512]){ 0 }, 512);
         add_header(&tar, '0', "g", "", 0);
         assert_refused(&tar, "single block of zeros");
 }
 
 Test(tar_read, refuses_sizes_owners_and_devices_that_cannot_be)
 {
-        struct tar tar = {0};
+        struct tar tar = { 0 };
         char *header;
 
         PAX(&tar, "size=-1");
@@ -589,7 +589,7 @@ Test(tar_read, refuses_sizes_owners_and_devices_that_cannot_be)
 
 static void refuse_records(const char *records, size_t len, const char *words)
 {
-        struct tar tar = {0};
+        struct tar tar = { 0 };
 
         add_header(&tar, 'x', "pax", "", len);
         add_body(&tar, records, len);
@@ -599,18 +599,18 @@ static void refuse_records(const char *records, size_t len, const char *words)
 
 Test(tar_read, refuses_malformed_records)
 {
-        static const char *const malformed[] = {"x",
-                                                "7 a=b\n",
-                                                "6 ab=\n1",
-                                                "5 ab\n",
-                                                "4 =\n",
-                                                "5 =b\n",
-                                                "-6 a=b\n",
-                                                "6  a=b\n",
-                                                "06a=b\n",
-                                                " 6 a=b\n",
-                                                "99999999999999999999999 a=b\n"};
-        struct tar tar = {0};
+        static const char *const malformed[] = { "x",
+                                                 "7 a=b\n",
+                                                 "6 ab=\n1",
+                                                 "5 ab\n",
+                                                 "4 =\n",
+                                                 "5 =b\n",
+                                                 "-6 a=b\n",
+                                                 "6  a=b\n",
+                                                 "06a=b\n",
+                                                 " 6 a=b\n",
+                                                 "99999999999999999999999 a=b\n" };
+        struct tar tar = { 0 };
 
         for (size_t i = 0; i < sizeof(malformed) / sizeof(malformed[0]); i++)
                 refuse_records(malformed[i], strlen(malformed[i]), "malformed");
@@ -628,7 +628,7 @@ Test(tar_read, refuses_malformed_records)
 Test(tar_read, bounds_names_and_xattrs)
 {
         struct buf text = BUF_INIT;
-        struct tar tar = {0};
+        struct tar tar = { 0 };
         char *long_text = malloc(TAR_META_BYTES_MAX);
 
         memset(long_text, 'a', TAR_META_BYTES_MAX);
@@ -666,12 +666,12 @@ static void add_sparse(struct tar *tar, const char *map, const char *count, cons
         snprintf(size_record, sizeof(size_record), "GNU.sparse.size=%s", size);
         PAX(tar, map_record, count_record, size_record, "GNU.sparse.name=real");
         add_header(tar, '0', "f", "", stored);
-        add_body(tar, memset((char[512]){0}, 'x', 512), stored);
+        add_body(tar, memset((char[512]){ 0 }, 'x', 512), stored);
 }
 
 Test(tar_read, brings_sparse_maps_into_one_form)
 {
-        struct tar tar = {0};
+        struct tar tar = { 0 };
 
         add_sparse(&tar, "0,0,4,2,6,2,20,0", "4", "20", 4);
         add_sparse(&tar, "0,3,3,2", "2", "5", 5);
@@ -693,23 +693,23 @@ Test(tar_read, refuses_sparse_maps_that_lie)
                 size_t stored;
                 const char *words;
         } lies[] = {
-                {"0,5,4,5", "2", "20", 10, "overlap"},
-                {"10,5,0,5", "2", "20", 10, "overlap"},
-                {"0,10", "1", "9", 10, "beyond the size"},
-                {"5,9223372036854775800", "1", "9", 10, "malformed"},
-                {"5,922337203685477580", "1", "9", 10, "beyond the size"},
-                {"0,5", "1", "20", 4, "not what is stored"},
-                {"0,5", "1", "20", 6, "not what is stored"},
-                {"0,5", "2", "20", 5, "malformed"},
-                {"0,5,", "1", "20", 5, "malformed"},
-                {"0,5,6", "1", "20", 5, "malformed"},
-                {"0", "1", "20", 0, "malformed"},
-                {"0;5", "1", "20", 5, "malformed"},
-                {"-1,5", "1", "20", 5, "malformed"},
-                {"0,5", "", "20", 5, "malformed"},
-                {"0,5", "1", "-1", 5, "no number"},
+                { "0,5,4,5", "2", "20", 10, "overlap" },
+                { "10,5,0,5", "2", "20", 10, "overlap" },
+                { "0,10", "1", "9", 10, "beyond the size" },
+                { "5,9223372036854775800", "1", "9", 10, "malformed" },
+                { "5,922337203685477580", "1", "9", 10, "beyond the size" },
+                { "0,5", "1", "20", 4, "not what is stored" },
+                { "0,5", "1", "20", 6, "not what is stored" },
+                { "0,5", "2", "20", 5, "malformed" },
+                { "0,5,", "1", "20", 5, "malformed" },
+                { "0,5,6", "1", "20", 5, "malformed" },
+                { "0", "1", "20", 0, "malformed" },
+                { "0;5", "1", "20", 5, "malformed" },
+                { "-1,5", "1", "20", 5, "malformed" },
+                { "0,5", "", "20", 5, "malformed" },
+                { "0,5", "1", "-1", 5, "no number" },
         };
-        struct tar tar = {0};
+        struct tar tar = { 0 };
 
         for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
                 add_sparse(&tar, lies[i].map, lies[i].count, lies[i].size, lies[i].stored);
@@ -729,7 +729,7 @@ Test(tar_read, refuses_sparse_maps_that_lie)
 
 static void refuse_text_map(const char *text, size_t stored, const char *words)
 {
-        struct tar tar = {0};
+        struct tar tar = { 0 };
 
         PAX(&tar, "GNU.sparse.major=1", "GNU.sparse.minor=0", "GNU.sparse.realsize=20");
         add_header(&tar, '0', "f", "", stored);
@@ -753,9 +753,9 @@ Test(tar_read, refuses_sparse_maps_before_the_content_that_lie)
 
 Test(tar_read, ends_with_what_a_sink_returns)
 {
-        struct entry_log log = {.fail_with = -EXDEV, .fail_after = 1};
+        struct entry_log log = { .fail_with = -EXDEV, .fail_after = 1 };
         struct error err = ERROR_INIT;
-        struct tar tar = {0};
+        struct tar tar = { 0 };
 
         add_header(&tar, '0', "f", "", 0);
         add_header(&tar, '0', "g", "", 0);

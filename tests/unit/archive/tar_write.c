@@ -26,7 +26,7 @@ static void begin(struct archive *archive)
 {
         struct error err = ERROR_INIT;
 
-        *archive = (struct archive){.sink.write = append};
+        *archive = (struct archive){ .sink.write = append };
         archive->sink.context = &archive->bytes;
         cr_assert_eq(tar_writer_new(&archive->sink, &archive->writer, &err), 0);
 }
@@ -43,7 +43,7 @@ static void end(struct archive *archive)
 /* Adds an entry and, as its content, that of a random tree's entry `number`. Returns the offset. */
 static uint64_t add(struct archive *archive, const struct entry *entry, size_t number)
 {
-        struct entry_extent whole = {0, entry->size};
+        struct entry_extent whole = { 0, entry->size };
         const struct entry_extent *runs = entry->extents ? entry->extents : &whole;
         size_t count = entry->extents ? entry->extent_count : 1;
         struct error err = ERROR_INIT;
@@ -81,7 +81,7 @@ Test(tar_write, of_any_entries_is_read_back_as_the_same)
 {
         struct archive archive;
         struct random_tree tree;
-        struct entry_log expected = {0}, log = {0};
+        struct entry_log expected = { 0 }, log = { 0 };
 
         random_tree_init(&tree, random_seed(), 600);
         begin(&archive);
@@ -113,33 +113,33 @@ Test(tar_write, of_any_entries_is_read_back_as_the_same)
 /* One of each kind, with what needs records and what does not. */
 static void write_one_of_each(struct archive *archive)
 {
-        static const struct entry_xattr xattrs[] = {{"security.capability", "\1\0\0\2", 4},
-                                                    {"user.empty", "", 0}};
-        static const struct entry_extent extents[] = {{4096, 10}, {8192, 600}};
+        static const struct entry_xattr xattrs[] = { { "security.capability", "\1\0\0\2", 4 },
+                                                     { "user.empty", "", 0 } };
+        static const struct entry_extent extents[] = { { 4096, 10 }, { 8192, 600 } };
         const struct entry entries[] = {
-                {.path = "d", .type = ENTRY_DIRECTORY, .mode = 01777},
-                {.path = "d/f",
-                 .mode = 04755,
-                 .size = 5,
-                 .mtime = {.tv_sec = 1700000000},
-                 .xattrs = xattrs,
-                 .xattr_count = 2},
-                {.path = "d/h", .type = ENTRY_HARDLINK, .link = "d/f", .mode = 0644},
-                {.path = "d/s",
-                 .type = ENTRY_SYMLINK,
-                 .link = "f",
-                 .mode = 0777,
-                 .mtime = {.tv_sec = -2, .tv_nsec = 750000000}},
-                {.path = "c", .type = ENTRY_CHAR, .device_major = 10, .device_minor = 1048575},
-                {.path = "b",
-                 .type = ENTRY_BLOCK,
-                 .device_major = 4095,
-                 .uid = 2097152,
-                 .gid = 4294967294},
-                {.path = "p", .type = ENTRY_FIFO},
-                {.path = "sparse", .size = 10000, .extents = extents, .extent_count = 2},
-                {.path = "hole", .size = 9ULL << 30, .extents = extents, .extent_count = 0},
-                {.path = "non-utf8 \xff", .mtime = {.tv_sec = 8589934592}},
+                { .path = "d", .type = ENTRY_DIRECTORY, .mode = 01777 },
+                { .path = "d/f",
+                  .mode = 04755,
+                  .size = 5,
+                  .mtime = { .tv_sec = 1700000000 },
+                  .xattrs = xattrs,
+                  .xattr_count = 2 },
+                { .path = "d/h", .type = ENTRY_HARDLINK, .link = "d/f", .mode = 0644 },
+                { .path = "d/s",
+                  .type = ENTRY_SYMLINK,
+                  .link = "f",
+                  .mode = 0777,
+                  .mtime = { .tv_sec = -2, .tv_nsec = 750000000 } },
+                { .path = "c", .type = ENTRY_CHAR, .device_major = 10, .device_minor = 1048575 },
+                { .path = "b",
+                  .type = ENTRY_BLOCK,
+                  .device_major = 4095,
+                  .uid = 2097152,
+                  .gid = 4294967294 },
+                { .path = "p", .type = ENTRY_FIFO },
+                { .path = "sparse", .size = 10000, .extents = extents, .extent_count = 2 },
+                { .path = "hole", .size = 9ULL << 30, .extents = extents, .extent_count = 0 },
+                { .path = "non-utf8 \xff", .mtime = { .tv_sec = 8589934592 } },
         };
 
         begin(archive);
@@ -150,7 +150,7 @@ static void write_one_of_each(struct archive *archive)
 
 Test(tar_write, gives_the_same_bytes_as_ever_in_any_locale)
 {
-        static const char *const locales[] = {"C", "C.UTF-8"};
+        static const char *const locales[] = { "C", "C.UTF-8" };
         struct error err = ERROR_INIT;
         struct buf golden = BUF_INIT;
 
@@ -171,7 +171,7 @@ Test(tar_write, gives_the_same_bytes_as_ever_in_any_locale)
 /* Whether the entry with this path takes one block, and so no pax header. */
 static bool fits_into_header(const char *path, enum entry_type type)
 {
-        struct entry entry = {.path = path, .type = type};
+        struct entry entry = { .path = path, .type = type };
         struct archive archive;
         bool fits;
 
@@ -210,9 +210,9 @@ Test(tar_write, counts_the_digits_of_a_records_own_length)
 
         /* Around each power of ten, where one digit more makes the length one more. */
         for (size_t len = 60; len < 1100; len += len < 120 || len > 960 ? 1 : 97) {
-                struct entry_xattr xattr = {"user.a", NULL, len};
-                struct entry entry = {.path = "f", .xattrs = &xattr, .xattr_count = 1};
-                struct entry_log log = {0};
+                struct entry_xattr xattr = { "user.a", NULL, len };
+                struct entry entry = { .path = "f", .xattrs = &xattr, .xattr_count = 1 };
+                struct entry_log log = { 0 };
                 struct archive archive;
 
                 while (value.len < len)
@@ -237,10 +237,10 @@ Test(tar_write, says_how_names_are_encoded_only_where_a_record_has_no_utf8)
         for (int i = 0; i < 150; i++)
                 buf_append_str(&path, "\xc3\xa9");
         begin(&archive);
-        add(&archive, &(struct entry){.path = buf_str(&path)}, 0);
+        add(&archive, &(struct entry){ .path = buf_str(&path) }, 0);
         cr_assert_null(memmem(archive.bytes.data, archive.bytes.len, "hdrcharset", 10));
         path.data[7] = 'x';
-        add(&archive, &(struct entry){.path = buf_str(&path)}, 0);
+        add(&archive, &(struct entry){ .path = buf_str(&path) }, 0);
         cr_assert_not_null(
                 memmem(archive.bytes.data, archive.bytes.len, "21 hdrcharset=BINARY\n", 21));
         end(&archive);
@@ -250,22 +250,24 @@ Test(tar_write, says_how_names_are_encoded_only_where_a_record_has_no_utf8)
 
 Test(tar_write, refuses_what_a_tar_cannot_hold)
 {
-        static const struct entry_extent overlapping[] = {{0, 5}, {4, 5}}, outside[] = {{5, 6}},
-                                         adjacent[] = {{0, 5}, {5, 5}}, empty[] = {{0, 0}};
-        static const struct entry_xattr xattr = {"user.a=b", "", 0};
+        static const struct entry_extent overlapping[] = { { 0, 5 }, { 4, 5 } },
+                                         outside[] = { { 5, 6 } },
+                                         adjacent[] = { { 0, 5 }, { 5, 5 } },
+                                         empty[] = { { 0, 0 } };
+        static const struct entry_xattr xattr = { "user.a=b", "", 0 };
         const struct entry bad[] = {
-                {.path = ""},
-                {.path = "s", .type = ENTRY_SOCKET},
-                {.path = "f/"},
-                {.path = "l", .type = ENTRY_SYMLINK},
-                {.path = "f", .link = "x"},
-                {.path = "d", .type = ENTRY_DIRECTORY, .size = 1},
-                {.path = "c", .type = ENTRY_CHAR, .device_minor = 2097152},
-                {.path = "f", .xattrs = &xattr, .xattr_count = 1},
-                {.path = "f", .size = 10, .extents = overlapping, .extent_count = 2},
-                {.path = "f", .size = 10, .extents = outside, .extent_count = 1},
-                {.path = "f", .size = 10, .extents = adjacent, .extent_count = 2},
-                {.path = "f", .size = 10, .extents = empty, .extent_count = 1},
+                { .path = "" },
+                { .path = "s", .type = ENTRY_SOCKET },
+                { .path = "f/" },
+                { .path = "l", .type = ENTRY_SYMLINK },
+                { .path = "f", .link = "x" },
+                { .path = "d", .type = ENTRY_DIRECTORY, .size = 1 },
+                { .path = "c", .type = ENTRY_CHAR, .device_minor = 2097152 },
+                { .path = "f", .xattrs = &xattr, .xattr_count = 1 },
+                { .path = "f", .size = 10, .extents = overlapping, .extent_count = 2 },
+                { .path = "f", .size = 10, .extents = outside, .extent_count = 1 },
+                { .path = "f", .size = 10, .extents = adjacent, .extent_count = 2 },
+                { .path = "f", .size = 10, .extents = empty, .extent_count = 1 },
         };
         struct archive archive;
         uint64_t offset;
@@ -286,7 +288,7 @@ Test(tar_write, refuses_what_a_tar_cannot_hold)
 
 Test(tar_write, insists_on_exactly_the_content_that_was_announced)
 {
-        const struct entry entry = {.path = "f", .size = 5};
+        const struct entry entry = { .path = "f", .size = 5 };
         struct error err = ERROR_INIT;
         struct archive archive;
         uint64_t offset;
@@ -313,8 +315,8 @@ static int fail(void *context, const void *data, size_t len, struct error *err)
 
 Test(tar_write, ends_with_what_the_sink_returns)
 {
-        const struct byte_sink sink = {.write = fail};
-        const struct entry entry = {.path = "f"};
+        const struct byte_sink sink = { .write = fail };
+        const struct entry entry = { .path = "f" };
         struct error err = ERROR_INIT;
         struct tar_writer *writer;
         uint64_t offset;

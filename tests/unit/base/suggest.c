@@ -13,6 +13,7 @@ static const char *suggest(const char *word)
 Test(suggest, finds_the_word_that_was_meant)
 {
         cr_assert_str_eq(suggest("RNU"), "RUN");
+        cr_assert_str_eq(suggest("ERNU"), "RUN");
         cr_assert_str_eq(suggest("copyy"), "COPY");
         cr_assert_str_eq(suggest("ENTRYPONT"), "ENTRYPOINT");
         cr_assert_str_eq(suggest("EPOSE"), "EXPOSE");

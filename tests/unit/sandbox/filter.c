@@ -108,8 +108,9 @@ static int number_of(uint32_t arch, const char *name)
 static uint32_t ask(const struct buf *code, uint32_t arch, const char *name, uint64_t arg0,
                     uint64_t arg1, uint64_t arg2)
 {
-        struct seccomp_data data = {
-                .nr = number_of(arch, name), .arch = arch, .args = {arg0, arg1, arg2}};
+        struct seccomp_data data = { .nr = number_of(arch, name),
+                                     .arch = arch,
+                                     .args = { arg0, arg1, arg2 } };
 
         cr_assert_geq(data.nr, 0, "%s is no call of architecture %x", name, arch);
         return simulate(code, &data);
@@ -117,18 +118,18 @@ static uint32_t ask(const struct buf *code, uint32_t arch, const char *name, uin
 
 static uint32_t ask_number(const struct buf *code, uint32_t arch, int nr)
 {
-        const struct seccomp_data data = {.nr = nr, .arch = arch};
+        const struct seccomp_data data = { .nr = nr, .arch = arch };
 
         return simulate(code, &data);
 }
 
-static const uint32_t kernels[] = {AUDIT_ARCH_X86_64, AUDIT_ARCH_AARCH64};
+static const uint32_t kernels[] = { AUDIT_ARCH_X86_64, AUDIT_ARCH_AARCH64 };
 
 Test(filter, allows_daily_work_on_every_architecture)
 {
-        static const char *const calls[] = {"read",   "openat",    "execve", "fchownat",
-                                            "futex",  "getrandom", "prctl",  "setgroups",
-                                            "chroot", "ptrace"};
+        static const char *const calls[] = { "read",   "openat",    "execve", "fchownat",
+                                             "futex",  "getrandom", "prctl",  "setgroups",
+                                             "chroot", "ptrace" };
 
         for (size_t k = 0; k < ARRAY_SIZE(kernels); k++) {
                 struct buf code = compile(kernels[k], FILTER_EMULATION_COUNT);
@@ -205,11 +206,11 @@ Test(filter, lets_no_call_through_by_x32_or_a_foreign_architecture)
 
 Test(filter, refuses_every_namespace_in_clone_and_allows_threads)
 {
-        static const uint64_t namespaces[] = {CLONE_NEWNS,  CLONE_NEWCGROUP, CLONE_NEWUTS,
-                                              CLONE_NEWIPC, CLONE_NEWUSER,   CLONE_NEWPID,
-                                              CLONE_NEWNET};
+        static const uint64_t namespaces[] = { CLONE_NEWNS,  CLONE_NEWCGROUP, CLONE_NEWUTS,
+                                               CLONE_NEWIPC, CLONE_NEWUSER,   CLONE_NEWPID,
+                                               CLONE_NEWNET };
         struct buf code = compile(AUDIT_ARCH_X86_64, FILTER_EMULATION_COUNT);
-        const uint32_t both[] = {AUDIT_ARCH_X86_64, AUDIT_ARCH_I386};
+        const uint32_t both[] = { AUDIT_ARCH_X86_64, AUDIT_ARCH_I386 };
 
         for (size_t i = 0; i < ARRAY_SIZE(both); i++) {
                 cr_expect_eq(ask(&code, both[i], "clone", CLONE_VM | CLONE_THREAD | 17, 0, 0),
@@ -225,8 +226,8 @@ Test(filter, refuses_every_namespace_in_clone_and_allows_threads)
 Test(filter, refuses_terminal_injection_whatever_the_upper_bits_are)
 {
         struct buf code = compile(AUDIT_ARCH_X86_64, FILTER_EMULATION_COUNT);
-        const uint32_t both[] = {AUDIT_ARCH_X86_64, AUDIT_ARCH_I386};
-        const uint64_t upper[] = {0, 1ULL << 32, 0xffffffffULL << 32, 1ULL << 63};
+        const uint32_t both[] = { AUDIT_ARCH_X86_64, AUDIT_ARCH_I386 };
+        const uint64_t upper[] = { 0, 1ULL << 32, 0xffffffffULL << 32, 1ULL << 63 };
 
         for (size_t i = 0; i < ARRAY_SIZE(both); i++) {
                 cr_expect_eq(ask(&code, both[i], "ioctl", 0, TIOCGWINSZ, 0), SECCOMP_RET_ALLOW);
@@ -270,8 +271,8 @@ Test(filter, allows_calls_that_libseccomp_does_not_know)
 
 Test(filter, asks_for_devices_and_lets_fifos_through)
 {
-        static const enum filter_emulation with[] = {FILTER_DEVICES, FILTER_EMULATE};
-        const uint32_t both[] = {AUDIT_ARCH_X86_64, AUDIT_ARCH_I386};
+        static const enum filter_emulation with[] = { FILTER_DEVICES, FILTER_EMULATE };
+        const uint32_t both[] = { AUDIT_ARCH_X86_64, AUDIT_ARCH_I386 };
 
         for (size_t i = 0; i < ARRAY_SIZE(with); i++) {
                 struct buf code = compile(AUDIT_ARCH_X86_64, with[i]);

@@ -13,12 +13,13 @@ static size_t source_count;
 static void begin(void)
 {
         host.users = SANDBOX_USERS_SINGLE;
-        host.uid_map[0] = host.gid_map[0] = (struct wire_range){0, 1000, 1};
+        host.uid_map[0] = host.gid_map[0] = (struct wire_range){ 0, 1000, 1 };
         host.uid_map_count = host.gid_map_count = 1;
         cr_assert_eq(strv_add(&argv, "sh") + strv_add(&argv, "-c") + strv_add(&argv, ""), 0);
         cr_assert_eq(strv_add(&env, "PATH=/bin"), 0);
         spec = (struct sandbox_spec){
-                .root = SANDBOX_ROOT_FUSE, .argv = &argv, .env = &env, .workdir = "/work"};
+                .root = SANDBOX_ROOT_FUSE, .argv = &argv, .env = &env, .workdir = "/work"
+        };
 }
 
 static void end(void)
@@ -41,8 +42,8 @@ static const char *string_at(const struct wire_spec *block, struct wire_span spa
 
 Test(spec, says_in_one_block_what_was_asked_for)
 {
-        static const uint32_t groups[] = {4, 27};
-        static const struct sandbox_limit limits[] = {{RLIMIT_NOFILE, {100, 200}}};
+        static const uint32_t groups[] = { 4, 27 };
+        static const struct sandbox_limit limits[] = { { RLIMIT_NOFILE, { 100, 200 } } };
         struct error err = ERROR_INIT;
         struct buf buf = BUF_INIT;
         const struct wire_spec *block;
@@ -78,10 +79,10 @@ Test(spec, says_in_one_block_what_was_asked_for)
 Test(spec, numbers_the_sources_of_bind_mounts_in_order)
 {
         const struct sandbox_mount mounts[] = {
-                {.type = SANDBOX_MOUNT_TMPFS, .target = "/a", .mode = 01777},
-                {.type = SANDBOX_MOUNT_BIND, .target = "/b", .source_fd = 40},
-                {.type = SANDBOX_MOUNT_DATA, .target = "/c", .data = "xy\0z", .data_len = 4},
-                {.type = SANDBOX_MOUNT_BIND, .target = "/d", .source_fd = 41, .read_only = true},
+                { .type = SANDBOX_MOUNT_TMPFS, .target = "/a", .mode = 01777 },
+                { .type = SANDBOX_MOUNT_BIND, .target = "/b", .source_fd = 40 },
+                { .type = SANDBOX_MOUNT_DATA, .target = "/c", .data = "xy\0z", .data_len = 4 },
+                { .type = SANDBOX_MOUNT_BIND, .target = "/d", .source_fd = 41, .read_only = true },
         };
         const struct wire_mount *written;
         struct error err = ERROR_INIT;
@@ -116,7 +117,7 @@ static void expect_refusal(int code, const char *message)
 
 Test(spec, refuses_what_no_command_can_have)
 {
-        const struct sandbox_mount relative = {.type = SANDBOX_MOUNT_TMPFS, .target = "a"};
+        const struct sandbox_mount relative = { .type = SANDBOX_MOUNT_TMPFS, .target = "a" };
         struct strv empty = STRV_INIT;
 
         spec.workdir = "work";

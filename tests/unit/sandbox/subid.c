@@ -6,7 +6,7 @@
 
 Test(subid, takes_the_lines_of_a_user_by_name_and_by_number)
 {
-        struct subid_ranges ranges = {.count = 0};
+        struct subid_ranges ranges = { .count = 0 };
 
         subid_parse_file("other:1:2\nann:100000:65536\n1000:300000:10\nanna:5:5\n10000:1:1\n",
                          "ann", 1000, &ranges);
@@ -20,7 +20,7 @@ Test(subid, takes_the_lines_of_a_user_by_name_and_by_number)
 
 Test(subid, leaves_out_lines_that_make_no_sense)
 {
-        struct subid_ranges ranges = {.count = 0};
+        struct subid_ranges ranges = { .count = 0 };
 
         subid_parse_file("ann\nann:\nann:1\nann:1:\nann:-1:5\nann: 1:5\nann:1:0\nann:1:5x\n"
                          "ann:4294967295:2\nann:99999999999999999999:1\nann:1:4294967296\n:1:1\n"
@@ -33,7 +33,7 @@ Test(subid, leaves_out_lines_that_make_no_sense)
 
 Test(subid, stops_at_the_number_of_ranges_that_the_kernel_takes)
 {
-        struct subid_ranges ranges = {.count = 0};
+        struct subid_ranges ranges = { .count = 0 };
 
         for (int i = 0; i < 2 * SUBID_RANGES_MAX; i++)
                 subid_parse_file("ann:100:1\n", "ann", 1000, &ranges);
@@ -42,7 +42,7 @@ Test(subid, stops_at_the_number_of_ranges_that_the_kernel_takes)
 
 Test(subid, reads_what_getsubids_prints)
 {
-        struct subid_ranges ranges = {.count = 0};
+        struct subid_ranges ranges = { .count = 0 };
 
         subid_parse_output("0: ann 100000 65536\n1: ann 200000 5\n", &ranges);
         cr_assert_eq(ranges.count, 2);
@@ -52,7 +52,7 @@ Test(subid, reads_what_getsubids_prints)
 
 Test(subid, reads_nothing_out_of_other_output)
 {
-        struct subid_ranges ranges = {.count = 0};
+        struct subid_ranges ranges = { .count = 0 };
 
         subid_parse_output("Error fetching ranges\n0:\n0: \n0: ann\n0: ann 1\n0: ann x 1\n1 2 3\n",
                            &ranges);

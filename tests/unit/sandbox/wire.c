@@ -75,7 +75,7 @@ Test(wire, tells_when_the_other_side_is_gone)
 
 Test(wire, refuses_what_is_no_message)
 {
-        struct wire_message message = {.type = WIRE_ERROR};
+        struct wire_message message = { .type = WIRE_ERROR };
         char large[2 * sizeof(message)];
 
         memset(large, 0, sizeof(large));
@@ -87,7 +87,7 @@ Test(wire, refuses_what_is_no_message)
 
 Test(wire, refuses_an_error_that_is_none_and_ends_its_texts)
 {
-        struct wire_message sent = {.type = WIRE_ERROR, .error = {.code = 0}}, message;
+        struct wire_message sent = { .type = WIRE_ERROR, .error = { .code = 0 } }, message;
 
         cr_assert_eq(send(ends[0], &sent, sizeof(sent), 0), sizeof(sent));
         cr_expect_eq(wire_receive(ends[1], &message, NULL), -EBADMSG);

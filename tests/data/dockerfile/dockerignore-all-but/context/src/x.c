@@ -1,1 +1,1 @@
-text of src/x.c
+text of src / x.c

@@ -1,1 +1,1 @@
-text of src/deep/y.c
+text of src / deep / y.c

@@ -1,0 +1,73 @@
+/*
+ * Building an image from a Dockerfile: floor 3.
+ *
+ * The calling process plans, starts one worker process for each stage that is needed, passes their
+ * reports on and stores the result. A worker owns its stage's union tree, serves its mounts, runs
+ * its steps and seals what they change. When the caller is killed, its workers and all that they
+ * run die with it.
+ */
+#pragma once
+
+#include "base/error.h"
+#include "base/strmap.h"
+#include "base/strv.h"
+#include "oci/descriptor.h"
+#include "sandbox/sandbox.h"
+#include "store/store.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum build_event_type {
+        BUILD_STEP_BEGIN,
+        BUILD_STEP_OUTPUT, /* `data`: bytes that the step wrote */
+        BUILD_STEP_DONE,
+        BUILD_STEP_CACHED, /* nothing had to be done */
+        BUILD_STEP_FAILED,
+        BUILD_WARNING, /* `text` */
+};
+
+struct build_event {
+        enum build_event_type type;
+        unsigned step;    /* counted from 1 over the whole build; 0 for warnings */
+        const char *text; /* BEGIN: the step's title, "[name 2/5] RUN make" */
+        const void *data;
+        size_t len;
+};
+
+struct build_options {
+        const char *context;         /* a directory */
+        const char *dockerfile;      /* path; NULL: Dockerfile, then Containerfile, in the context */
+        const struct strv *tags;     /* references */
+        const struct strv *args;     /* "NAME=value", of --build-arg */
+        const struct strmap *labels; /* of --label */
+        const char *target;          /* a stage's name or number; NULL: the last */
+        bool no_cache;
+        enum sandbox_users users;
+        unsigned jobs; /* stages that run side by side; 0: as many as CPUs */
+
+        /* Is told what happens, on the caller's thread. */
+        void (*event)(void *context, const struct build_event *event);
+        void *event_context;
+};
+
+/* Where in a Dockerfile a build went wrong, for showing. */
+struct build_fault {
+        char *excerpt; /* the lines around it, the bad ones marked; owned; NULL where unknown */
+};
+
+struct build_result {
+        struct digest config; /* the image's ID */
+        struct descriptor manifest;
+};
+
+void build_fault_done(struct build_fault *fault);
+void build_result_done(struct build_result *result);
+
+/*
+ * Builds. On an error no name has moved, nothing is left behind, and `ret_fault` may say where.
+ * What people have written wrong is -EINVAL; a step that failed is -ECHILD; -EINTR: interrupted.
+ */
+int build_image(struct store *store, const struct build_options *options,
+                struct build_result *ret, struct build_fault *ret_fault, struct error *err);

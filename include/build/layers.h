@@ -1,0 +1,58 @@
+/*
+ * Layers of the store, as the union tree takes them: floor 3.
+ */
+#pragma once
+
+#include "base/error.h"
+#include "base/stream.h"
+#include "fs/change.h"
+#include "fs/tree.h"
+#include "layer/seal.h"
+#include "layer/unpack.h"
+#include "oci/config.h"
+#include "oci/manifest.h"
+#include "store/store.h"
+
+/* A layer at rest, and the blob that it travels as. */
+struct layer {
+        struct digest diff_id;
+        struct descriptor blob;
+};
+
+struct layers {
+        struct layer *items; /* owned, the bottom first */
+        size_t count;
+};
+
+void layers_done(struct layers *layers);
+
+/* Appends a layer. Owns `layer`'s parts, also when it fails. Returns 0 or -ENOMEM. */
+int layers_add(struct layers *layers, struct layer *layer);
+int layers_copy(const struct layers *from, struct layers *ret);
+
+/* The layers of an image. -EBADMSG: its manifest and its config do not have the same number. */
+int layers_of_image(const struct manifest *manifest, const struct image_config *config,
+                    struct layers *ret, struct error *err);
+
+/*
+ * Opens the union of layers, for which tar, index or both are made anew from the blob where they
+ * are missing. The spool lies in the process's directory of the store.
+ */
+int layers_open(struct store *store, const struct layers *layers, struct tree **ret,
+                struct error *err);
+
+/*
+ * Takes a layer's blob, of any compression, into the store: the blob itself, the tar at rest and
+ * its index. `expected` may say what its digest, size and diffID must be; limits are the store's
+ * own. `keep_blob` false: the blob is there already.
+ */
+int layers_take_in(struct store *store, const struct byte_source *blob,
+                   const struct layer_unpack_options *expected, bool keep_blob,
+                   struct layer_unpacked *ret, struct error *err);
+
+/*
+ * Seals a step's changes into the store: tar, index and blob. Returns 0 with the layer in `ret`,
+ * whose parts the caller owns. To be called with changes only.
+ */
+int layers_seal(struct store *store, struct change_list *changes,
+                const struct compression *compression, struct layer *ret, struct error *err);

@@ -1,0 +1,346 @@
+#include "copy.h"
+
+#include "base/cleanup.h"
+#include "base/path.h"
+#include "dockerfile/match.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+void copy_items_done(struct copy_items *items)
+{
+        for (size_t i = 0; i < items->count; i++) {
+                free(items->items[i].path);
+                free(items->items[i].target);
+                free(items->items[i].name);
+        }
+        free(items->items);
+        *items = (struct copy_items){ .items = NULL };
+}
+
+/* Appends an item; owns `path` and `target`, where NULL stands for memory that had run out. */
+static int add_item(struct copy_items *list, const struct copy_stat *st, char *path, char *target,
+                    bool is_destination)
+{
+        struct copy_item *items = list->items;
+
+        if (path && target && list->count == list->cap) {
+                size_t cap = list->cap ? list->cap * 2 : 64;
+
+                items = reallocarray(items, cap, sizeof(*items));
+                if (items) {
+                        list->items = items;
+                        list->cap = cap;
+                }
+        }
+        if (!path || !target || !items) {
+                free(path);
+                free(target);
+                return -ENOMEM;
+        }
+        items[list->count++] = (struct copy_item){
+                .path = path, .target = target, .st = *st, .is_destination = is_destination
+        };
+        return 0;
+}
+
+static char *join(const char *dir, const char *name)
+{
+        size_t len = strlen(dir);
+        char *path;
+
+        if (asprintf(&path, "%s%s%s", dir, len > 0 && dir[len - 1] != '/' ? "/" : "", name) < 0)
+                return NULL;
+        return path;
+}
+
+/* ---- directories ---- */
+
+struct walk {
+        const struct copy_rules *rules;
+        struct copy_items *items;
+        unsigned depth;
+};
+
+static int walk_directory(struct walk *walk, const char *path, const char *target,
+                          const struct ignore_scope *scope, struct error *err);
+
+static int check_special(uint32_t mode, const char *path, struct error *err)
+{
+        if (S_ISREG(mode) || S_ISDIR(mode) || S_ISLNK(mode))
+                return 0;
+        return error_set(err, -EINVAL, "%s is a %s, which cannot be copied", path,
+                         S_ISFIFO(mode) ? "FIFO" : "device");
+}
+
+/* A directory below the one whose contents are copied. */
+static int walk_subdirectory(struct walk *walk, const char *path, const char *target,
+                             const struct copy_stat *st, const struct ignore_scope *parent,
+                             struct error *err)
+{
+        const struct ignore *ignore = walk->rules->source->ignore;
+        struct ignore_scope *scope = NULL;
+        size_t before = walk->items->count;
+        bool left_out = false;
+        int r = 0;
+
+        if (ignore && ignore_enter(ignore, parent, path, &scope, &left_out) < 0)
+                return error_set_oom(err);
+        if (!left_out || !ignore_scope_is_uniform(scope)) {
+                if (add_item(walk->items, st, strdup(path), strdup(target), false) < 0)
+                        r = error_set_oom(err);
+                if (r == 0)
+                        r = walk_directory(walk, path, target, scope, err);
+                /* One that is left out goes in for the sake of what it holds. */
+                if (r == 0 && left_out && walk->items->count == before + 1) {
+                        struct copy_item *item = &walk->items->items[--walk->items->count];
+
+                        free(item->path);
+                        free(item->target);
+                }
+        }
+        ignore_scope_free(scope);
+        return r;
+}
+
+static int walk_entry(struct walk *walk, const char *path, const char *target,
+                      const struct ignore_scope *scope, struct error *err)
+{
+        const struct copy_source *source = walk->rules->source;
+        struct copy_stat st;
+        int r;
+
+        r = copy_source_stat(source, path, &st, err);
+        if (r == -ENOENT && !error_is_set(err))
+                return 0; /* it went away while we looked */
+        if (r < 0)
+                return r;
+        if (S_ISDIR(st.mode))
+                return walk_subdirectory(walk, path, target, &st, scope, err);
+        /* A socket is no content: others skip it as well. */
+        if (S_ISSOCK(st.mode) || (source->ignore && ignore_test(source->ignore, scope, path)))
+                return 0;
+        r = source->tree ? 0 : check_special(st.mode, path, err);
+        if (r == 0 && add_item(walk->items, &st, strdup(path), strdup(target), false) < 0)
+                r = error_set_oom(err);
+        return r;
+}
+
+static int walk_directory(struct walk *walk, const char *path, const char *target,
+                          const struct ignore_scope *scope, struct error *err)
+{
+        struct strv names = STRV_INIT;
+        int r;
+
+        if (walk->depth >= COPY_DEPTH_MAX)
+                return error_set(err, -ELOOP, "%.200s...: directories nest more than %d deep",
+                                 path, COPY_DEPTH_MAX);
+        walk->depth++;
+        r = copy_source_list(walk->rules->source, path, &names, err);
+        for (size_t i = 0; i < names.count && r == 0; i++) {
+                _cleanup_free_ char *child = join(path, names.items[i]);
+                _cleanup_free_ char *child_target = join(target, names.items[i]);
+
+                r = child && child_target ?
+                            walk_entry(walk, child, child_target, scope, err) :
+                            error_set_oom(err);
+        }
+        walk->depth--;
+        strv_done(&names);
+        return r;
+}
+
+/* The scope of a directory of the context, by way of those above it. */
+static int enter_scopes(const struct ignore *ignore, const char *path,
+                        struct ignore_scope **ret, size_t *ret_count, size_t max,
+                        struct error *err)
+{
+        const char *at = path, *name;
+        size_t len;
+
+        *ret_count = 0;
+        while (ignore && (len = path_next(&at, &name)) > 0) {
+                _cleanup_free_ char *prefix = strndup(path, (size_t)(at - path));
+                bool left_out;
+
+                if (*ret_count == max)
+                        return error_set(err, -ELOOP, "%.200s...: directories nest too deep", path);
+                if (!prefix ||
+                    ignore_enter(ignore, *ret_count ? ret[*ret_count - 1] : NULL, prefix,
+                                 &ret[*ret_count], &left_out) < 0)
+                        return error_set_oom(err);
+                ++*ret_count;
+        }
+        return 0;
+}
+
+static int copy_contents(struct walk *walk, const char *path, const struct copy_stat *st,
+                         const char *target, struct error *err)
+{
+        struct ignore_scope *scopes[256];
+        size_t count = 0;
+        int r;
+
+        if (add_item(walk->items, st, strdup(path), strdup(target), true) < 0)
+                return error_set_oom(err);
+        r = enter_scopes(walk->rules->source->ignore, path, scopes, &count, ARRAY_SIZE(scopes),
+                         err);
+        if (r == 0)
+                r = walk_directory(walk, path, target, count ? scopes[count - 1] : NULL, err);
+        while (count > 0)
+                ignore_scope_free(scopes[--count]);
+        return r;
+}
+
+/* ---- sources ---- */
+
+static bool has_trailing_slash(const char *path)
+{
+        size_t len = strlen(path);
+
+        return len > 0 && path[len - 1] == '/';
+}
+
+/* A source that was found, `name` being what it is called there. */
+static int add_source(struct walk *walk, const char *path, const char *name, struct error *err)
+{
+        const struct copy_rules *rules = walk->rules;
+        _cleanup_free_ char *real = NULL;
+        struct copy_item *item;
+        struct copy_stat st;
+        int r, archive = 0;
+
+        r = copy_source_resolve(rules->source, path, &real, err);
+        if (r == 0)
+                r = copy_source_stat(rules->source, real, &st, err);
+        if (r == -ENOENT && !error_is_set(err))
+                return error_set(err, r, "%s is a link to what is not there", path);
+        if (r < 0)
+                return r;
+        if (S_ISDIR(st.mode))
+                return copy_contents(walk, real, &st, rules->destination, err);
+        r = check_special(st.mode, path, err);
+        if (r == 0 && rules->unpacks)
+                archive = copy_is_archive(rules->source, real, err);
+        if (r < 0 || archive < 0)
+                return r < 0 ? r : archive;
+        if (add_item(walk->items, &st, TAKE_PTR(real), strdup(rules->destination), false) < 0)
+                return error_set_oom(err);
+        item = &walk->items->items[walk->items->count - 1];
+        item->unpack = archive > 0;
+        item->name = archive ? NULL : strdup(name);
+        return archive || item->name ? 0 : error_set_oom(err);
+}
+
+static bool is_left_out(const struct copy_source *source, const char *path)
+{
+        return source->ignore && *path && ignore_matches(source->ignore, path);
+}
+
+static int add_literal(struct walk *walk, const char *path, const char *written,
+                       struct error *err)
+{
+        const struct copy_source *source = walk->rules->source;
+        _cleanup_free_ char *real = NULL;
+        struct copy_stat st;
+        int r;
+
+        r = copy_source_resolve(source, path, &real, err);
+        if (r == 0)
+                r = copy_source_stat(source, real, &st, err);
+        if (r == -ENOENT && !error_is_set(err)) {
+                error_set(err, r, "%s is not there", written);
+                return error_hint(err, "Paths are relative to the %s.",
+                                  source->tree ? "root of what is copied from" :
+                                                 "build's context, the last argument");
+        }
+        if (r < 0)
+                return r;
+        /* Of a directory that is left out some things may be taken in again. */
+        if (is_left_out(source, path) &&
+            !(S_ISDIR(st.mode) && ignore_has_exceptions(source->ignore))) {
+                error_set(err, -ENOENT, "%s is left out by .dockerignore", written);
+                return error_hint(err, "Take the pattern out of it, or add \"!%s\".", path);
+        }
+        return add_source(walk, path, path_base(path), err);
+}
+
+/* Matches the components of a pattern, one directory after another. */
+static int add_matches(struct walk *walk, const char *dir, const char *pattern, size_t *count,
+                       struct error *err)
+{
+        const struct copy_source *source = walk->rules->source;
+        const char *rest = pattern, *begin;
+        size_t len = path_next(&rest, &begin);
+        _cleanup_free_ char *component = strndup(begin, len);
+        struct strv names = STRV_INIT;
+        struct match *match = NULL;
+        bool last = rest[strspn(rest, "/")] == '\0';
+        int r;
+
+        if (!component)
+                return error_set_oom(err);
+        r = match_new(component, false, &match, err);
+        if (r == 0)
+                r = copy_source_list(source, dir, &names, err);
+        for (size_t i = 0; i < names.count && r == 0; i++) {
+                _cleanup_free_ char *path = join(dir, names.items[i]);
+                _cleanup_free_ char *real = NULL;
+                struct copy_stat st;
+
+                if (!path) {
+                        r = error_set_oom(err);
+                } else if (!match_test(match, names.items[i], strlen(names.items[i]))) {
+                        continue;
+                } else if (last) {
+                        if (is_left_out(source, path))
+                                continue;
+                        ++*count;
+                        r = add_source(walk, path, names.items[i], err);
+                } else {
+                        struct error skipped = ERROR_INIT;
+
+                        if (copy_source_resolve(source, path, &real, &skipped) == 0 &&
+                            copy_source_stat(source, real, &st, &skipped) == 0 &&
+                            S_ISDIR(st.mode))
+                                r = add_matches(walk, real, rest, count, err);
+                }
+        }
+        match_free(match);
+        strv_done(&names);
+        return r;
+}
+
+static int add_written(struct walk *walk, const char *written, size_t *count, struct error *err)
+{
+        _cleanup_free_ char *rooted = path_resolve("/", written);
+        const char *path = rooted + 1;
+
+        if (!rooted)
+                return error_set_oom(err);
+        if (match_has_wildcard(path))
+                return add_matches(walk, "", path, count, err);
+        match_unescape(path, rooted + 1);
+        ++*count;
+        return add_literal(walk, path, written, err);
+}
+
+int copy_find(const struct copy_rules *rules, struct copy_items *ret, struct error *err)
+{
+        struct walk walk = { .rules = rules, .items = ret };
+        size_t count = 0;
+        int r = 0;
+
+        if (rules->source_count > 1 && !has_trailing_slash(rules->destination)) {
+                error_set(err, -EINVAL, "several files cannot be copied to the one name %s",
+                          rules->destination);
+                return error_hint(err, "End it with a slash to say that it is a directory.");
+        }
+        *ret = (struct copy_items){ .items = NULL };
+        for (size_t i = 0; i < rules->source_count && r == 0; i++)
+                r = add_written(&walk, rules->sources[i], &count, err);
+        if (r < 0)
+                copy_items_done(ret);
+        return r;
+}

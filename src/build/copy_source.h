@@ -1,0 +1,77 @@
+/*
+ * Where COPY and ADD take files from: a directory of the host, or the tree of a stage or an image.
+ * Private to src/build/.
+ *
+ * Paths are relative to the source's root, clean, and "" is the root itself. Symlinks are resolved
+ * inside the root: no path leads out of it, nor does one that somebody changes meanwhile.
+ */
+#pragma once
+
+#include "archive/entry.h"
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/strv.h"
+#include "dockerfile/ignore.h"
+#include "fs/tree.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What is there. */
+struct copy_stat {
+        uint32_t mode; /* S_IFMT and 07777 */
+        uint32_t uid;
+        uint32_t gid;
+        uint32_t rdev_major;
+        uint32_t rdev_minor;
+        uint64_t size;
+        uint64_t device; /* with `ino`: which file it is, for hard links */
+        uint64_t ino;
+        uint32_t nlink;
+        struct timespec mtime;
+};
+
+struct copy_source {
+        int root_fd;                 /* of a directory of the host, borrowed; -1 for a tree */
+        struct tree *tree;           /* borrowed */
+        const struct ignore *ignore; /* what is left out, NULL for nothing; borrowed */
+};
+
+/* Looks at a path without following its last component; those before it are no symlinks.
+ * -ENOENT sets no error. */
+int copy_source_stat(const struct copy_source *source, const char *path, struct copy_stat *ret,
+                     struct error *err);
+
+/* Follows all symlinks of a path, and yields where it leads. -ENOENT sets no error; -ELOOP. The
+ * caller frees the result. */
+int copy_source_resolve(const struct copy_source *source, const char *path, char **ret,
+                        struct error *err);
+
+/* The names in a directory, sorted. */
+int copy_source_list(const struct copy_source *source, const char *path, struct strv *ret,
+                     struct error *err);
+
+/* Appends a symlink's target. */
+int copy_source_readlink(const struct copy_source *source, const char *path, struct buf *ret,
+                         struct error *err);
+
+/* The file's xattrs, for a tree's files; a host's have none that mean anything in an image. The
+ * names and values are appended to `ret_names` ("name") and `ret_values`. */
+int copy_source_xattrs(const struct copy_source *source, const char *path, struct strv *ret_names,
+                       struct buf **ret_values, struct error *err);
+
+/* A file that is being read. */
+struct copy_file {
+        const struct copy_source *source;
+        int fd;
+        uint64_t ino;
+        uint64_t offset;
+        const char *path; /* borrowed, for errors */
+};
+
+int copy_file_open(const struct copy_source *source, const char *path, struct copy_file *ret,
+                   struct error *err);
+
+/* Reads on. Returns the number of bytes, 0 at the end. */
+ssize_t copy_file_read(struct copy_file *file, void *data, size_t len, struct error *err);
+void copy_file_close(struct copy_file *file);

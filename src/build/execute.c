@@ -1,0 +1,216 @@
+#include "build/execute.h"
+
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "fs/server.h"
+#include "users.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+/* Of the host's resolv.conf and hosts, each. */
+#define HOST_FILE_MAX ((size_t)1 << 20)
+
+/* Everything that one execution makes, in the order in which it is taken down. */
+struct run {
+        const struct execution *execution;
+        struct user user;
+        struct strv env;
+        struct buf resolv_conf;
+        struct buf hosts;
+        struct buf hostname;
+        struct sandbox *sandbox;
+        struct server *server;
+};
+
+static void run_done(struct run *run)
+{
+        /* The server outlives the last process, so that none is stuck in the filesystem. */
+        sandbox_free(run->sandbox);
+        server_stop(run->server);
+        tree_remove_stubs(run->execution->tree);
+        user_done(&run->user);
+        strv_done(&run->env);
+        buf_done(&run->resolv_conf);
+        buf_done(&run->hosts);
+        buf_done(&run->hostname);
+}
+
+/* ---- what the step is given ---- */
+
+static int prepare_env(struct run *run, struct error *err)
+{
+        const struct execution *execution = run->execution;
+        int r = strv_extend(&run->env, execution->env);
+
+        if (r == 0 && !strv_env_get(&run->env, "PATH"))
+                r = strv_env_set(&run->env, "PATH", DEFAULT_PATH);
+        if (r == 0 && !strv_env_get(&run->env, "HOME"))
+                r = strv_env_set(&run->env, "HOME", run->user.home);
+        return r < 0 ? error_set_oom(err) : 0;
+}
+
+/* A file of the host's, or nothing where it is not there. */
+static int read_host_file(const char *path, struct buf *ret, struct error *err)
+{
+        if (access(path, R_OK) < 0)
+                return 0;
+        return io_read_file(AT_FDCWD, path, HOST_FILE_MAX, ret, err);
+}
+
+static int prepare_network_files(struct run *run, struct error *err)
+{
+        const struct execution *execution = run->execution;
+        int r;
+
+        r = read_host_file("/etc/resolv.conf", &run->resolv_conf, err);
+        if (r == 0)
+                r = read_host_file("/etc/hosts", &run->hosts, err);
+        if (r < 0)
+                return r;
+        if (run->hosts.len == 0)
+                r = buf_append_str(&run->hosts, "127.0.0.1 localhost\n::1 localhost\n");
+        if (r == 0 && run->hosts.data[run->hosts.len - 1] != '\n')
+                r = buf_append_char(&run->hosts, '\n');
+        if (r == 0)
+                r = buf_appendf(&run->hosts, "127.0.0.1 %s\n", execution->hostname);
+        for (size_t i = 0; execution->add_hosts && i < execution->add_hosts->count && r == 0; i++)
+                r = buf_appendf(&run->hosts, "%s\n", execution->add_hosts->items[i]);
+        if (r == 0)
+                r = buf_appendf(&run->hostname, "%s\n", execution->hostname);
+        return r < 0 ? error_set_oom(err) : 0;
+}
+
+/* Where something is mounted there has to be something to mount it on. */
+static int add_stubs(struct tree *tree, bool script, struct error *err)
+{
+        const struct {
+                const char *path;
+                bool directory;
+        } stubs[] = {
+                { "/proc", true },       { "/sys", true },
+                { "/dev", true },        { "/etc/resolv.conf", false },
+                { "/etc/hosts", false }, { "/etc/hostname", false },
+                { EXECUTE_SCRIPT_PATH, false }, /* the last */
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(stubs) - !script; i++) {
+                int r = tree_add_stub(tree, stubs[i].path, stubs[i].directory);
+
+                if (r < 0)
+                        return error_set_errno(err, r, "cannot make the mount point %s",
+                                               stubs[i].path);
+        }
+        return 0;
+}
+
+/* A working directory that is not there is made, as Docker makes it. */
+static int make_workdir(struct tree *tree, const char *workdir, struct error *err)
+{
+        static const struct tree_owner root = { .uid = 0 };
+        struct tree_attr attr;
+        int r = tree_make_path(tree, workdir, 0755, &root, &attr);
+
+        if (r < 0)
+                return error_set_errno(err, r, "cannot use %s as the working directory", workdir);
+        return 0;
+}
+
+/* ---- running ---- */
+
+static int start(struct run *run, struct error *err)
+{
+        const struct execution *execution = run->execution;
+        bool single = sandbox_host_users(execution->host) == SANDBOX_USERS_SINGLE;
+        struct server_options server = { .single_id = single, .id_max = UINT16_MAX };
+        const char *workdir = execution->workdir;
+        struct sandbox_mount mounts[] = {
+                { .type = SANDBOX_MOUNT_DATA,
+                  .target = "/etc/resolv.conf",
+                  .mode = 0644,
+                  .data = buf_str(&run->resolv_conf),
+                  .data_len = run->resolv_conf.len },
+                { .type = SANDBOX_MOUNT_DATA,
+                  .target = "/etc/hosts",
+                  .mode = 0644,
+                  .data = buf_str(&run->hosts),
+                  .data_len = run->hosts.len },
+                { .type = SANDBOX_MOUNT_DATA,
+                  .target = "/etc/hostname",
+                  .mode = 0644,
+                  .data = buf_str(&run->hostname),
+                  .data_len = run->hostname.len },
+                { .type = SANDBOX_MOUNT_DATA,
+                  .target = EXECUTE_SCRIPT_PATH,
+                  .mode = 0755,
+                  .data = execution->script,
+                  .data_len = execution->script ? strlen(execution->script) : 0 },
+        };
+        struct buf options = BUF_INIT;
+        struct sandbox_spec spec = {
+                .root = SANDBOX_ROOT_FUSE,
+                .argv = execution->argv,
+                .env = &run->env,
+                .workdir = workdir && *workdir ? workdir : "/",
+                .uid = run->user.uid,
+                .gid = run->user.gid,
+                .groups = run->user.groups,
+                .group_count = run->user.group_count,
+                .hostname = execution->hostname,
+                .network = execution->network,
+                .mounts = mounts,
+                .mount_count = ARRAY_SIZE(mounts) - !execution->script,
+                .emulation = single ? SANDBOX_EMULATE_FAKE : SANDBOX_EMULATE_NOTHING,
+        };
+        int r;
+
+        memcpy(spec.stdio, execution->stdio, sizeof(spec.stdio));
+        if (server_mount_options(&server, &options) < 0)
+                return error_set_oom(err);
+        spec.fuse_options = buf_str(&options);
+        r = sandbox_start(execution->host, &spec, &run->sandbox, err);
+        buf_done(&options);
+        if (r == 0)
+                r = server_start(execution->tree, sandbox_take_fuse_fd(run->sandbox), &server,
+                                 &run->server, err);
+        return r < 0 ? r : sandbox_go(run->sandbox, err);
+}
+
+static int prepare(struct run *run, struct error *err)
+{
+        const struct execution *execution = run->execution;
+        const char *workdir = execution->workdir;
+        int r;
+
+        r = user_find(execution->tree, execution->user ? execution->user : "", &run->user, err);
+        if (r == 0)
+                r = prepare_env(run, err);
+        if (r == 0)
+                r = prepare_network_files(run, err);
+        if (r == 0 && workdir && *workdir)
+                r = make_workdir(execution->tree, workdir, err);
+        return r < 0 ? r : add_stubs(execution->tree, execution->script, err);
+}
+
+int execute(const struct execution *execution, int *ret_status, struct error *err)
+{
+        _cleanup_(run_done) struct run run = { .execution = execution };
+        int r;
+
+        r = prepare(&run, err);
+        if (r == 0)
+                r = start(&run, err);
+        if (r < 0)
+                return r;
+        if (execution->started)
+                execution->started(execution->context, run.sandbox);
+        r = sandbox_wait(run.sandbox, -1, ret_status, err);
+        if (execution->started)
+                execution->started(execution->context, NULL);
+        return r;
+}

@@ -1,0 +1,126 @@
+#include "image.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "oci/media_type.h"
+#include "oci/reference.h"
+#include "store/images.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A layer's blob in an OCI manifest: Docker's types have OCI's as their equals. */
+static int add_layer(struct manifest *manifest, const struct layer *layer)
+{
+        struct descriptor *descriptor = descriptors_add(&manifest->layers);
+        const char *type = layer->blob.media_type;
+
+        if (!descriptor || descriptor_copy(&layer->blob, descriptor) < 0)
+                return -ENOMEM;
+        if (media_type_is_docker(type) && !media_type_is_foreign(type)) {
+                enum codec codec = strstr(type, ".gzip") ? CODEC_GZIP : CODEC_NONE;
+
+                free(descriptor->media_type);
+                descriptor->media_type = strdup(layer_media_type(codec, false));
+        }
+        return descriptor->media_type ? 0 : -ENOMEM;
+}
+
+static int put_manifest(struct store *store, const struct layers *layers,
+                        const struct descriptor *config, struct descriptor *ret,
+                        struct error *err)
+{
+        struct manifest manifest = MANIFEST_INIT;
+        struct buf text = BUF_INIT;
+        int r;
+
+        manifest.media_type = strdup(MEDIA_TYPE_OCI_MANIFEST);
+        r = manifest.media_type ? descriptor_copy(config, &manifest.config) : -ENOMEM;
+        for (size_t i = 0; i < layers->count && r == 0; i++)
+                r = add_layer(&manifest, &layers->items[i]);
+        r = r < 0 ? error_set_oom(err) : manifest_write(&manifest, &text, err);
+        if (r == 0)
+                r = store_put_blob(store, text.data, text.len, &ret->digest, err);
+        if (r == 0) {
+                ret->size = text.len;
+                ret->media_type = strdup(MEDIA_TYPE_OCI_MANIFEST);
+                r = ret->media_type ? 0 : error_set_oom(err);
+        }
+        buf_done(&text);
+        manifest_done(&manifest);
+        return r;
+}
+
+int image_put(struct store *store, const struct buf *config, const struct platform *platform,
+              const struct layers *layers, struct descriptor *ret, struct error *err)
+{
+        struct descriptor descriptor = DESCRIPTOR_INIT, manifest = DESCRIPTOR_INIT;
+        int r;
+
+        r = store_put_blob(store, config->data, config->len, &descriptor.digest, err);
+        descriptor.size = config->len;
+        descriptor.media_type = strdup(MEDIA_TYPE_OCI_CONFIG);
+        if (r == 0 && !descriptor.media_type)
+                r = error_set_oom(err);
+        if (r == 0)
+                r = put_manifest(store, layers, &descriptor, &manifest, err);
+        descriptor_done(&descriptor);
+        if (r == 0) {
+                manifest.platform = calloc(1, sizeof(*manifest.platform));
+                if (!manifest.platform || platform_copy(platform, manifest.platform) < 0)
+                        r = error_set_oom(err);
+        }
+        if (r < 0)
+                descriptor_done(&manifest);
+        else
+                *ret = manifest;
+        return r;
+}
+
+static int tag(struct store *store, const struct strv *tags, const struct descriptor *manifest,
+               struct error *err)
+{
+        int r = 0;
+
+        if (!tags || tags->count == 0)
+                return store_images_put(store, NULL, manifest, err);
+        for (size_t i = 0; i < tags->count && r == 0; i++) {
+                struct reference reference = REFERENCE_INIT;
+                _cleanup_free_ char *name = NULL;
+
+                r = reference_parse(tags->items[i], &reference, err);
+                if (r < 0)
+                        return r;
+                name = reference_format(&reference);
+                reference_done(&reference);
+                r = name ? store_images_put(store, name, manifest, err) : error_set_oom(err);
+        }
+        return r;
+}
+
+int image_store(struct store *store, const struct build_options *options,
+                struct stage_result *result, struct build_result *ret, struct error *err)
+{
+        struct image_config *config = &result->config;
+        struct buf text = BUF_INIT;
+        int r;
+
+        config->created = clock_now();
+        config->has_created = true;
+        *ret = (struct build_result){ .manifest = DESCRIPTOR_INIT };
+        if (options->labels && strmap_extend(&config->labels, options->labels) < 0)
+                return error_set_oom(err);
+        r = image_config_write(config, &text, err);
+        if (r == 0)
+                r = digest_of(text.data, text.len, &ret->config, err);
+        if (r == 0)
+                r = image_put(store, &text, &config->platform, &result->layers, &ret->manifest,
+                              err);
+        buf_done(&text);
+        if (r == 0)
+                r = tag(store, options->tags, &ret->manifest, err);
+        if (r < 0)
+                build_result_done(ret);
+        return r;
+}

@@ -1,0 +1,110 @@
+/*
+ * An image of one layer, out of a root filesystem's tar.
+ */
+#include "build/archives.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "build/layers.h"
+#include "image.h"
+#include "oci/reference.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static int take_layer(struct store *store, const char *path, struct layer *ret, struct error *err)
+{
+        static const struct layer_unpack_options anything = { .has_size = false };
+        bool is_stdin = strcmp(path, "-") == 0;
+        _cleanup_close_ int fd = is_stdin ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
+        struct fd_stream stream = { .fd = fd, .name = is_stdin ? "standard input" : path };
+        struct byte_source source = byte_source_of_fd(&stream);
+        struct layer_unpacked unpacked;
+        int r;
+
+        if (fd < 0)
+                return error_set_errno(err, -errno, "cannot open %s", path);
+        r = layers_take_in(store, &source, &anything, true, &unpacked, err);
+        if (r == 0 && !unpacked.complete)
+                r = error_set(err, -EBADMSG, "the archive has no end: it is cut");
+        if (r == 0 && unpacked.entry_count == 0)
+                r = error_set(err, -EBADMSG, "the archive is empty, or none at all");
+        if (r < 0)
+                return error_wrap(err, "%s", stream.name);
+        *ret = (struct layer){ .diff_id = unpacked.diff_id, .blob = DESCRIPTOR_INIT };
+        ret->blob.digest = unpacked.digest;
+        ret->blob.size = unpacked.size;
+        ret->blob.media_type = strdup(layer_media_type(unpacked.codec, false));
+        return ret->blob.media_type ? 0 : error_set_oom(err);
+}
+
+static int make_config(const struct layer *layer, const char *path, struct image_config *ret)
+{
+        struct image_history history = { .has_created = true, .created = clock_now() };
+        _cleanup_free_ char *comment = NULL;
+        int r = asprintf(&comment, "imported from %s", path) < 0 ? -ENOMEM : 0;
+
+        *ret = IMAGE_CONFIG_INIT;
+        ret->has_created = true;
+        ret->created = history.created;
+        history.comment = comment;
+        if (r == 0)
+                r = platform_host(&ret->platform);
+        if (r == 0)
+                r = image_config_add_diff_id(ret, &layer->diff_id);
+        return r < 0 ? r : image_config_add_history(ret, &history);
+}
+
+static int put_image(struct store *store, struct layer *layer, const char *path,
+                     struct descriptor *ret, struct error *err)
+{
+        struct image_config config = IMAGE_CONFIG_INIT;
+        struct layers layers = { .items = NULL };
+        struct buf text = BUF_INIT;
+        int r;
+
+        r = make_config(layer, path, &config);
+        if (r == 0)
+                r = layers_add(&layers, layer);
+        else
+                descriptor_done(&layer->blob);
+        r = r < 0 ? error_set_oom(err) : image_config_write(&config, &text, err);
+        if (r == 0)
+                r = image_put(store, &text, &config.platform, &layers, ret, err);
+        buf_done(&text);
+        layers_done(&layers);
+        image_config_done(&config);
+        return r;
+}
+
+int image_import(struct store *store, const char *path, const char *name,
+                 struct descriptor *ret, struct error *err)
+{
+        struct reference reference = REFERENCE_INIT;
+        _cleanup_free_ char *whole = NULL;
+        struct layer layer;
+        int r;
+
+        /* A name that is none is told before the work. */
+        if (name) {
+                r = reference_parse(name, &reference, err);
+                if (r < 0)
+                        return r;
+                whole = reference_format(&reference);
+                reference_done(&reference);
+                if (!whole)
+                        return error_set_oom(err);
+        }
+        r = take_layer(store, path, &layer, err);
+        if (r == 0)
+                r = put_image(store, &layer, path, ret, err);
+        if (r == 0) {
+                r = store_images_put(store, whole, ret, err);
+                if (r < 0)
+                        descriptor_done(ret);
+        }
+        return r;
+}

@@ -1,0 +1,310 @@
+#include "build/layers.h"
+
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "fs/index.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* What a step writes stays in memory up to this. */
+#define SPOOL_MEMORY_BYTES ((uint64_t)64 << 20)
+
+/* A layer that inflates beyond these is taken for an attack. */
+#define LAYER_BYTES_MAX ((uint64_t)1 << 40)
+#define LAYER_RATIO_MAX 1100 /* deflate cannot reach more than 1032 */
+
+void layers_done(struct layers *layers)
+{
+        for (size_t i = 0; i < layers->count; i++)
+                descriptor_done(&layers->items[i].blob);
+        free(layers->items);
+        *layers = (struct layers){ .items = NULL };
+}
+
+int layers_add(struct layers *layers, struct layer *layer)
+{
+        struct layer *items =
+                reallocarray(layers->items, layers->count + 1, sizeof(*layers->items));
+
+        if (!items) {
+                descriptor_done(&layer->blob);
+                return -ENOMEM;
+        }
+        layers->items = items;
+        layers->items[layers->count++] = *layer;
+        return 0;
+}
+
+int layers_copy(const struct layers *from, struct layers *ret)
+{
+        struct layers copy = { .items = NULL };
+
+        for (size_t i = 0; i < from->count; i++) {
+                struct layer layer = { .diff_id = from->items[i].diff_id };
+
+                if (descriptor_copy(&from->items[i].blob, &layer.blob) < 0 ||
+                    layers_add(&copy, &layer) < 0) {
+                        layers_done(&copy);
+                        return -ENOMEM;
+                }
+        }
+        *ret = copy;
+        return 0;
+}
+
+int layers_of_image(const struct manifest *manifest, const struct image_config *config,
+                    struct layers *ret, struct error *err)
+{
+        struct layers layers = { .items = NULL };
+
+        if (manifest->layers.count != config->diff_id_count)
+                return error_set(err, -EBADMSG,
+                                 "the image's manifest has %zu layers and its config %zu",
+                                 manifest->layers.count, config->diff_id_count);
+        for (size_t i = 0; i < config->diff_id_count; i++) {
+                struct layer layer = { .diff_id = config->diff_ids[i] };
+
+                if (descriptor_copy(&manifest->layers.items[i], &layer.blob) < 0 ||
+                    layers_add(&layers, &layer) < 0) {
+                        layers_done(&layers);
+                        return error_set_oom(err);
+                }
+        }
+        *ret = layers;
+        return 0;
+}
+
+/* ---- taking in ---- */
+
+/* Passes a blob on and writes it to a file on the way. */
+struct tee {
+        const struct byte_source *from;
+        int fd;
+};
+
+static ssize_t tee_read(void *context, void *data, size_t len, struct error *err)
+{
+        struct tee *tee = context;
+        ssize_t n = tee->from->read(tee->from->context, data, len, err);
+        int r = n > 0 ? io_write(tee->fd, data, (size_t)n) : 0;
+
+        return r < 0 ? error_set_errno(err, r, "cannot write a layer to the store") : n;
+}
+
+/* The files that a layer consists of, while they are written. */
+struct layer_files {
+        struct store *store;
+        struct store_file tar;
+        struct store_file index;
+        struct store_file blob;
+        struct index_builder *builder;
+};
+
+static void layer_files_done(struct layer_files *files)
+{
+        store_file_discard(files->store, &files->tar);
+        store_file_discard(files->store, &files->index);
+        store_file_discard(files->store, &files->blob);
+        index_builder_free(files->builder);
+}
+
+static int layer_files_new(struct store *store, bool blob, struct layer_files *ret,
+                           struct error *err)
+{
+        int r;
+
+        *ret = (struct layer_files){ .store = store, .tar.fd = -1, .index.fd = -1, .blob.fd = -1 };
+        r = index_builder_new(&ret->builder, err);
+        if (r == 0)
+                r = store_file_new(store, &ret->tar, err);
+        if (r == 0)
+                r = store_file_new(store, &ret->index, err);
+        if (r == 0 && blob)
+                r = store_file_new(store, &ret->blob, err);
+        return r;
+}
+
+/* Puts the files in their places: the tar last, for it says that the layer is there. */
+static int layer_files_publish(struct layer_files *files, const struct digest *diff_id,
+                               uint64_t tar_size, const struct digest *blob, struct error *err)
+{
+        int r;
+
+        r = index_builder_finish(files->builder, diff_id->bytes, tar_size, files->index.fd, err);
+        if (r == 0 && files->blob.fd >= 0)
+                r = store_file_publish(files->store, &files->blob, STORE_BLOB, blob, err);
+        if (r == 0)
+                r = store_file_publish(files->store, &files->index, STORE_INDEX, diff_id, err);
+        if (r == 0)
+                r = store_file_publish(files->store, &files->tar, STORE_TAR, diff_id, err);
+        return r;
+}
+
+int layers_take_in(struct store *store, const struct byte_source *blob,
+                   const struct layer_unpack_options *expected, bool keep_blob,
+                   struct layer_unpacked *ret, struct error *err)
+{
+        _cleanup_(layer_files_done) struct layer_files files = { .store = store, .tar.fd = -1 };
+        struct layer_unpack_options options = *expected;
+        struct byte_source source = *blob;
+        struct entry_sink sink;
+        struct tee tee;
+        int r;
+
+        r = layer_files_new(store, keep_blob, &files, err);
+        if (r < 0)
+                return r;
+        if (keep_blob) {
+                tee = (struct tee){ .from = blob, .fd = files.blob.fd };
+                source = (struct byte_source){ .read = tee_read, .context = &tee };
+        }
+        options.tar_fd = files.tar.fd;
+        options.limits = (struct decompress_limits){ .bytes_max = LAYER_BYTES_MAX,
+                                                     .ratio_max = LAYER_RATIO_MAX };
+        sink = index_builder_sink(files.builder);
+        r = layer_unpack(&source, &sink, &options, ret, err);
+        if (r < 0)
+                return r;
+        return layer_files_publish(&files, &ret->diff_id, ret->tar_size, &ret->digest, err);
+}
+
+int layers_seal(struct store *store, struct change_list *changes,
+                const struct compression *compression, struct layer *ret, struct error *err)
+{
+        _cleanup_(layer_files_done) struct layer_files files = { .store = store, .tar.fd = -1 };
+        struct layer_seal_options options = { .compression = *compression };
+        struct entry_source source = change_list_source(changes);
+        struct layer_sealed sealed;
+        struct entry_sink sink;
+        int r;
+
+        r = layer_files_new(store, true, &files, err);
+        if (r < 0)
+                return r;
+        options.tar_fd = files.tar.fd;
+        options.blob_fd = files.blob.fd;
+        sink = index_builder_sink(files.builder);
+        r = layer_seal(&source, &sink, &options, &sealed, err);
+        if (r == 0)
+                r = layer_files_publish(&files, &sealed.diff_id, sealed.tar_size, &sealed.digest,
+                                        err);
+        if (r < 0)
+                return r;
+        *ret = (struct layer){ .diff_id = sealed.diff_id, .blob = DESCRIPTOR_INIT };
+        ret->blob.digest = sealed.digest;
+        ret->blob.size = sealed.size;
+        ret->blob.media_type = strdup(layer_media_type(compression->codec, false));
+        return ret->blob.media_type ? 0 : error_set_oom(err);
+}
+
+/* ---- opening ---- */
+
+/* Makes tar and index of a layer anew from its blob. */
+static int restore(struct store *store, const struct layer *layer, struct error *err)
+{
+        struct layer_unpack_options expected = { .digest = &layer->blob.digest,
+                                                 .has_size = true,
+                                                 .size = layer->blob.size,
+                                                 .diff_id = &layer->diff_id };
+        _cleanup_close_ int fd = -1;
+        struct fd_stream stream = { .name = "a layer of the store" };
+        struct layer_unpacked unpacked;
+        struct byte_source source;
+        int r;
+
+        r = store_open_file(store, STORE_BLOB, &layer->blob.digest, &fd, NULL, err);
+        if (r < 0)
+                return r;
+        stream.fd = fd;
+        source = byte_source_of_fd(&stream);
+        r = store_remove(store, STORE_INDEX, &layer->diff_id, err);
+        if (r == 0)
+                r = store_remove(store, STORE_TAR, &layer->diff_id, err);
+        return r < 0 ? r : layers_take_in(store, &source, &expected, false, &unpacked, err);
+}
+
+/* The tar is as long as its index says. What a disk has made of its bytes is for `system check`. */
+static int check_tar(int fd, const struct index *index, struct error *err)
+{
+        struct stat st;
+
+        if (fstat(fd, &st) < 0)
+                return error_set_errno(err, -errno, "cannot look at a layer");
+        if ((uint64_t)st.st_size != index_tar_size(index))
+                return error_set(err, -EBADMSG, "a layer of the store was cut");
+        return 0;
+}
+
+static int try_open(struct store *store, const struct layer *layer, struct tree_layer *ret,
+                    struct error *err)
+{
+        _cleanup_close_ int tar_fd = -1, index_fd = -1;
+        char name[DIGEST_TEXT_MAX];
+        struct index *index;
+        int r;
+
+        digest_format(&layer->diff_id, name);
+        r = store_open_file(store, STORE_TAR, &layer->diff_id, &tar_fd, NULL, err);
+        if (r == 0)
+                r = store_open_file(store, STORE_INDEX, &layer->diff_id, &index_fd, NULL, err);
+        if (r == 0)
+                r = index_open(index_fd, name, &index, err);
+        if (r < 0)
+                return r;
+        r = check_tar(tar_fd, index, err);
+        if (r < 0) {
+                index_free(index);
+                return r;
+        }
+        *ret = (struct tree_layer){ .index = index, .tar_fd = TAKE_FD(tar_fd) };
+        return 0;
+}
+
+static int open_layer(struct store *store, const struct layer *layer, struct tree_layer *ret,
+                      struct error *err)
+{
+        struct error first = ERROR_INIT;
+        int r;
+
+        r = store_pin(store, &layer->diff_id, err);
+        if (r < 0)
+                return r;
+        r = try_open(store, layer, ret, &first);
+        if (r == 0)
+                return 0;
+        if (r != -ENOENT && r != -EBADMSG && r != -ESTALE) {
+                *err = first;
+                return r;
+        }
+        r = restore(store, layer, err);
+        return r < 0 ? r : try_open(store, layer, ret, err);
+}
+
+int layers_open(struct store *store, const struct layers *layers, struct tree **ret,
+                struct error *err)
+{
+        struct tree_options options = { .spool_memory_max = SPOOL_MEMORY_BYTES };
+        struct tree_layer opened[TREE_LAYERS_MAX];
+        size_t count = 0;
+        int r;
+
+        if (layers->count > TREE_LAYERS_MAX)
+                return error_set(err, -E2BIG, "the image has %zu layers, at most %u can be stacked",
+                                 layers->count, TREE_LAYERS_MAX);
+        r = store_tmp_dir(store, &options.spool_dir_fd, err);
+        while (r == 0 && count < layers->count) {
+                r = open_layer(store, &layers->items[count], &opened[count], err);
+                count += r == 0;
+        }
+        if (r == 0)
+                return tree_new(&options, opened, count, ret, err);
+        while (count-- > 0) {
+                index_free(opened[count].index);
+                close(opened[count].tar_fd);
+        }
+        return r;
+}

@@ -1,0 +1,405 @@
+/*
+ * Loading images from OCI layouts and from what `docker save` writes.
+ */
+#include "build/archives.h"
+
+#include "base/cleanup.h"
+#include "build/layers.h"
+#include "bundle.h"
+#include "image.h"
+#include "oci/index.h"
+#include "oci/json.h"
+#include "oci/media_type.h"
+#include "oci/reference.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define REF_NAME       "org.opencontainers.image.ref.name"
+#define CONTAINERD_REF "io.containerd.image.name"
+#define INDEX_DEPTH    4
+#define IMAGES_MAX     1000u
+
+struct load {
+        struct store *store;
+        struct bundle *bundle;
+        struct strv *names;
+};
+
+/* ---- names ---- */
+
+static int add_name(struct load *load, const char *name, const struct descriptor *image,
+                    struct error *err)
+{
+        struct reference reference = REFERENCE_INIT;
+        _cleanup_free_ char *whole = NULL;
+        int r;
+
+        if (!name)
+                return store_images_put(load->store, NULL, image, err);
+        r = reference_parse(name, &reference, err);
+        if (r < 0)
+                return r;
+        whole = reference_format(&reference);
+        reference_done(&reference);
+        r = whole ? store_images_put(load->store, whole, image, err) : error_set_oom(err);
+        if (r == 0 && strv_add(load->names, whole) < 0)
+                r = error_set_oom(err);
+        return r;
+}
+
+/* An image without a name is told by its ID. */
+static int add_nameless(struct load *load, const struct descriptor *image, struct error *err)
+{
+        struct stored_image stored;
+        char id[DIGEST_TEXT_MAX];
+        int r;
+
+        r = add_name(load, NULL, image, err);
+        if (r == 0)
+                r = store_image_load(load->store, image, NULL, &stored, err);
+        if (r < 0)
+                return r;
+        digest_format(&stored.parsed.config.digest, id);
+        stored_image_done(&stored);
+        return strv_add(load->names, id) < 0 ? error_set_oom(err) : 0;
+}
+
+/* ---- layers ---- */
+
+static int take_layer(struct load *load, const char *path, const struct digest *blob,
+                      uint64_t size, const struct digest *diff_id, struct layer *ret,
+                      struct error *err)
+{
+        struct layer_unpack_options expected = {
+                .digest = blob, .has_size = blob != NULL, .size = size, .diff_id = diff_id
+        };
+        struct layer_unpacked unpacked;
+        struct bundle_file file;
+        struct byte_source source;
+        int r;
+
+        r = bundle_file_open(load->bundle, path, &file, err);
+        if (r < 0)
+                return r;
+        source = bundle_file_source(&file);
+        r = layers_take_in(load->store, &source, &expected, true, &unpacked, err);
+        bundle_file_close(&file);
+        if (r < 0)
+                return error_wrap(err, "the layer %s", path);
+        *ret = (struct layer){ .diff_id = unpacked.diff_id, .blob = DESCRIPTOR_INIT };
+        ret->blob.digest = unpacked.digest;
+        ret->blob.size = unpacked.size;
+        ret->blob.media_type = strdup(layer_media_type(unpacked.codec, false));
+        return ret->blob.media_type ? 0 : error_set_oom(err);
+}
+
+/* ---- OCI layouts ---- */
+
+static void blob_path(const struct digest *digest, char ret[static DIGEST_HEX_MAX + 16])
+{
+        char hex[DIGEST_HEX_MAX];
+
+        digest_format_hex(digest, hex);
+        snprintf(ret, DIGEST_HEX_MAX + 16, "blobs/sha256/%s", hex);
+}
+
+/* Reads a document that a descriptor points at, and checks it. */
+static int read_document(struct load *load, const struct descriptor *descriptor, struct buf *ret,
+                         struct error *err)
+{
+        char path[DIGEST_HEX_MAX + 16];
+        struct digest digest;
+        int r;
+
+        blob_path(&descriptor->digest, path);
+        r = bundle_read(load->bundle, path, MANIFEST_BYTES_MAX, ret, err);
+        if (r == 0)
+                r = digest_of(ret->data, ret->len, &digest, err);
+        if (r < 0)
+                return r;
+        if (!digest_equal(&digest, &descriptor->digest))
+                return error_set(err, -EBADMSG, "%s is not what its digest says", path);
+        return 0;
+}
+
+static bool has_layer(struct load *load, const struct digest *blob, const struct digest *diff_id)
+{
+        struct error ignored = ERROR_INIT;
+
+        return store_pin(load->store, blob, &ignored) == 0 &&
+               store_pin(load->store, diff_id, &ignored) == 0 &&
+               store_has(load->store, STORE_BLOB, blob) &&
+               store_has(load->store, STORE_INDEX, diff_id) &&
+               store_has(load->store, STORE_TAR, diff_id);
+}
+
+static int load_manifest_layers(struct load *load, const struct manifest *manifest,
+                                const struct image_config *config, struct error *err)
+{
+        struct layers layers;
+        int r;
+
+        r = layers_of_image(manifest, config, &layers, err);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < layers.count && r == 0; i++) {
+                const struct layer *layer = &layers.items[i];
+                char path[DIGEST_HEX_MAX + 16];
+                struct layer taken;
+
+                if (has_layer(load, &layer->blob.digest, &layer->diff_id))
+                        continue;
+                blob_path(&layer->blob.digest, path);
+                r = take_layer(load, path, &layer->blob.digest, layer->blob.size,
+                               &layer->diff_id, &taken, err);
+                if (r == 0)
+                        descriptor_done(&taken.blob);
+        }
+        layers_done(&layers);
+        return r;
+}
+
+static int put_document(struct load *load, const struct buf *text, struct error *err)
+{
+        struct digest digest;
+
+        return store_put_blob(load->store, text->data, text->len, &digest, err);
+}
+
+static int load_manifest(struct load *load, const struct descriptor *descriptor, struct error *err)
+{
+        struct buf text = BUF_INIT, config_text = BUF_INIT;
+        struct image_config config = IMAGE_CONFIG_INIT;
+        struct manifest manifest = MANIFEST_INIT;
+        int r;
+
+        r = read_document(load, descriptor, &text, err);
+        if (r == 0)
+                r = manifest_parse(text.data, text.len, descriptor->media_type, &manifest, err);
+        if (r == 0)
+                r = read_document(load, &manifest.config, &config_text, err);
+        if (r == 0)
+                r = image_config_parse(config_text.data, config_text.len, &config, err);
+        if (r == 0)
+                r = load_manifest_layers(load, &manifest, &config, err);
+        if (r == 0)
+                r = put_document(load, &config_text, err);
+        if (r == 0)
+                r = put_document(load, &text, err);
+        image_config_done(&config);
+        manifest_done(&manifest);
+        buf_done(&config_text);
+        buf_done(&text);
+        return r;
+}
+
+static int load_descriptor(struct load *load, const struct descriptor *descriptor, int depth,
+                           struct error *err);
+
+static int load_index(struct load *load, const struct descriptor *descriptor, int depth,
+                      struct error *err)
+{
+        struct image_index index = IMAGE_INDEX_INIT;
+        struct buf text = BUF_INIT;
+        size_t found = 0;
+        int r;
+
+        if (depth >= INDEX_DEPTH)
+                return error_set(err, -EBADMSG, "its indexes nest too deep");
+        r = read_document(load, descriptor, &text, err);
+        if (r == 0)
+                r = image_index_parse(text.data, text.len, descriptor->media_type, &index, err);
+        for (size_t i = 0; i < index.manifests.count && r == 0; i++) {
+                char path[DIGEST_HEX_MAX + 16];
+
+                /* An archive may hold fewer platforms than its index lists. */
+                blob_path(&index.manifests.items[i].digest, path);
+                if (!bundle_has(load->bundle, path))
+                        continue;
+                found++;
+                r = load_descriptor(load, &index.manifests.items[i], depth + 1, err);
+        }
+        if (r == 0 && found == 0)
+                r = error_set(err, -EBADMSG, "none of the index's images is there");
+        if (r == 0)
+                r = put_document(load, &text, err);
+        image_index_done(&index);
+        buf_done(&text);
+        return r;
+}
+
+static int load_descriptor(struct load *load, const struct descriptor *descriptor, int depth,
+                           struct error *err)
+{
+        switch (media_type_kind(descriptor->media_type)) {
+        case MEDIA_INDEX:
+                return load_index(load, descriptor, depth, err);
+        case MEDIA_MANIFEST:
+                return load_manifest(load, descriptor, err);
+        case MEDIA_OTHER:
+        case MEDIA_CONFIG:
+        case MEDIA_LAYER:
+                break;
+        }
+        return error_set(err, -EBADMSG, "%s is no image", descriptor->media_type);
+}
+
+static int load_named(struct load *load, const struct descriptor *descriptor, struct error *err)
+{
+        const char *name = strmap_get(&descriptor->annotations, CONTAINERD_REF);
+        struct descriptor image;
+        int r;
+
+        if (!name)
+                name = strmap_get(&descriptor->annotations, REF_NAME);
+        r = load_descriptor(load, descriptor, 0, err);
+        if (r < 0)
+                return r;
+        if (descriptor_copy(descriptor, &image) < 0)
+                return error_set_oom(err);
+        strmap_done(&image.annotations);
+        r = name ? add_name(load, name, &image, err) : add_nameless(load, &image, err);
+        descriptor_done(&image);
+        return r;
+}
+
+static int load_layout(struct load *load, struct error *err)
+{
+        struct image_index index = IMAGE_INDEX_INIT;
+        struct buf text = BUF_INIT;
+        int r;
+
+        r = bundle_read(load->bundle, "index.json", MANIFEST_BYTES_MAX, &text, err);
+        if (r == 0)
+                r = image_index_parse(text.data, text.len, NULL, &index, err);
+        buf_done(&text);
+        if (r == 0 && (index.manifests.count == 0 || index.manifests.count > IMAGES_MAX))
+                r = error_set(err, -EBADMSG, "its index.json lists %zu images",
+                              index.manifests.count);
+        for (size_t i = 0; i < index.manifests.count && r == 0; i++)
+                r = load_named(load, &index.manifests.items[i], err);
+        image_index_done(&index);
+        return r;
+}
+
+/* ---- what `docker save` writes ---- */
+
+static int take_docker_layers(struct load *load, const struct strv *paths,
+                              const struct image_config *config, struct layers *ret,
+                              struct error *err)
+{
+        if (paths->count != config->diff_id_count)
+                return error_set(err, -EBADMSG, "an image has %zu layers and its config %zu",
+                                 paths->count, config->diff_id_count);
+        for (size_t i = 0; i < paths->count; i++) {
+                struct layer layer;
+                int r = take_layer(load, paths->items[i], NULL, 0, &config->diff_ids[i], &layer,
+                                   err);
+
+                if (r < 0)
+                        return r;
+                if (layers_add(ret, &layer) < 0)
+                        return error_set_oom(err);
+        }
+        return 0;
+}
+
+static int put_docker_image(struct load *load, const struct strv *paths,
+                            const struct buf *config_text, struct descriptor *ret,
+                            struct error *err)
+{
+        struct image_config config = IMAGE_CONFIG_INIT;
+        struct layers layers = { .items = NULL };
+        int r;
+
+        r = image_config_parse(config_text->data, config_text->len, &config, err);
+        if (r == 0)
+                r = take_docker_layers(load, paths, &config, &layers, err);
+        /* The config stays as it is, byte for byte: its digest is the image's ID. */
+        if (r == 0)
+                r = image_put(load->store, config_text, &config.platform, &layers, ret, err);
+        layers_done(&layers);
+        image_config_done(&config);
+        return r;
+}
+
+static int load_docker_image(struct load *load, const json_t *object, struct error *err)
+{
+        struct strv tags = STRV_INIT, paths = STRV_INIT;
+        struct descriptor image = DESCRIPTOR_INIT;
+        struct buf config_text = BUF_INIT;
+        const char *config_path = NULL;
+        int r;
+
+        r = json_get_string(object, "Config", &config_path, err);
+        if (r == 0 && !config_path)
+                r = error_set(err, -EBADMSG, "an image has no Config");
+        if (r == 0)
+                r = json_get_strv(object, "RepoTags", &tags, err);
+        if (r == 0)
+                r = json_get_strv(object, "Layers", &paths, err);
+        if (r == 0)
+                r = bundle_read(load->bundle, config_path, MANIFEST_BYTES_MAX, &config_text, err);
+        if (r == 0)
+                r = put_docker_image(load, &paths, &config_text, &image, err);
+        if (r == 0 && tags.count == 0)
+                r = add_nameless(load, &image, err);
+        for (size_t i = 0; i < tags.count && r == 0; i++)
+                r = add_name(load, tags.items[i], &image, err);
+        descriptor_done(&image);
+        buf_done(&config_text);
+        strv_done(&paths);
+        strv_done(&tags);
+        return r;
+}
+
+static int load_docker(struct load *load, struct error *err)
+{
+        struct buf text = BUF_INIT;
+        _cleanup_json_ json_t *list = NULL;
+        json_t *object;
+        size_t i;
+        int r;
+
+        r = bundle_read(load->bundle, "manifest.json", MANIFEST_BYTES_MAX, &text, err);
+        if (r == 0)
+                r = json_parse(text.data, text.len, "manifest.json", &list, err);
+        buf_done(&text);
+        if (r < 0)
+                return r;
+        if (!json_is_array(list) || json_array_size(list) == 0 ||
+            json_array_size(list) > IMAGES_MAX)
+                return error_set(err, -EBADMSG, "its manifest.json lists no images");
+        json_array_foreach (list, i, object) {
+                r = load_docker_image(load, object, err);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+int images_load(struct store *store, const char *path, struct strv *ret_names,
+                struct error *err)
+{
+        struct load load = { .store = store, .names = ret_names };
+        int r;
+
+        r = bundle_open(store, path, &load.bundle, err);
+        if (r < 0)
+                return r;
+        if (bundle_has(load.bundle, "oci-layout") && bundle_has(load.bundle, "index.json")) {
+                r = load_layout(&load, err);
+        } else if (bundle_has(load.bundle, "manifest.json")) {
+                r = load_docker(&load, err);
+        } else {
+                r = error_set(err, -EBADMSG,
+                              "it is neither an OCI layout nor an archive of `docker save`");
+                error_hint(err, "A root filesystem is taken in by `varve import FILE NAME`.");
+        }
+        if (r < 0)
+                error_wrap(err, "%s", bundle_path(load.bundle));
+        bundle_free(load.bundle);
+        return r;
+}

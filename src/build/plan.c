@@ -1,0 +1,513 @@
+#include "plan.h"
+
+#include "base/cleanup.h"
+#include "base/io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A title is cut at this many bytes: a RUN can be pages long. */
+#define TITLE_BYTES_MAX 400
+
+void plan_done(struct plan *plan)
+{
+        for (size_t i = 0; i < plan->stage_count; i++) {
+                struct plan_stage *stage = &plan->stages[i];
+
+                for (size_t j = 0; j < stage->step_count; j++)
+                        free(stage->steps[j].title);
+                for (size_t j = 0; j < stage->trigger_count; j++)
+                        dockerfile_free(stage->triggers[j]);
+                free(stage->from.title);
+                free(stage->steps);
+                free(stage->needs);
+                free(stage->triggers);
+        }
+        free(plan->stages);
+        for (size_t i = 0; i < plan->image_count; i++) {
+                free(plan->images[i].name);
+                stored_image_done(&plan->images[i].image);
+        }
+        free(plan->images);
+        strv_done(&plan->globals);
+        strv_done(&plan->declared);
+        dockerfile_free(plan->file);
+        buf_done(&plan->text);
+        free(plan->path);
+        platform_done(&plan->platform);
+}
+
+/* ---- errors ---- */
+
+static int blame(const struct plan *plan, struct source_position where, unsigned last_line,
+                 struct build_fault *ret_fault, struct error *err)
+{
+        const char *slash = strrchr(plan->path, '/');
+        const char *name = slash ? slash + 1 : plan->path;
+        struct buf excerpt = BUF_INIT;
+
+        if (where.line == 0)
+                return error_wrap(err, "%s", plan->path);
+        if (source_excerpt(plan->text.data, plan->text.len, &where, last_line, &excerpt) == 0 &&
+            excerpt.len > 0 && !ret_fault->excerpt)
+                ret_fault->excerpt = buf_take_str(&excerpt);
+        buf_done(&excerpt);
+        return error_wrap(err, "%s:%u", name, where.line);
+}
+
+int plan_blame(const struct plan *plan, const struct instruction *instruction,
+               struct source_position where, struct build_fault *ret_fault, struct error *err)
+{
+        if (where.line == 0)
+                where.line = instruction->first_line;
+        return blame(plan, where, instruction->last_line, ret_fault, err);
+}
+
+/* ---- reading ---- */
+
+static int find_dockerfile(const struct build_options *options, char **ret, struct error *err)
+{
+        static const char *const names[] = { "Dockerfile", "dockerfile", "Containerfile" };
+
+        if (options->dockerfile) {
+                *ret = strdup(options->dockerfile);
+                return *ret ? 0 : error_set_oom(err);
+        }
+        for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+                if (asprintf(ret, "%s/%s", options->context, names[i]) < 0)
+                        return error_set_oom(err);
+                if (access(*ret, F_OK) == 0)
+                        return 0;
+                free(*ret);
+        }
+        error_set(err, -ENOENT, "there is no Dockerfile in %s", options->context);
+        return error_hint(err, "Name the file with -f FILE, or give the directory that has it.");
+}
+
+static int read_dockerfile(struct plan *plan, struct build_fault *ret_fault, struct error *err)
+{
+        struct source_position where = { .line = 0 };
+        int r;
+
+        r = io_read_file(AT_FDCWD, plan->path, DOCKERFILE_SIZE_MAX, &plan->text, err);
+        if (r < 0)
+                return r == -ENOENT ? error_hint(err, "Name the file with -f FILE.") : r;
+        r = dockerfile_parse(buf_str(&plan->text), plan->text.len, NULL, &plan->file, &where, err);
+        return r < 0 ? blame(plan, where, where.line, ret_fault, err) : 0;
+}
+
+/* ---- global arguments ---- */
+
+static const char *option_arg(const struct build_options *options, const char *name)
+{
+        return options->args ? strv_env_get(options->args, name) : NULL;
+}
+
+/* TARGETPLATFORM and its like, for this machine's platform. */
+static int set_platform_args(struct plan *plan)
+{
+        static const char *const sides[] = { "BUILD", "TARGET" };
+        _cleanup_free_ char *text = platform_format(&plan->platform);
+        int r = text ? 0 : -ENOMEM;
+
+        for (size_t i = 0; i < ARRAY_SIZE(sides) && r == 0; i++) {
+                const struct platform *platform = &plan->platform;
+
+                r = strv_addf(&plan->globals, "%sPLATFORM=%s", sides[i], text);
+                if (r == 0)
+                        r = strv_addf(&plan->globals, "%sOS=%s", sides[i], platform->os);
+                if (r == 0)
+                        r = strv_addf(&plan->globals, "%sARCH=%s", sides[i],
+                                      platform->architecture);
+                if (r == 0)
+                        r = strv_addf(&plan->globals, "%sVARIANT=%s", sides[i],
+                                      platform->variant ? platform->variant : "");
+        }
+        return r;
+}
+
+static int set_global(struct plan *plan, const struct build_options *options,
+                      const struct key_value *arg, struct error *err)
+{
+        struct expander expander = { .escape = plan->file->escape,
+                                     .lookup = expand_lookup_strv,
+                                     .variables = &plan->globals };
+        const char *given = option_arg(options, arg->key);
+        struct buf value = BUF_INIT;
+        int r = 0;
+
+        if (strv_add(&plan->declared, arg->key) < 0)
+                return error_set_oom(err);
+        if (!given && arg->value)
+                r = expand_word(&expander, arg->value, &value, err);
+        if (r == 0 && (given || arg->value) &&
+            strv_env_set(&plan->globals, arg->key, given ? given : buf_str(&value)) < 0)
+                r = error_set_oom(err);
+        buf_done(&value);
+        return r;
+}
+
+static int set_globals(struct plan *plan, const struct build_options *options,
+                       struct build_fault *ret_fault, struct error *err)
+{
+        struct source_position nowhere = { .line = 0 };
+
+        if (set_platform_args(plan) < 0)
+                return error_set_oom(err);
+        for (size_t i = 0; i < plan->file->global_count; i++) {
+                const struct instruction *instruction = &plan->file->instructions[i];
+
+                for (size_t j = 0; j < instruction->pairs.count; j++) {
+                        int r = set_global(plan, options, &instruction->pairs.items[j], err);
+
+                        if (r < 0)
+                                return plan_blame(plan, instruction, nowhere, ret_fault, err);
+                }
+        }
+        return 0;
+}
+
+/* ---- images ---- */
+
+/* Finds an image of the store and gives it a place in the plan. */
+static int add_image(struct store *store, struct plan *plan, const char *name, size_t *ret,
+                     struct error *err)
+{
+        struct plan_image image = { .name = NULL };
+        struct plan_image *images;
+        int r;
+
+        for (*ret = 0; *ret < plan->image_count; ++*ret)
+                if (strcmp(plan->images[*ret].name, name) == 0)
+                        return 0;
+        r = store_image_find(store, name, &plan->platform, &image.image, err);
+        if (r == -ENOENT)
+                return error_hint(err, "Bring it in with `varve load` or `varve import`.");
+        if (r < 0)
+                return r;
+        images = reallocarray(plan->images, plan->image_count + 1, sizeof(*images));
+        image.name = strdup(name);
+        if (!images || !image.name) {
+                free(image.name);
+                stored_image_done(&image.image);
+                if (images)
+                        plan->images = images;
+                return error_set_oom(err);
+        }
+        plan->images = images;
+        plan->images[plan->image_count++] = image;
+        return 0;
+}
+
+bool plan_find_source(const struct plan *plan, const struct plan_stage *stage, const char *name,
+                      size_t *ret_index)
+{
+        const struct stage *found =
+                dockerfile_find_stage_or_number(plan->file, name, stage->index);
+
+        if (found) {
+                *ret_index = dockerfile_stage_index(plan->file, found);
+                return true;
+        }
+        for (*ret_index = 0; *ret_index < plan->image_count; ++*ret_index)
+                if (strcmp(plan->images[*ret_index].name, name) == 0)
+                        break;
+        return false;
+}
+
+/* ---- stages ---- */
+
+static const struct instruction *stage_from(const struct plan_stage *stage)
+{
+        return stage->stage->from;
+}
+
+/* What the FROM of a stage means. */
+static int resolve_base(struct store *store, struct plan *plan, struct plan_stage *stage,
+                        struct build_fault *ret_fault, struct error *err)
+{
+        struct expander expander = { .escape = plan->file->escape,
+                                     .lookup = expand_lookup_strv,
+                                     .variables = &plan->globals };
+        struct source_position where = { .line = 0 };
+        struct instruction *from;
+        const struct stage *base;
+        int r;
+
+        r = instruction_expand(stage_from(stage), &expander, &plan->file->arena, &from, &where,
+                               err);
+        if (r < 0)
+                return plan_blame(plan, stage_from(stage), where, ret_fault, err);
+        base = dockerfile_find_stage(plan->file, from->from.base, stage->index);
+        if (base) {
+                stage->base = PLAN_STAGE;
+                stage->base_index = dockerfile_stage_index(plan->file, base);
+                stage->needs[stage->base_index] = true;
+                return 0;
+        }
+        if (strcmp(from->from.base, "scratch") == 0) {
+                stage->base = PLAN_SCRATCH;
+                return 0;
+        }
+        stage->base = PLAN_IMAGE;
+        r = add_image(store, plan, from->from.base, &stage->base_index, err);
+        if (r < 0)
+                return plan_blame(plan, stage_from(stage),
+                                  instruction_locate(stage_from(stage), from->from.base),
+                                  ret_fault, err);
+        return 0;
+}
+
+/* Whether an instruction does more than change the config. */
+static bool is_shown(const struct instruction *instruction)
+{
+        return instruction->type == INSTRUCTION_RUN || instruction->type == INSTRUCTION_COPY ||
+               instruction->type == INSTRUCTION_ADD || instruction->type == INSTRUCTION_WORKDIR;
+}
+
+static int add_step(struct plan_stage *stage, const struct instruction *instruction)
+{
+        struct plan_step *steps =
+                reallocarray(stage->steps, stage->step_count + 1, sizeof(*steps));
+
+        if (!steps)
+                return -ENOMEM;
+        stage->steps = steps;
+        steps[stage->step_count++] = (struct plan_step){ .instruction = instruction };
+        return 0;
+}
+
+static int add_trigger(struct plan_stage *stage, struct dockerfile *trigger)
+{
+        struct dockerfile **triggers =
+                reallocarray(stage->triggers, stage->trigger_count + 1, sizeof(*triggers));
+
+        if (!triggers) {
+                dockerfile_free(trigger);
+                return -ENOMEM;
+        }
+        stage->triggers = triggers;
+        triggers[stage->trigger_count++] = trigger;
+        return add_step(stage, &trigger->instructions[0]);
+}
+
+static int add_trigger_text(struct plan_stage *stage, const char *text, struct error *err)
+{
+        struct dockerfile *trigger;
+        int r = dockerfile_parse_trigger(text, &trigger, err);
+
+        if (r < 0)
+                return error_wrap(err, "the trigger \"%.200s\" of the base image", text);
+        return add_trigger(stage, trigger) < 0 ? error_set_oom(err) : 0;
+}
+
+/* The ONBUILD triggers that a stage's base brings along come before its own instructions. */
+static int add_triggers(struct plan *plan, struct plan_stage *stage, struct error *err)
+{
+        int r = 0;
+
+        if (stage->base == PLAN_IMAGE) {
+                const struct strv *list = &plan->images[stage->base_index].image.config.on_build;
+
+                for (size_t i = 0; i < list->count && r == 0; i++)
+                        r = add_trigger_text(stage, list->items[i], err);
+        } else if (stage->base == PLAN_STAGE) {
+                const struct stage *base = plan->stages[stage->base_index].stage;
+
+                for (size_t i = 0; i < base->instruction_count && r == 0; i++) {
+                        const struct instruction *instruction = &base->instructions[i];
+
+                        if (instruction->type == INSTRUCTION_ONBUILD)
+                                r = add_trigger_text(stage, instruction->onbuild.expression, err);
+                }
+        }
+        return r;
+}
+
+/* Sees to what the steps of a stage copy from. */
+static int resolve_sources(struct store *store, struct plan *plan, struct plan_stage *stage,
+                           struct build_fault *ret_fault, struct error *err)
+{
+        for (size_t i = 0; i < stage->step_count; i++) {
+                const struct instruction *instruction = stage->steps[i].instruction;
+                const char *name = instruction->type == INSTRUCTION_COPY ? instruction->copy.from :
+                                                                           NULL;
+                size_t index;
+
+                if (!name)
+                        continue;
+                if (plan_find_source(plan, stage, name, &index)) {
+                        stage->needs[index] = true;
+                } else if (add_image(store, plan, name, &index, err) < 0) {
+                        error_wrap(err, "--from=%s is no earlier stage and no image", name);
+                        return plan_blame(plan, instruction,
+                                          instruction_locate(instruction, name), ret_fault, err);
+                }
+        }
+        return 0;
+}
+
+static int plan_stage(struct store *store, struct plan *plan, struct plan_stage *stage,
+                      struct build_fault *ret_fault, struct error *err)
+{
+        struct source_position nowhere = { .line = 0 };
+        int r;
+
+        stage->needed = true;
+        r = resolve_base(store, plan, stage, ret_fault, err);
+        if (r < 0)
+                return r;
+        r = add_triggers(plan, stage, err);
+        for (size_t i = 0; i < stage->stage->instruction_count && r == 0; i++)
+                if (add_step(stage, &stage->stage->instructions[i]) < 0)
+                        r = error_set_oom(err);
+        if (r < 0)
+                return plan_blame(plan, stage_from(stage), nowhere, ret_fault, err);
+        return resolve_sources(store, plan, stage, ret_fault, err);
+}
+
+static int find_target(struct plan *plan, const char *target, struct error *err)
+{
+        const struct stage *found;
+
+        if (!target) {
+                plan->target = plan->stage_count - 1;
+                return 0;
+        }
+        found = dockerfile_find_stage_or_number(plan->file, target, plan->stage_count);
+        if (found) {
+                plan->target = dockerfile_stage_index(plan->file, found);
+                return 0;
+        }
+        error_set(err, -EINVAL, "there is no stage \"%s\" in %s", target, plan->path);
+        for (size_t i = plan->stage_count; i-- > 0;) {
+                const char *name = plan->stages[i].stage->from->from.name;
+
+                if (name)
+                        return error_hint(err, "A stage that it has is \"%s\".", name);
+        }
+        return error_hint(err, "Its stages have no names; give a number, counted from 0.");
+}
+
+/* Plans the target and, going back, what it needs: whatever a stage needs stands before it. */
+static int plan_stages(struct store *store, struct plan *plan, struct build_fault *ret_fault,
+                       struct error *err)
+{
+        plan->stages[plan->target].needed = true;
+        for (size_t i = plan->target + 1; i-- > 0;) {
+                struct plan_stage *stage = &plan->stages[i];
+                int r;
+
+                if (!stage->needed)
+                        continue;
+                r = plan_stage(store, plan, stage, ret_fault, err);
+                if (r < 0)
+                        return r;
+                for (size_t j = 0; j < i; j++)
+                        plan->stages[j].needed |= stage->needs[j];
+        }
+        return 0;
+}
+
+/* ---- titles ---- */
+
+static char *make_title(const struct plan_stage *stage, const struct instruction *instruction,
+                        size_t at, size_t count, bool several)
+{
+        const char *name = stage_from(stage)->from.name;
+        const char *text = instruction->text;
+        size_t len = strcspn(text, "\n");
+        char number[32], *title;
+
+        snprintf(number, sizeof(number), "stage-%zu", stage->index);
+        if (len > TITLE_BYTES_MAX)
+                len = TITLE_BYTES_MAX;
+        if (asprintf(&title, "[%s%s%zu/%zu] %.*s%s",
+                     several || name ? (name ? name : number) : "", several || name ? " " : "", at,
+                     count, (int)len, text, text[len] ? "..." : "") < 0)
+                return NULL;
+        return title;
+}
+
+static int number_steps(struct plan *plan)
+{
+        unsigned number = 0;
+        size_t needed = 0;
+
+        for (size_t i = 0; i < plan->stage_count; i++)
+                needed += plan->stages[i].needed;
+        for (size_t i = 0; i < plan->stage_count; i++) {
+                struct plan_stage *stage = &plan->stages[i];
+                size_t count = 1, at = 1;
+
+                if (!stage->needed)
+                        continue;
+                for (size_t j = 0; j < stage->step_count; j++)
+                        count += is_shown(stage->steps[j].instruction);
+                stage->from.instruction = stage_from(stage);
+                stage->from.number = ++number;
+                stage->from.title = make_title(stage, stage_from(stage), at++, count, needed > 1);
+                if (!stage->from.title)
+                        return -ENOMEM;
+                for (size_t j = 0; j < stage->step_count; j++) {
+                        struct plan_step *step = &stage->steps[j];
+
+                        if (!is_shown(step->instruction))
+                                continue;
+                        step->number = ++number;
+                        step->title = make_title(stage, step->instruction, at++, count,
+                                                 needed > 1);
+                        if (!step->title)
+                                return -ENOMEM;
+                }
+        }
+        return 0;
+}
+
+static int make_stages(struct plan *plan)
+{
+        plan->stages = calloc(plan->file->stage_count, sizeof(*plan->stages));
+        if (!plan->stages)
+                return -ENOMEM;
+        plan->stage_count = plan->file->stage_count;
+        for (size_t i = 0; i < plan->stage_count; i++) {
+                plan->stages[i].stage = &plan->file->stages[i];
+                plan->stages[i].index = i;
+                plan->stages[i].needs = calloc(plan->stage_count, sizeof(bool));
+                if (!plan->stages[i].needs)
+                        return -ENOMEM;
+        }
+        return 0;
+}
+
+int plan_make(struct store *store, const struct build_options *options, struct plan *ret,
+              struct build_fault *ret_fault, struct error *err)
+{
+        struct plan *plan = ret;
+        int r;
+
+        *plan = (struct plan){ .path = NULL };
+        r = find_dockerfile(options, &plan->path, err);
+        if (r < 0)
+                return r;
+        if (platform_host(&plan->platform) < 0)
+                r = error_set_oom(err);
+        if (r == 0)
+                r = read_dockerfile(plan, ret_fault, err);
+        if (r == 0 && make_stages(plan) < 0)
+                r = error_set_oom(err);
+        if (r == 0)
+                r = set_globals(plan, options, ret_fault, err);
+        if (r == 0)
+                r = find_target(plan, options->target, err);
+        if (r == 0)
+                r = plan_stages(store, plan, ret_fault, err);
+        if (r == 0 && number_steps(plan) < 0)
+                r = error_set_oom(err);
+        if (r < 0)
+                plan_done(plan);
+        return r;
+}

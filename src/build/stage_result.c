@@ -1,0 +1,106 @@
+#include "worker.h"
+
+#include "base/cleanup.h"
+#include "oci/json.h"
+
+#include <errno.h>
+#include <string.h>
+
+void stage_result_done(struct stage_result *result)
+{
+        image_config_done(&result->config);
+        layers_done(&result->layers);
+        strv_done(&result->args);
+}
+
+int stage_result_copy(const struct stage_result *from, struct stage_result *ret)
+{
+        struct stage_result copy = { .shell_given = from->shell_given };
+
+        if (image_config_copy(&from->config, &copy.config) < 0 ||
+            layers_copy(&from->layers, &copy.layers) < 0 ||
+            strv_extend(&copy.args, &from->args) < 0) {
+                stage_result_done(&copy);
+                return -ENOMEM;
+        }
+        *ret = copy;
+        return 0;
+}
+
+/*
+ * {"config": the config as text, "layers": its blobs' descriptors, "args": [...], "shell": true}.
+ * The diffIDs are the config's.
+ */
+int stage_result_write(const struct stage_result *result, struct buf *ret, struct error *err)
+{
+        _cleanup_json_ json_t *object = json_object(), *layers = json_array();
+        struct buf config = BUF_INIT;
+        int r = object && layers ? 0 : error_set_oom(err);
+
+        if (r == 0)
+                r = image_config_write(&result->config, &config, err);
+        for (size_t i = 0; i < result->layers.count && r == 0; i++) {
+                json_t *blob;
+
+                r = descriptor_write(&result->layers.items[i].blob, &blob, err);
+                if (r == 0 && json_append(layers, blob) < 0)
+                        r = error_set_oom(err);
+        }
+        if (r == 0 && (json_put_string(object, "config", buf_str(&config)) < 0 ||
+                       json_put(object, "layers", json_incref(layers)) < 0 ||
+                       json_put_strv(object, "args", &result->args) < 0 ||
+                       json_put_true(object, "shell", result->shell_given) < 0))
+                r = error_set_oom(err);
+        if (r == 0)
+                r = json_write(object, ret, err);
+        buf_done(&config);
+        return r;
+}
+
+static int read_layers(const json_t *list, struct stage_result *result, struct error *err)
+{
+        size_t i;
+        json_t *item;
+
+        if (json_array_size(list) != result->config.diff_id_count)
+                return error_set(err, -EBADMSG, "a stage's layers and diffIDs differ in number");
+        json_array_foreach (list, i, item) {
+                struct layer layer = { .diff_id = result->config.diff_ids[i] };
+                int r = descriptor_read(item, &layer.blob, err);
+
+                if (r < 0)
+                        return r;
+                if (layers_add(&result->layers, &layer) < 0)
+                        return error_set_oom(err);
+        }
+        return 0;
+}
+
+int stage_result_read(const void *data, size_t len, struct stage_result *ret, struct error *err)
+{
+        struct stage_result result = STAGE_RESULT_INIT;
+        _cleanup_json_ json_t *object = NULL;
+        const char *config = NULL;
+        json_t *layers;
+        int r;
+
+        r = json_parse_object(data, len, "a stage's result", &object, err);
+        if (r == 0)
+                r = json_get_string(object, "config", &config, err);
+        if (r == 0)
+                r = image_config_parse(config, strlen(config), &result.config, err);
+        if (r == 0)
+                r = json_get_array(object, "layers", &layers, err);
+        if (r == 0)
+                r = read_layers(layers, &result, err);
+        if (r == 0)
+                r = json_get_strv(object, "args", &result.args, err);
+        if (r == 0)
+                r = json_get_bool(object, "shell", &result.shell_given, err);
+        if (r < 0) {
+                stage_result_done(&result);
+                return r;
+        }
+        *ret = result;
+        return 0;
+}

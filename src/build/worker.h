@@ -1,0 +1,101 @@
+/*
+ * A stage while it is built, in a process of its own. Private to src/build/.
+ */
+#pragma once
+
+#include "base/strv.h"
+#include "build/layers.h"
+#include "event.h"
+#include "plan.h"
+#include "sealer.h"
+
+/* What a stage is when it is done: what other stages and the image are made of. */
+struct stage_result {
+        struct image_config config; /* with diffIDs and history */
+        struct layers layers;
+        struct strv args;   /* values of ARG in effect, "NAME=value" */
+        bool shell_given;   /* SHELL was said, here or in a stage below */
+};
+
+#define STAGE_RESULT_INIT ((struct stage_result){ .shell_given = false })
+
+void stage_result_done(struct stage_result *result);
+int stage_result_copy(const struct stage_result *from, struct stage_result *ret);
+
+/* As bytes, to pass through a pipe. */
+int stage_result_write(const struct stage_result *result, struct buf *ret, struct error *err);
+int stage_result_read(const void *data, size_t len, struct stage_result *ret, struct error *err);
+
+/* A step that is carried out, whose changes are sealed meanwhile. */
+struct finished_step {
+        struct digest group;   /* what was done ... */
+        struct digest input;   /* ... with what content besides the image's */
+        struct seal_job *seal; /* NULL: nothing was changed */
+};
+
+struct worker {
+        struct store *store;
+        const struct build_options *options;
+        const struct plan *plan;
+        const struct plan_stage *stage;
+        const struct stage_result *results; /* of the stages that are done */
+        int events_fd;
+
+        struct stage_result state;
+        struct strv declared;         /* names of the ARGs so far */
+        bool cmd_given;               /* CMD was said in this stage */
+        struct tree *tree;            /* NULL until a step has to be carried out */
+        struct sandbox_host *host;    /* likewise */
+        struct sealer *sealer;        /* likewise */
+        struct finished_step *finished; /* not yet part of `state.layers` */
+        size_t finished_count;
+        const struct plan_step *step; /* the current one */
+        struct instruction *instruction; /* expanded */
+        struct source_position where;    /* of what is wrong, if known */
+};
+
+/*
+ * Builds the stage and reports to `events_fd` what happens, at last its result or its failure.
+ * Returns the exit status of the process.
+ */
+int worker_main(struct worker *worker);
+
+/* ---- worker_config.c ---- */
+
+/* Carries out an instruction that only changes the config. */
+int worker_configure(struct worker *worker, struct error *err);
+
+/* Adds a line to the history. */
+int worker_add_history(struct worker *worker, bool empty_layer, struct error *err,
+                       const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* The environment of a RUN: ENV, and ARG where ENV says nothing. */
+int worker_environment(const struct worker *worker, struct strv *ret, struct error *err);
+
+/* The working directory for relative paths, "/" at least. */
+const char *worker_workdir(const struct worker *worker);
+
+/* ---- worker_step.c: steps that change files, with their cache ---- */
+
+/* Looks for a step in the cache. Returns 1 and takes its layer over, or 0. */
+int worker_try_cache(struct worker *worker, const struct digest *group,
+                     const struct digest *input, bool *ret_empty, struct error *err);
+
+/* Whether looking is worth it: such a step was carried out before. */
+bool worker_may_be_cached(const struct worker *worker, const struct digest *group);
+
+/* Opens the tree of what the stage is so far. */
+int worker_open_tree(struct worker *worker, struct error *err);
+
+/* Ends a step: what it has changed in the tree is on its way into a layer. */
+int worker_finish_step(struct worker *worker, const struct digest *group,
+                       const struct digest *input, bool *ret_empty, struct error *err);
+
+/* Waits until all finished steps are sealed, and records them. */
+int worker_join_steps(struct worker *worker, struct error *err);
+
+/* ---- the steps ---- */
+
+int worker_run(struct worker *worker, bool *ret_cached, struct error *err);
+int worker_copy(struct worker *worker, bool *ret_cached, struct error *err);
+int worker_workdir_step(struct worker *worker, bool *ret_cached, struct error *err);

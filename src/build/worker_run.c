@@ -1,0 +1,266 @@
+/*
+ * RUN, and WORKDIR.
+ */
+#include "base/cleanup.h"
+#include "base/path.h"
+#include "build/execute.h"
+#include "key.h"
+#include "worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define HOSTNAME "varve"
+
+/* Refuses by name what would otherwise be passed over. */
+static int check_options(const struct instruction_run *run, struct error *err)
+{
+        const char *option = NULL;
+
+        if (run->mount_count > 0)
+                option = "--mount";
+        else if (run->security == RUN_SECURITY_INSECURE)
+                option = "--security=insecure";
+        else if (run->device_count > 0)
+                option = "--device";
+        if (!option)
+                return 0;
+        error_set(err, -EOPNOTSUPP, "RUN %s is not supported", option);
+        return error_hint(err, "Build this image without it.");
+}
+
+static int make_argv(const struct worker *worker, const struct instruction_run *run,
+                     struct strv *ret, struct error *err)
+{
+        const struct strv *shell = &worker->state.config.shell;
+        int r = 0;
+
+        if (run->script)
+                return strv_add(ret, EXECUTE_SCRIPT_PATH) < 0 ? error_set_oom(err) : 0;
+        if (!run->command.exec_form && shell->count > 0)
+                r = strv_extend(ret, shell);
+        else if (!run->command.exec_form &&
+                 (strv_add(ret, "/bin/sh") < 0 || strv_add(ret, "-c") < 0))
+                r = -ENOMEM;
+        for (size_t i = 0; i < run->command.argv.count && r == 0; i++)
+                r = strv_add(ret, run->command.argv.items[i]);
+        return r < 0 ? error_set_oom(err) : 0;
+}
+
+static int run_group(const struct worker *worker, const struct strv *argv, struct digest *ret,
+                     struct error *err)
+{
+        const struct instruction_run *run = &worker->instruction->run;
+        struct key key;
+        int r = key_begin(&key, "RUN", err);
+
+        if (r < 0)
+                return r;
+        key_add_strv(&key, argv);
+        /* Not the predefined proxy ARGs: they say how to get at something, not what it is. */
+        key_add_strv(&key, &worker->state.config.env);
+        key_add_strv(&key, &worker->state.args);
+        key_add_text(&key, worker_workdir(worker));
+        key_add_text(&key, worker->state.config.user);
+        key_add_text(&key, run->script);
+        key_add_number(&key, run->network);
+        return key_finish(&key, ret, err);
+}
+
+/* ---- carrying out ---- */
+
+/* Passes on what a step writes, until its last process is gone. */
+struct relay {
+        struct worker *worker;
+        int fd;
+        pthread_t thread;
+};
+
+static void *relay(void *userdata)
+{
+        const struct relay *self = userdata;
+        char data[3072];
+        ssize_t n;
+
+        while ((n = read(self->fd, data, sizeof(data))) != 0)
+                if (n > 0)
+                        message_send(self->worker->events_fd, MESSAGE_OUTPUT,
+                                     (uint32_t)(self->worker->step - self->worker->stage->steps),
+                                     data, (size_t)n);
+                else if (errno != EINTR)
+                        break;
+        return NULL;
+}
+
+static int run_command(struct worker *worker, const struct strv *argv, int output_fd,
+                       int *ret_status, struct error *err)
+{
+        _cleanup_close_ int input_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        const struct instruction_run *run = &worker->instruction->run;
+        struct strv env = STRV_INIT;
+        struct execution execution = {
+                .tree = worker->tree,
+                .host = worker->host,
+                .argv = argv,
+                .env = &env,
+                .workdir = worker_workdir(worker),
+                .user = worker->state.config.user,
+                .hostname = HOSTNAME,
+                .network = run->network == RUN_NETWORK_NONE ? SANDBOX_NETWORK_NONE :
+                                                              SANDBOX_NETWORK_HOST,
+                .stdio = { input_fd, output_fd, output_fd },
+                .script = run->script,
+        };
+        int r;
+
+        if (input_fd < 0)
+                return error_set_errno(err, -errno, "cannot open /dev/null");
+        r = worker_environment(worker, &env, err);
+        if (r == 0)
+                r = execute(&execution, ret_status, err);
+        strv_done(&env);
+        return r;
+}
+
+static int run_and_relay(struct worker *worker, const struct strv *argv, int *ret_status,
+                         struct error *err)
+{
+        struct relay relayed = { .worker = worker };
+        int pipe_fds[2], r;
+
+        if (pipe2(pipe_fds, O_CLOEXEC) < 0)
+                return error_set_errno(err, -errno, "cannot make a pipe");
+        relayed.fd = pipe_fds[0];
+        r = -pthread_create(&relayed.thread, NULL, relay, &relayed);
+        if (r < 0) {
+                close(pipe_fds[0]);
+                close(pipe_fds[1]);
+                return error_set_errno(err, r, "cannot start a thread");
+        }
+        r = run_command(worker, argv, pipe_fds[1], ret_status, err);
+        close(pipe_fds[1]);
+        pthread_join(relayed.thread, NULL);
+        close(pipe_fds[0]);
+        return r;
+}
+
+static int explain_status(int status, struct error *err)
+{
+        if (status == 0)
+                return 0;
+        if (status > 128 && status < 128 + NSIG) {
+                const char *name = sigabbrev_np(status - 128);
+
+                return error_set(err, -ECHILD, "the command was ended by signal %d (SIG%s)",
+                                 status - 128, name ? name : "?");
+        }
+        return error_set(err, -ECHILD, "the command has exited with status %d", status);
+}
+
+static int carry_out(struct worker *worker, const struct strv *argv, struct error *err)
+{
+        int status = 0, r = 0;
+
+        if (!worker->host)
+                r = sandbox_host_new(worker->options->users, &worker->host, err);
+        if (r == 0)
+                r = worker_open_tree(worker, err);
+        if (r == 0)
+                r = run_and_relay(worker, argv, &status, err);
+        return r < 0 ? r : explain_status(status, err);
+}
+
+/* "RUN |2 A=1 B=2 /bin/sh -c make", as Docker writes it. */
+static int add_run_history(struct worker *worker, const struct strv *argv, bool empty,
+                           struct error *err)
+{
+        const struct strv *args = &worker->state.args;
+        struct buf text = BUF_INIT;
+        int r = 0;
+
+        if (args->count > 0)
+                r = buf_appendf(&text, "|%zu ", args->count);
+        for (size_t i = 0; i < args->count && r == 0; i++)
+                r = buf_appendf(&text, "%s ", args->items[i]);
+        for (size_t i = 0; i < argv->count && r == 0; i++)
+                r = buf_appendf(&text, "%s%s", i > 0 ? " " : "", argv->items[i]);
+        r = r < 0 ? error_set_oom(err) :
+                    worker_add_history(worker, empty, err, "RUN %s # varve", buf_str(&text));
+        buf_done(&text);
+        return r;
+}
+
+int worker_run(struct worker *worker, bool *ret_cached, struct error *err)
+{
+        static const struct digest no_input;
+        struct strv argv = STRV_INIT;
+        struct digest group;
+        bool empty = false;
+        int r;
+
+        r = check_options(&worker->instruction->run, err);
+        if (r == 0)
+                r = make_argv(worker, &worker->instruction->run, &argv, err);
+        if (r == 0)
+                r = run_group(worker, &argv, &group, err);
+        if (r == 0)
+                r = worker_try_cache(worker, &group, &no_input, &empty, err);
+        *ret_cached = r > 0;
+        if (r == 0)
+                r = carry_out(worker, &argv, err);
+        if (r == 0 && !*ret_cached)
+                r = worker_finish_step(worker, &group, &no_input, &empty, err);
+        if (r >= 0)
+                r = add_run_history(worker, &argv, empty, err);
+        strv_done(&argv);
+        return r;
+}
+
+/* ---- WORKDIR ---- */
+
+static int make_directory(struct worker *worker, const char *path, struct error *err)
+{
+        static const struct tree_owner root = { .uid = 0 };
+        struct tree_attr attr;
+        int r;
+
+        r = worker_open_tree(worker, err);
+        if (r < 0)
+                return r;
+        r = tree_make_path(worker->tree, path, 0755, &root, &attr);
+        if (r < 0)
+                return error_set_errno(err, r, "cannot make the directory %s", path);
+        return 0;
+}
+
+int worker_workdir_step(struct worker *worker, bool *ret_cached, struct error *err)
+{
+        static const struct digest no_input;
+        _cleanup_free_ char *path =
+                path_resolve(worker_workdir(worker), worker->instruction->value);
+        struct digest group;
+        bool empty = false;
+        struct key key;
+        int r;
+
+        if (!path || image_config_set(&worker->state.config.working_dir, path) < 0)
+                return error_set_oom(err);
+        r = key_begin(&key, "WORKDIR", err);
+        if (r < 0)
+                return r;
+        key_add_text(&key, path);
+        r = key_finish(&key, &group, err);
+        if (r == 0)
+                r = worker_try_cache(worker, &group, &no_input, &empty, err);
+        *ret_cached = r > 0;
+        if (r == 0)
+                r = make_directory(worker, path, err);
+        if (r == 0 && !*ret_cached)
+                r = worker_finish_step(worker, &group, &no_input, &empty, err);
+        return r < 0 ? r : worker_add_history(worker, empty, err, "WORKDIR %s", path);
+}

@@ -1,0 +1,96 @@
+/*
+ * The command line: floor 4. Private to src/cli/.
+ *
+ * A command is a name, a table of options, and a function. The table is what is parsed, and what
+ * --help is made of. Nothing below this floor prints.
+ */
+#pragma once
+
+#include "base/error.h"
+#include "base/strv.h"
+#include "sandbox/sandbox.h"
+#include "store/store.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+/* What the program exits with when it was asked for what it cannot do, as Docker has it. */
+#define CLI_EXIT_USAGE 125
+
+enum option_type {
+        OPTION_FLAG,   /* value: bool */
+        OPTION_STRING, /* value: const char *, borrowed from argv */
+        OPTION_LIST,   /* value: struct strv */
+};
+
+struct option_spec {
+        enum option_type type;
+        char letter;      /* 0 for none */
+        const char *name; /* without "--" */
+        void *value;
+        const char *argument; /* what --help calls it; NULL for flags */
+        const char *help;
+};
+
+struct command {
+        const char *name;
+        const char *arguments; /* "[OPTIONS] CONTEXT" */
+        const char *summary;   /* a line for the list of commands */
+        const char *details;   /* more for its own --help, examples among it; or NULL */
+        bool options_first;    /* what follows the first argument is not ours to parse */
+
+        /* `argv` holds the command's name and what follows it. Returns the exit status. */
+        int (*run)(const struct command *command, int argc, char **argv);
+};
+
+extern const struct command *const cli_commands[]; /* ends with NULL */
+
+/*
+ * Parses options into their values; what is left are the arguments, in `ret`, which points into
+ * argv. `--root` and `--help` are known everywhere. Returns 0; -EINVAL for what is not in the
+ * table, with the nearest option as a hint; -ECANCELED when --help was printed.
+ */
+struct arguments {
+        char **items;
+        size_t count;
+        const char *root; /* of --root, or NULL */
+};
+int options_parse(const struct command *command, const struct option_spec *options, size_t count,
+                  int argc, char **argv, struct arguments *ret, struct error *err);
+
+/*
+ * The usual beginning of a command: parses, checks that there are `min` to `max` arguments, and
+ * opens the store (`ret_store` NULL: none is wanted). Returns true; or false with the exit status,
+ * having printed what there was to say.
+ */
+bool cli_begin(const struct command *command, const struct option_spec *options, size_t count,
+               int argc, char **argv, size_t min, size_t max, struct arguments *ret,
+               struct store **ret_store, int *ret_status);
+
+/* Reads --userns; NULL is "auto". */
+int cli_parse_users(const char *text, enum sandbox_users *ret, struct error *err);
+
+/* Prints an error as a paragraph: what, and what to do. Returns `status`. */
+int cli_fail(const struct error *err, int status);
+
+/* ---- print.c ---- */
+
+/* "1.2MB": powers of 1000, as Docker shows sizes. */
+#define PRINT_SIZE_MAX 32
+void print_size(uint64_t bytes, char ret[static PRINT_SIZE_MAX]);
+
+/* "3 hours ago". */
+#define PRINT_AGE_MAX 64
+void print_age(time_t then, char ret[static PRINT_AGE_MAX]);
+
+#define TABLE_COLUMNS_MAX 16
+
+/* Rows of columns, each as wide as its widest cell. The last cell of a row ends it. */
+struct table {
+        struct strv cells;
+        size_t columns; /* at most TABLE_COLUMNS_MAX */
+};
+int table_add(struct table *table, const char *cell);
+void table_print(struct table *table);

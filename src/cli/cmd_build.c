@@ -1,0 +1,212 @@
+#include "cli.h"
+
+#include "base/cleanup.h"
+#include "build/build.h"
+#include "oci/reference.h"
+#include "progress.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* What --build-arg, --label and their like give. */
+struct build_flags {
+        struct strv tags;
+        struct strv args;
+        struct strv labels;
+        const char *file;
+        const char *target;
+        const char *userns;
+        const char *iidfile;
+        bool no_cache;
+        bool quiet;
+};
+
+static void build_flags_done(struct build_flags *flags)
+{
+        strv_done(&flags->tags);
+        strv_done(&flags->args);
+        strv_done(&flags->labels);
+}
+
+/* "--build-arg NAME" takes the value of the caller's environment, and nothing where it has none. */
+static int resolve_args(const struct strv *written, struct strv *ret, struct error *err)
+{
+        for (size_t i = 0; i < written->count; i++) {
+                const char *item = written->items[i], *equals = strchr(item, '=');
+                _cleanup_free_ char *name =
+                        strndup(item, equals ? (size_t)(equals - item) : strlen(item));
+                const char *value = equals ? equals + 1 : name ? getenv(name) : NULL;
+
+                if (!name || (value && strv_env_set(ret, name, value) < 0))
+                        return error_set_oom(err);
+                if (!*name)
+                        return error_set(err, -EINVAL, "--build-arg %s has no name", item);
+        }
+        return 0;
+}
+
+static int resolve_labels(const struct strv *written, struct strmap *ret, struct error *err)
+{
+        for (size_t i = 0; i < written->count; i++) {
+                const char *item = written->items[i], *equals = strchr(item, '=');
+                _cleanup_free_ char *name =
+                        strndup(item, equals ? (size_t)(equals - item) : strlen(item));
+
+                if (!name || strmap_set(ret, name, equals ? equals + 1 : "") < 0)
+                        return error_set_oom(err);
+        }
+        return 0;
+}
+
+/* Names that are none are told before the work. */
+static int check_tags(const struct strv *tags, struct error *err)
+{
+        for (size_t i = 0; i < tags->count; i++) {
+                struct reference reference = REFERENCE_INIT;
+                int r = reference_parse(tags->items[i], &reference, err);
+
+                if (r < 0)
+                        return r;
+                if (reference.has_digest)
+                        r = error_set(err, -EINVAL, "-t %s: an image cannot be named by a digest",
+                                      tags->items[i]);
+                reference_done(&reference);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int check_context(const char *context, struct error *err)
+{
+        struct stat st;
+
+        if (stat(context, &st) < 0)
+                return error_set_errno(err, -errno, "cannot use %s as the context", context);
+        if (!S_ISDIR(st.st_mode)) {
+                error_set(err, -ENOTDIR, "the context %s is no directory", context);
+                return error_hint(err, "Give the directory that COPY takes its files from.");
+        }
+        return 0;
+}
+
+static int write_iidfile(const char *path, const char *id, struct error *err)
+{
+        _cleanup_fclose_ FILE *file = fopen(path, "we");
+
+        if (!file || fputs(id, file) < 0 || fflush(file) != 0)
+                return error_set_errno(err, -errno, "cannot write %s", path);
+        return 0;
+}
+
+static int tell_result(const struct build_flags *flags, const struct build_result *result,
+                       struct error *err)
+{
+        char id[DIGEST_TEXT_MAX];
+
+        digest_format(&result->config, id);
+        if (flags->iidfile && write_iidfile(flags->iidfile, id, err) < 0)
+                return err->code;
+        if (flags->quiet) {
+                printf("%s\n", id);
+                return 0;
+        }
+        fprintf(stderr, "image %s\n", id);
+        for (size_t i = 0; i < flags->tags.count; i++)
+                fprintf(stderr, "named %s\n", flags->tags.items[i]);
+        return 0;
+}
+
+static int build(struct store *store, const struct build_flags *flags, const char *context,
+                 struct progress *progress, struct build_fault *fault, struct error *err)
+{
+        struct strmap labels = STRMAP_INIT;
+        struct strv args = STRV_INIT;
+        struct build_options options = { .context = context,
+                                         .dockerfile = flags->file,
+                                         .tags = &flags->tags,
+                                         .args = &args,
+                                         .labels = &labels,
+                                         .target = flags->target,
+                                         .no_cache = flags->no_cache,
+                                         .event = progress_event,
+                                         .event_context = progress };
+        struct build_result result;
+        int r;
+
+        r = check_tags(&flags->tags, err);
+        if (r == 0)
+                r = check_context(context, err);
+        if (r == 0)
+                r = resolve_args(&flags->args, &args, err);
+        if (r == 0)
+                r = resolve_labels(&flags->labels, &labels, err);
+        if (r == 0)
+                r = cli_parse_users(flags->userns, &options.users, err);
+        if (r == 0)
+                r = build_image(store, &options, &result, fault, err);
+        if (r == 0) {
+                r = tell_result(flags, &result, err);
+                build_result_done(&result);
+        }
+        strmap_done(&labels);
+        strv_done(&args);
+        return r;
+}
+
+/* What is known beyond the message: the lines of the Dockerfile, and what the step printed last. */
+static void tell_fault(const struct progress *progress, const struct build_fault *fault)
+{
+        const char *tail = progress_tail(progress);
+
+        if (*tail)
+                fprintf(stderr, "\nThe step printed last:\n%s", tail);
+        if (fault->excerpt)
+                fprintf(stderr, "\n%s\n", fault->excerpt);
+}
+
+static int run(const struct command *command, int argc, char **argv)
+{
+        _cleanup_(build_flags_done) struct build_flags flags = { .file = NULL };
+        _cleanup_(progress_done) struct progress progress = { .quiet = false };
+        _cleanup_(build_fault_done) struct build_fault fault = { .excerpt = NULL };
+        const struct option_spec options[] = {
+                { OPTION_LIST, 't', "tag", &flags.tags, "NAME[:TAG]", "Name the image; may be repeated" },
+                { OPTION_STRING, 'f', "file", &flags.file, "FILE", "The Dockerfile (CONTEXT/Dockerfile)" },
+                { OPTION_LIST, 0, "build-arg", &flags.args, "NAME[=VALUE]", "Set an ARG; may be repeated" },
+                { OPTION_LIST, 0, "label", &flags.labels, "NAME=VALUE", "Add a label; may be repeated" },
+                { OPTION_STRING, 0, "target", &flags.target, "STAGE", "Build this stage, by name or number" },
+                { OPTION_FLAG, 0, "no-cache", &flags.no_cache, NULL, "Carry every step out again" },
+                { OPTION_STRING, 0, "userns", &flags.userns, "MODE", "auto, ranges (subordinate ids) or single (one id)" },
+                { OPTION_STRING, 0, "iidfile", &flags.iidfile, "FILE", "Write the image's ID to a file" },
+                { OPTION_FLAG, 'q', "quiet", &flags.quiet, NULL, "Print the image's ID alone" },
+        };
+        struct error err = ERROR_INIT;
+        struct arguments arguments;
+        struct store *store;
+        int status;
+
+        if (!cli_begin(command, options, ARRAY_SIZE(options), argc, argv, 1, 1, &arguments,
+                       &store, &status))
+                return status;
+        progress.quiet = flags.quiet;
+        if (build(store, &flags, arguments.items[0], &progress, &fault, &err) < 0) {
+                tell_fault(&progress, &fault);
+                status = cli_fail(&err, EXIT_FAILURE);
+        }
+        store_free(store);
+        return status;
+}
+
+const struct command cmd_build = {
+        .name = "build",
+        .arguments = "[OPTIONS] CONTEXT",
+        .summary = "Build an image from a Dockerfile",
+        .details = "Examples:\n"
+                   "  varve build -t app .\n"
+                   "  varve build -t app:2 -f docker/Dockerfile --build-arg VERSION=2 .",
+        .run = run,
+};

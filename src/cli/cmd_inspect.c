@@ -1,0 +1,82 @@
+#include "base/cleanup.h"
+#include "commands.h"
+#include "image_info.h"
+#include "oci/json.h"
+#include "template.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static int inspect(struct store *store, const char *name, json_t **ret, struct error *err)
+{
+        struct stored_image image;
+        int r = store_image_find(store, name, NULL, &image, err);
+
+        if (r < 0)
+                return r;
+        r = image_to_json(store, &image, ret, err);
+        stored_image_done(&image);
+        return r;
+}
+
+static int print_formatted(const char *format, const json_t *list, struct error *err)
+{
+        struct buf text = BUF_INIT;
+        json_t *object;
+        size_t i;
+        int r = 0;
+
+        json_array_foreach (list, i, object) {
+                r = template_expand(format, object, &text, err);
+                if (r == 0)
+                        printf("%s\n", buf_str(&text));
+                buf_clear(&text);
+                if (r < 0)
+                        break;
+        }
+        buf_done(&text);
+        return r;
+}
+
+static int run(const struct command *command, int argc, char **argv)
+{
+        const char *format = NULL;
+        const struct option_spec options[] = {
+                { OPTION_STRING, 'f', "format", &format, "TEMPLATE", "Print \"{{.Field}}\", \"{{json .}}\"" },
+        };
+        _cleanup_json_ json_t *list = json_array();
+        struct error err = ERROR_INIT;
+        struct arguments arguments;
+        struct store *store;
+        int status, r = list ? 0 : error_set_oom(&err);
+
+        if (!cli_begin(command, options, ARRAY_SIZE(options), argc, argv, 1, SIZE_MAX, &arguments,
+                       &store, &status))
+                return status;
+        for (size_t i = 0; i < arguments.count && r == 0; i++) {
+                json_t *object;
+
+                r = inspect(store, arguments.items[i], &object, &err);
+                if (r == 0 && json_append(list, object) < 0)
+                        r = error_set_oom(&err);
+        }
+        if (r == 0 && format)
+                r = print_formatted(format, list, &err);
+        else if (r == 0 && (json_dumpf(list, stdout, JSON_INDENT(4)) < 0 || puts("") < 0))
+                r = error_set_errno(&err, -EIO, "cannot print");
+        if (r < 0)
+                status = cli_fail(&err, EXIT_FAILURE);
+        store_free(store);
+        return status;
+}
+
+const struct command cmd_inspect = {
+        .name = "inspect",
+        .arguments = "[OPTIONS] IMAGE...",
+        .summary = "Show all that is known of images, as JSON",
+        .details = "Examples:\n"
+                   "  varve inspect debian:12\n"
+                   "  varve inspect --format '{{json .Config.Env}}' app",
+        .run = run,
+};

@@ -1,0 +1,109 @@
+#include "base/cleanup.h"
+#include "commands.h"
+#include "oci/reference.h"
+#include "store/images.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* How many names the image has. */
+static int count_names(struct store *store, const struct digest *image, size_t *ret,
+                       struct error *err)
+{
+        struct image_index list;
+        int r = store_images_read(store, &list, err);
+
+        if (r < 0)
+                return r;
+        *ret = 0;
+        for (size_t i = 0; i < list.manifests.count; i++)
+                *ret += digest_equal(&list.manifests.items[i].digest, image) &&
+                        store_image_name(&list.manifests.items[i]);
+        image_index_done(&list);
+        return 0;
+}
+
+/* The name that `text` is in the store, or NULL where it is an ID. */
+static char *name_in_store(const struct stored_image *image, const char *text)
+{
+        struct reference reference = REFERENCE_INIT;
+        struct error ignored = ERROR_INIT;
+        const char *stored = store_image_name(&image->root);
+        char *name = NULL;
+
+        if (stored && reference_parse(text, &reference, &ignored) == 0)
+                name = reference_format(&reference);
+        reference_done(&reference);
+        if (name && strcmp(name, stored) != 0) {
+                free(name);
+                name = NULL;
+        }
+        return name;
+}
+
+static int remove_image(struct store *store, const char *text, bool force, struct error *err)
+{
+        _cleanup_free_ char *name = NULL;
+        char id[DIGEST_TEXT_MAX];
+        struct stored_image image;
+        size_t names;
+        bool gone = false;
+        int r;
+
+        r = store_image_find(store, text, NULL, &image, err);
+        if (r < 0)
+                return r;
+        name = name_in_store(&image, text);
+        digest_format(&image.parsed.config.digest, id);
+        r = count_names(store, &image.root.digest, &names, err);
+        if (r == 0 && !name && names > 1 && !force) {
+                error_set(err, -EBUSY, "the image %s has %zu names", text, names);
+                error_hint(err, "Remove them one by one, or all of them with -f.");
+                r = -EBUSY;
+        }
+        if (r == 0)
+                r = store_images_remove(store, name, &image.root.digest, &gone, err);
+        stored_image_done(&image);
+        if (r < 0)
+                return r;
+        if (name)
+                printf("Untagged: %s\n", text);
+        if (gone)
+                printf("Deleted: %s\n", id);
+        return 0;
+}
+
+static int run(const struct command *command, int argc, char **argv)
+{
+        bool force = false;
+        const struct option_spec options[] = {
+                { OPTION_FLAG, 'f', "force", &force, NULL, "Remove all names of an image given by its ID" },
+        };
+        struct error err = ERROR_INIT;
+        struct arguments arguments;
+        struct store *store;
+        uint64_t freed;
+        int status, r = 0;
+
+        if (!cli_begin(command, options, ARRAY_SIZE(options), argc, argv, 1, SIZE_MAX, &arguments,
+                       &store, &status))
+                return status;
+        for (size_t i = 0; i < arguments.count && r == 0; i++)
+                r = remove_image(store, arguments.items[i], force, &err);
+        if (r == 0)
+                r = store_collect(store, &freed, &err);
+        if (r < 0)
+                status = cli_fail(&err, EXIT_FAILURE);
+        store_free(store);
+        return status;
+}
+
+const struct command cmd_rmi = {
+        .name = "rmi",
+        .arguments = "[OPTIONS] IMAGE...",
+        .summary = "Remove names, and images that have no other",
+        .details = "What no image, no record of the build cache and no running varve needs is freed.",
+        .run = run,
+};

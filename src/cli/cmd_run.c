@@ -1,0 +1,246 @@
+#include "base/cleanup.h"
+#include "build/execute.h"
+#include "build/layers.h"
+#include "commands.h"
+#include "store/images.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* What Docker exits with when a command cannot be executed, or is not there. */
+#define EXIT_CANNOT_EXECUTE 126
+#define EXIT_NOT_FOUND      127
+
+#define HOSTNAME_DIGITS 12
+
+struct run_flags {
+        struct strv env;
+        const char *workdir;
+        const char *user;
+        const char *entrypoint;
+        const char *userns;
+        bool rm;
+};
+
+static void run_flags_done(struct run_flags *flags)
+{
+        strv_done(&flags->env);
+}
+
+/* ---- signals: those that come to varve are the command's ---- */
+
+static const int passed_signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2 };
+
+struct signals {
+        sigset_t set;
+        pthread_mutex_t lock;
+        struct sandbox *sandbox; /* NULL: there is nobody to pass them on to */
+        pthread_t thread;
+};
+
+static void *pass_signals(void *userdata)
+{
+        struct signals *signals = userdata;
+        int number;
+
+        while (sigwait(&signals->set, &number) == 0 && number != SIGALRM) {
+                pthread_mutex_lock(&signals->lock);
+                if (signals->sandbox)
+                        sandbox_signal(signals->sandbox, number);
+                pthread_mutex_unlock(&signals->lock);
+        }
+        return NULL;
+}
+
+static void note_sandbox(void *context, struct sandbox *sandbox)
+{
+        struct signals *signals = context;
+
+        pthread_mutex_lock(&signals->lock);
+        signals->sandbox = sandbox;
+        pthread_mutex_unlock(&signals->lock);
+}
+
+/* From here on signals wait for the thread; SIGALRM ends it. */
+static int begin_signals(struct signals *signals, struct error *err)
+{
+        int r;
+
+        sigemptyset(&signals->set);
+        sigaddset(&signals->set, SIGALRM);
+        for (size_t i = 0; i < ARRAY_SIZE(passed_signals); i++)
+                sigaddset(&signals->set, passed_signals[i]);
+        pthread_sigmask(SIG_BLOCK, &signals->set, NULL);
+        pthread_mutex_init(&signals->lock, NULL);
+        r = -pthread_create(&signals->thread, NULL, pass_signals, signals);
+        return r < 0 ? error_set_errno(err, r, "cannot start a thread") : 0;
+}
+
+static void end_signals(struct signals *signals)
+{
+        pthread_kill(signals->thread, SIGALRM);
+        pthread_join(signals->thread, NULL);
+        pthread_mutex_destroy(&signals->lock);
+}
+
+/* ---- the command ---- */
+
+static int make_argv(const struct run_flags *flags, const struct image_config *config,
+                     const struct arguments *arguments, struct strv *ret, struct error *err)
+{
+        int r = 0;
+
+        if (flags->entrypoint)
+                r = *flags->entrypoint ? strv_add(ret, flags->entrypoint) : 0;
+        else
+                r = strv_extend(ret, &config->entrypoint);
+        for (size_t i = 1; i < arguments->count && r == 0; i++)
+                r = strv_add(ret, arguments->items[i]);
+        if (r == 0 && arguments->count == 1 && !flags->entrypoint)
+                r = strv_extend(ret, &config->cmd);
+        if (r < 0)
+                return error_set_oom(err);
+        if (ret->count > 0)
+                return 0;
+        error_set(err, -EINVAL, "the image says no command, and none was given");
+        return error_hint(err, "Give one: varve run --rm %s COMMAND", arguments->items[0]);
+}
+
+static int make_env(const struct run_flags *flags, const struct image_config *config,
+                    struct strv *ret, struct error *err)
+{
+        int r = strv_extend(ret, &config->env);
+
+        for (size_t i = 0; i < flags->env.count && r == 0; i++) {
+                const char *item = flags->env.items[i], *equals = strchr(item, '=');
+                _cleanup_free_ char *name =
+                        strndup(item, equals ? (size_t)(equals - item) : strlen(item));
+                const char *value = equals ? equals + 1 : name ? getenv(name) : NULL;
+
+                if (!name)
+                        r = -ENOMEM;
+                else if (value)
+                        r = strv_env_set(ret, name, value);
+        }
+        return r < 0 ? error_set_oom(err) : 0;
+}
+
+static int run_image(struct store *store, const struct run_flags *flags,
+                     const struct arguments *arguments, const struct stored_image *image,
+                     enum sandbox_users users, int *ret_status, struct error *err)
+{
+        _cleanup_(cleanup_sandbox_host) struct sandbox_host *host = NULL;
+        const struct image_config *config = &image->config;
+        struct strv argv = STRV_INIT, env = STRV_INIT;
+        struct layers layers = { .items = NULL };
+        struct signals signals = { .sandbox = NULL };
+        char hostname[DIGEST_HEX_MAX];
+        struct tree *tree = NULL;
+        struct execution execution = {
+                .argv = &argv,
+                .env = &env,
+                .workdir = flags->workdir ? flags->workdir : config->working_dir,
+                .user = flags->user ? flags->user : config->user,
+                .hostname = hostname,
+                .stdio = { STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO },
+                .started = note_sandbox,
+                .context = &signals,
+        };
+        int r;
+
+        digest_format_hex(&image->parsed.config.digest, hostname);
+        hostname[HOSTNAME_DIGITS] = '\0';
+        r = make_argv(flags, config, arguments, &argv, err);
+        if (r == 0)
+                r = make_env(flags, config, &env, err);
+        if (r == 0)
+                r = sandbox_host_new(users, &host, err);
+        if (r == 0)
+                r = layers_of_image(&image->parsed, config, &layers, err);
+        if (r == 0)
+                r = layers_open(store, &layers, &tree, err);
+        layers_done(&layers);
+        execution.tree = tree;
+        execution.host = host;
+        if (r == 0)
+                r = begin_signals(&signals, err);
+        if (r == 0) {
+                r = execute(&execution, ret_status, err);
+                end_signals(&signals);
+        }
+        tree_free(tree);
+        strv_done(&argv);
+        strv_done(&env);
+        return r;
+}
+
+static int run_container(struct store *store, const struct run_flags *flags,
+                         const struct arguments *arguments, int *ret_status, struct error *err)
+{
+        enum sandbox_users users;
+        struct stored_image image;
+        int r;
+
+        if (!flags->rm) {
+                error_set(err, -EOPNOTSUPP, "containers cannot be kept");
+                return error_hint(err, "Say so with --rm: what the container changes is gone with it.");
+        }
+        r = cli_parse_users(flags->userns, &users, err);
+        if (r == 0)
+                r = store_image_find(store, arguments->items[0], NULL, &image, err);
+        if (r < 0)
+                return r;
+        r = run_image(store, flags, arguments, &image, users, ret_status, err);
+        stored_image_done(&image);
+        return r;
+}
+
+static int exit_status(int code)
+{
+        return code == -ENOENT ? EXIT_NOT_FOUND : code == -EACCES ? EXIT_CANNOT_EXECUTE :
+                                                                    CLI_EXIT_USAGE;
+}
+
+static int run(const struct command *command, int argc, char **argv)
+{
+        _cleanup_(run_flags_done) struct run_flags flags = { .rm = false };
+        const struct option_spec options[] = {
+                { OPTION_FLAG, 0, "rm", &flags.rm, NULL, "Keep nothing of the container" },
+                { OPTION_LIST, 'e', "env", &flags.env, "NAME[=VALUE]", "Set a variable; may be repeated" },
+                { OPTION_STRING, 'w', "workdir", &flags.workdir, "DIR", "The working directory" },
+                { OPTION_STRING, 'u', "user", &flags.user, "USER[:GROUP]", "The user, by name or number" },
+                { OPTION_STRING, 0, "entrypoint", &flags.entrypoint, "PROGRAM", "Instead of the image's" },
+                { OPTION_STRING, 0, "userns", &flags.userns, "MODE", "auto, ranges (subordinate ids) or single (one id)" },
+        };
+        struct error err = ERROR_INIT;
+        struct arguments arguments;
+        struct store *store;
+        int status, r;
+
+        if (!cli_begin(command, options, ARRAY_SIZE(options), argc, argv, 1, SIZE_MAX, &arguments,
+                       &store, &status))
+                return status;
+        r = run_container(store, &flags, &arguments, &status, &err);
+        if (r < 0)
+                status = cli_fail(&err, exit_status(r));
+        store_free(store);
+        return status;
+}
+
+const struct command cmd_run = {
+        .name = "run",
+        .arguments = "--rm [OPTIONS] IMAGE [COMMAND [ARGUMENT...]]",
+        .summary = "Run a command in a container of an image",
+        .details = "The container has the host's network. The exit status is the command's, 128 and\n"
+                   "the number of the signal that ended it, 127 when there is no such command, 126\n"
+                   "when it cannot be executed, 125 when varve could not do its part.\n\n"
+                   "Example:\n"
+                   "  varve run --rm debian:12 cat /etc/os-release",
+        .options_first = true,
+        .run = run,
+};

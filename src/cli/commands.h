@@ -1,0 +1,18 @@
+/*
+ * All commands. Private to src/cli/.
+ */
+#pragma once
+
+#include "cli.h"
+
+extern const struct command cmd_build;
+extern const struct command cmd_doctor;
+extern const struct command cmd_history;
+extern const struct command cmd_images;
+extern const struct command cmd_import;
+extern const struct command cmd_inspect;
+extern const struct command cmd_load;
+extern const struct command cmd_rmi;
+extern const struct command cmd_run;
+extern const struct command cmd_save;
+extern const struct command cmd_tag;

@@ -1,0 +1,168 @@
+#include "image_info.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "oci/json.h"
+#include "oci/reference.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+uint64_t image_size(struct store *store, const struct stored_image *image)
+{
+        uint64_t total = 0;
+
+        for (size_t i = 0; i < image->config.diff_id_count; i++) {
+                struct error ignored = ERROR_INIT;
+                uint64_t size = 0;
+                int fd;
+
+                if (store_open_file(store, STORE_TAR, &image->config.diff_ids[i], &fd, &size,
+                                    &ignored) == 0)
+                        close(fd);
+                else if (i < image->parsed.layers.count)
+                        size = image->parsed.layers.items[i].size;
+                total += size;
+        }
+        return total;
+}
+
+int image_split_name(const char *name, char **ret_repository, char **ret_tag)
+{
+        struct reference reference = REFERENCE_INIT;
+        struct error ignored = ERROR_INIT;
+        char *familiar = NULL, *colon;
+
+        *ret_repository = *ret_tag = NULL;
+        if (name && reference_parse(name, &reference, &ignored) == 0)
+                familiar = reference_format_familiar(&reference);
+        colon = familiar && reference.tag ? strrchr(familiar, ':') : NULL;
+        if (colon)
+                *colon = '\0';
+        *ret_repository = familiar ? familiar : strdup("<none>");
+        *ret_tag = strdup(colon ? colon + 1 : "<none>");
+        reference_done(&reference);
+        return *ret_repository && *ret_tag ? 0 : -ENOMEM;
+}
+
+/* The names that the store has for the image, as people write them. */
+static int put_names(struct store *store, const struct stored_image *image, json_t *object,
+                     struct error *err)
+{
+        struct image_index list;
+        struct strv names = STRV_INIT;
+        int r = store_images_read(store, &list, err);
+
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < list.manifests.count && r == 0; i++) {
+                const char *name = store_image_name(&list.manifests.items[i]);
+                struct reference reference = REFERENCE_INIT;
+                struct error ignored = ERROR_INIT;
+
+                if (!name || !digest_equal(&list.manifests.items[i].digest, &image->root.digest))
+                        continue;
+                if (reference_parse(name, &reference, &ignored) == 0)
+                        r = strv_take(&names, reference_format_familiar(&reference));
+                reference_done(&reference);
+        }
+        image_index_done(&list);
+        if (r == 0 && names.count == 0)
+                r = json_put(object, "RepoTags", json_array());
+        else if (r == 0)
+                r = json_put_strv(object, "RepoTags", &names);
+        strv_done(&names);
+        return r < 0 ? error_set_oom(err) : 0;
+}
+
+static int put_layers(const struct stored_image *image, json_t *object)
+{
+        json_t *rootfs = json_object(), *layers = json_array();
+        char text[DIGEST_TEXT_MAX];
+        int r = rootfs && layers ? 0 : -ENOMEM;
+
+        for (size_t i = 0; i < image->config.diff_id_count && r == 0; i++) {
+                digest_format(&image->config.diff_ids[i], text);
+                r = json_append(layers, json_string(text));
+        }
+        if (r == 0)
+                r = json_put_string(rootfs, "Type", "layers");
+        if (r == 0)
+                r = json_put(rootfs, "Layers", json_incref(layers));
+        json_decref(layers);
+        if (r < 0) {
+                json_decref(rootfs);
+                return r;
+        }
+        return json_put(object, "RootFS", rootfs);
+}
+
+/* The "config" of the image's config is what Docker shows as it stands. */
+static int put_config(const struct stored_image *image, json_t *object, struct error *err)
+{
+        _cleanup_json_ json_t *document = NULL;
+        struct buf text = BUF_INIT;
+        json_t *config;
+        int r;
+
+        r = image_config_write(&image->config, &text, err);
+        if (r == 0)
+                r = json_parse_object(text.data, text.len, "the image's config", &document, err);
+        buf_done(&text);
+        if (r < 0)
+                return r;
+        config = json_object_get(document, "config");
+        return json_put(object, "Config", config ? json_incref(config) : json_object()) < 0 ?
+                       error_set_oom(err) :
+                       0;
+}
+
+static int put_facts(struct store *store, const struct stored_image *image, json_t *object)
+{
+        const struct image_config *config = &image->config;
+        char text[DIGEST_TEXT_MAX];
+        int r;
+
+        digest_format(&image->parsed.config.digest, text);
+        r = json_put_string(object, "Id", text);
+        digest_format(&image->root.digest, text);
+        if (r == 0)
+                r = json_put_string(object, "Digest", text);
+        if (r == 0 && config->has_created)
+                r = json_put_time(object, "Created", &config->created);
+        if (r == 0)
+                r = json_put_string(object, "Author", config->author);
+        if (r == 0)
+                r = json_put_string(object, "Architecture", config->platform.architecture);
+        if (r == 0)
+                r = json_put_string(object, "Variant", config->platform.variant);
+        if (r == 0)
+                r = json_put_string(object, "Os", config->platform.os);
+        if (r == 0)
+                r = json_put_integer(object, "Size", (int64_t)image_size(store, image));
+        return r;
+}
+
+int image_to_json(struct store *store, const struct stored_image *image, json_t **ret,
+                  struct error *err)
+{
+        json_t *object = json_object();
+        int r = object ? 0 : error_set_oom(err);
+
+        if (r == 0 && put_facts(store, image, object) < 0)
+                r = error_set_oom(err);
+        if (r == 0)
+                r = put_names(store, image, object, err);
+        if (r == 0)
+                r = put_config(image, object, err);
+        if (r == 0 && put_layers(image, object) < 0)
+                r = error_set_oom(err);
+        if (r < 0) {
+                json_decref(object);
+                return r;
+        }
+        *ret = object;
+        return 0;
+}

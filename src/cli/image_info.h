@@ -1,0 +1,21 @@
+/*
+ * What the commands show of images. Private to src/cli/.
+ */
+#pragma once
+
+#include "base/error.h"
+#include "store/images.h"
+
+#include <jansson.h>
+#include <stdint.h>
+
+/* Bytes of all layers at rest, as `docker images` counts them. */
+uint64_t image_size(struct store *store, const struct stored_image *image);
+
+/* "debian" and "12" of "docker.io/library/debian:12"; "<none>" where there is no name. The caller
+ * frees both. Returns 0 or -ENOMEM. */
+int image_split_name(const char *name, char **ret_repository, char **ret_tag);
+
+/* The image as `docker inspect` shows it. */
+int image_to_json(struct store *store, const struct stored_image *image, json_t **ret,
+                  struct error *err);
