@@ -117,10 +117,11 @@ static int next_entry(void *context, struct entry *ret, struct error *err)
                 .gid = change->meta.gid,
                 .mtime = change->meta.mtime,
                 .size = change->type == ENTRY_FILE ? change->content.size : 0,
-                .link = list->strings.data + change->link,
                 .device_major = change->meta.rdev_major,
                 .device_minor = change->meta.rdev_minor,
         };
+        if (change->type == ENTRY_SYMLINK || change->type == ENTRY_HARDLINK)
+                ret->link = list->strings.data + change->link;
         r = list_xattrs(list, change->meta.xattrs, ret);
         if (r == 0 && change->type == ENTRY_FILE)
                 r = find_runs(list, &change->content, ret);

@@ -140,7 +140,8 @@ static int read_job(struct builder *builder, size_t index, struct error *err)
                 return error_set_oom(err);
         n = read(job->fd, job->received.data + job->received.len, READ_BYTES);
         if (n < 0)
-                return errno == EINTR ? 0 : error_set_errno(err, -errno, "cannot read from a worker");
+                return errno == EINTR ? 0
+                                      : error_set_errno(err, -errno, "cannot read from a worker");
         if (n == 0)
                 return 1;
         job->received.len += (size_t)n;
@@ -379,8 +380,8 @@ static void builder_close(struct builder *builder)
         store_sweep(builder->store);
 }
 
-int build_image(struct store *store, const struct build_options *options,
-                struct build_result *ret, struct build_fault *ret_fault, struct error *err)
+int build_image(struct store *store, const struct build_options *options, struct build_result *ret,
+                struct build_fault *ret_fault, struct error *err)
 {
         struct builder builder = {
                 .store = store, .options = options, .fault = ret_fault, .signals_fd = -1

@@ -13,11 +13,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define CHUNK_BYTES       ((size_t)256 << 10)
-#define BUNDLE_BYTES_MAX  ((uint64_t)1 << 42)
-#define BUNDLE_RATIO_MAX  1100
-#define BUNDLE_FILES_MAX  100000u
-#define BUNDLE_LINKS_MAX  8
+#define CHUNK_BYTES      ((size_t)256 << 10)
+#define BUNDLE_BYTES_MAX ((uint64_t)1 << 42)
+#define BUNDLE_RATIO_MAX 1100
+#define BUNDLE_FILES_MAX 100000u
+#define BUNDLE_LINKS_MAX 8
 
 /* A file of an archive. */
 struct member {
@@ -28,9 +28,9 @@ struct member {
 };
 
 struct bundle {
-        char *path;  /* owned */
-        int dir_fd;  /* -1 for an archive */
-        int tar_fd;  /* -1 for a directory */
+        char *path;             /* owned */
+        int dir_fd;             /* -1 for an archive */
+        int tar_fd;             /* -1 for a directory */
         struct member *members; /* owned, sorted by path */
         size_t count;
         size_t cap;
@@ -145,8 +145,7 @@ static bool is_plain_tar(int fd)
 {
         char head[265] = "";
 
-        return io_pread(fd, head, sizeof(head) - 1, 0) > 0 &&
-               memcmp(head + 257, "ustar", 5) == 0;
+        return io_pread(fd, head, sizeof(head) - 1, 0) > 0 && memcmp(head + 257, "ustar", 5) == 0;
 }
 
 static int open_archive(struct store *store, struct bundle *bundle, int fd, struct error *err)
@@ -213,9 +212,8 @@ static const struct member *find_member(const struct bundle *bundle, const char 
         struct member wanted = { .path = rooted };
 
         for (int links = 0; wanted.path && links < BUNDLE_LINKS_MAX; links++) {
-                const struct member *member =
-                        bsearch(&wanted, bundle->members, bundle->count,
-                                sizeof(*bundle->members), compare_members);
+                const struct member *member = bsearch(&wanted, bundle->members, bundle->count,
+                                                      sizeof(*bundle->members), compare_members);
 
                 if (!member || !member->link)
                         return member;
@@ -278,8 +276,8 @@ static ssize_t read_file(void *context, void *data, size_t len, struct error *er
                 return 0;
         n = io_pread(file->fd, data, len, (off_t)file->offset);
         if (n <= 0)
-                return n < 0 ? error_set_errno(err, (int)n, "cannot read %s", file->name) :
-                               error_set(err, -EBADMSG, "%s is cut", file->name);
+                return n < 0 ? error_set_errno(err, (int)n, "cannot read %s", file->name)
+                             : error_set(err, -EBADMSG, "%s is cut", file->name);
         file->offset += (uint64_t)n;
         file->left -= (uint64_t)n;
         return n;

@@ -1,5 +1,6 @@
 /*
- * A directory or a tar archive, as a set of files that are read in any order. Private to src/build/.
+ * A directory or a tar archive, as a set of files that are read in any order. Private to
+ * src/build/.
  */
 #pragma once
 
@@ -24,7 +25,7 @@ bool bundle_has(const struct bundle *bundle, const char *path);
 
 /* A file of it that is being read: a range of a descriptor. */
 struct bundle_file {
-        int fd;         /* owned where `close` */
+        int fd; /* owned where `close` */
         bool close;
         uint64_t offset;
         uint64_t left;

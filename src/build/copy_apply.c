@@ -43,7 +43,7 @@ static void apply_done(struct apply *apply)
 {
         struct written_file *file, *next;
 
-        HASH_ITER(hh, apply->written, file, next) {
+        HASH_ITER (hh, apply->written, file, next) {
                 HASH_DEL(apply->written, file);
                 free(file);
         }
@@ -216,12 +216,10 @@ static int find_target(struct apply *apply, const struct copy_item *item, char *
         bool inside = item->name && item->target[len - 1] == '/';
         struct tree_attr attr;
 
-        if (item->name && !inside &&
-            tree_resolve(apply->image, item->target, true, &attr) == 0)
+        if (item->name && !inside && tree_resolve(apply->image, item->target, true, &attr) == 0)
                 inside = S_ISDIR(attr.mode);
-        if (asprintf(ret, "%s%s%s", item->target,
-                     inside && item->target[len - 1] != '/' ? "/" : "", inside ? item->name : "") <
-            0)
+        if (asprintf(ret, "%s%s%s", item->target, inside && item->target[len - 1] != '/' ? "/" : "",
+                     inside ? item->name : "") < 0)
                 return error_set_oom(err);
         return 0;
 }
@@ -379,8 +377,8 @@ static int apply_item(struct apply *apply, const struct copy_item *item, struct 
         if (apply->key)
                 key_item(apply, item);
         if (S_ISDIR(item->st.mode))
-                return apply->image ? write_directory(apply, item, err) :
-                                      copy_xattrs(apply, item, 0, err);
+                return apply->image ? write_directory(apply, item, err)
+                                    : copy_xattrs(apply, item, 0, err);
         if (!item->unpack)
                 return apply_file(apply, item, err);
         if (apply->key) {

@@ -134,17 +134,16 @@ static int walk_directory(struct walk *walk, const char *path, const char *targe
         int r;
 
         if (walk->depth >= COPY_DEPTH_MAX)
-                return error_set(err, -ELOOP, "%.200s...: directories nest more than %d deep",
-                                 path, COPY_DEPTH_MAX);
+                return error_set(err, -ELOOP, "%.200s...: directories nest more than %d deep", path,
+                                 COPY_DEPTH_MAX);
         walk->depth++;
         r = copy_source_list(walk->rules->source, path, &names, err);
         for (size_t i = 0; i < names.count && r == 0; i++) {
                 _cleanup_free_ char *child = join(path, names.items[i]);
                 _cleanup_free_ char *child_target = join(target, names.items[i]);
 
-                r = child && child_target ?
-                            walk_entry(walk, child, child_target, scope, err) :
-                            error_set_oom(err);
+                r = child && child_target ? walk_entry(walk, child, child_target, scope, err)
+                                          : error_set_oom(err);
         }
         walk->depth--;
         strv_done(&names);
@@ -152,9 +151,8 @@ static int walk_directory(struct walk *walk, const char *path, const char *targe
 }
 
 /* The scope of a directory of the context, by way of those above it. */
-static int enter_scopes(const struct ignore *ignore, const char *path,
-                        struct ignore_scope **ret, size_t *ret_count, size_t max,
-                        struct error *err)
+static int enter_scopes(const struct ignore *ignore, const char *path, struct ignore_scope **ret,
+                        size_t *ret_count, size_t max, struct error *err)
 {
         const char *at = path, *name;
         size_t len;
@@ -166,9 +164,8 @@ static int enter_scopes(const struct ignore *ignore, const char *path,
 
                 if (*ret_count == max)
                         return error_set(err, -ELOOP, "%.200s...: directories nest too deep", path);
-                if (!prefix ||
-                    ignore_enter(ignore, *ret_count ? ret[*ret_count - 1] : NULL, prefix,
-                                 &ret[*ret_count], &left_out) < 0)
+                if (!prefix || ignore_enter(ignore, *ret_count ? ret[*ret_count - 1] : NULL, prefix,
+                                            &ret[*ret_count], &left_out) < 0)
                         return error_set_oom(err);
                 ++*ret_count;
         }
@@ -238,8 +235,7 @@ static bool is_left_out(const struct copy_source *source, const char *path)
         return source->ignore && *path && ignore_matches(source->ignore, path);
 }
 
-static int add_literal(struct walk *walk, const char *path, const char *written,
-                       struct error *err)
+static int add_literal(struct walk *walk, const char *path, const char *written, struct error *err)
 {
         const struct copy_source *source = walk->rules->source;
         _cleanup_free_ char *real = NULL;
@@ -252,8 +248,8 @@ static int add_literal(struct walk *walk, const char *path, const char *written,
         if (r == -ENOENT && !error_is_set(err)) {
                 error_set(err, r, "%s is not there", written);
                 return error_hint(err, "Paths are relative to the %s.",
-                                  source->tree ? "root of what is copied from" :
-                                                 "build's context, the last argument");
+                                  source->tree ? "root of what is copied from"
+                                               : "build's context, the last argument");
         }
         if (r < 0)
                 return r;
@@ -302,8 +298,7 @@ static int add_matches(struct walk *walk, const char *dir, const char *pattern, 
                         struct error skipped = ERROR_INIT;
 
                         if (copy_source_resolve(source, path, &real, &skipped) == 0 &&
-                            copy_source_stat(source, real, &st, &skipped) == 0 &&
-                            S_ISDIR(st.mode))
+                            copy_source_stat(source, real, &st, &skipped) == 0 && S_ISDIR(st.mode))
                                 r = add_matches(walk, real, rest, count, err);
                 }
         }

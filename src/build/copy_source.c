@@ -191,8 +191,8 @@ static int explain(int code, const char *what, const char *path, struct error *e
 int copy_source_stat(const struct copy_source *source, const char *path, struct copy_stat *ret,
                      struct error *err)
 {
-        int r = source->tree ? tree_stat(source->tree, path, ret) :
-                               host_stat(source->root_fd, path, ret);
+        int r = source->tree ? tree_stat(source->tree, path, ret)
+                             : host_stat(source->root_fd, path, ret);
 
         return r == -ENOTDIR ? -ENOENT : r < 0 ? explain(r, "look at", path, err) : 0;
 }
@@ -205,8 +205,8 @@ static int compare_names(const void *a, const void *b)
 int copy_source_list(const struct copy_source *source, const char *path, struct strv *ret,
                      struct error *err)
 {
-        int r = source->tree ? tree_list(source->tree, path, ret) :
-                               host_list(source->root_fd, path, ret);
+        int r = source->tree ? tree_list(source->tree, path, ret)
+                             : host_list(source->root_fd, path, ret);
 
         if (r < 0)
                 return error_set_errno(err, r, "cannot list %s", *path ? path : ".");
@@ -218,8 +218,8 @@ int copy_source_list(const struct copy_source *source, const char *path, struct 
 int copy_source_readlink(const struct copy_source *source, const char *path, struct buf *ret,
                          struct error *err)
 {
-        int r = source->tree ? tree_read_target(source->tree, path, ret) :
-                               host_readlink(source->root_fd, path, ret);
+        int r = source->tree ? tree_read_target(source->tree, path, ret)
+                             : host_readlink(source->root_fd, path, ret);
 
         return r < 0 ? error_set_errno(err, r, "cannot read the link %s", path) : 0;
 }
@@ -320,8 +320,8 @@ int copy_source_xattrs(const struct copy_source *source, const char *path, struc
                 return error_set_errno(err, r, "cannot look at %s", path);
         n = tree_listxattr(source->tree, attr.ino, list, sizeof(list));
         if (n <= 0)
-                return n < 0 ? error_set_errno(err, (int)n, "cannot read the xattrs of %s", path) :
-                               0;
+                return n < 0 ? error_set_errno(err, (int)n, "cannot read the xattrs of %s", path)
+                             : 0;
         for (const char *name = list; name < list + n && r == 0; name += strlen(name) + 1)
                 r = strv_add(ret_names, name);
         if (r == 0)
@@ -368,9 +368,9 @@ int copy_file_open(const struct copy_source *source, const char *path, struct co
 
 ssize_t copy_file_read(struct copy_file *file, void *data, size_t len, struct error *err)
 {
-        ssize_t n = file->source->tree ? tree_read(file->source->tree, file->ino, file->offset,
-                                                   data, len) :
-                                         io_read(file->fd, data, len);
+        ssize_t n = file->source->tree
+                            ? tree_read(file->source->tree, file->ino, file->offset, data, len)
+                            : io_read(file->fd, data, len);
 
         if (n < 0)
                 return error_set_errno(err, (int)n, "cannot read %s", file->path);

@@ -109,16 +109,16 @@ int copy_is_archive(const struct copy_source *source, const char *path, struct e
 struct unpack {
         const struct copy_manner *manner;
         struct tree *image;
-        const char *target; /* the directory that it is unpacked into */
-        uint64_t ino;       /* of the file whose content comes now, or 0 */
-        uint64_t offset;    /* in it */
+        const char *target;           /* the directory that it is unpacked into */
+        uint64_t ino;                 /* of the file whose content comes now, or 0 */
+        uint64_t offset;              /* in it */
         struct entry_extent *extents; /* owned; of a sparse one: what is still to come */
         size_t extent_count;
         size_t extent_at;
         struct {
                 uint64_t ino;
                 struct timespec mtime;
-        } *dated; /* owned; directories whose time is set at the end */
+        } * dated; /* owned; directories whose time is set at the end */
         size_t dated_count;
 };
 
@@ -147,13 +147,12 @@ static int find_parent(struct unpack *unpack, const char *place, uint64_t *ret)
 {
         static const struct tree_owner root = { .uid = 0 };
         const char *slash = strrchr(place, '/');
-        _cleanup_free_ char *parent =
-                strndup(place, slash > place ? (size_t)(slash - place) : 1);
+        _cleanup_free_ char *parent = strndup(place, slash > place ? (size_t)(slash - place) : 1);
         struct tree_attr attr;
         int r = parent ? tree_make_path(unpack->image, parent, 0755,
                                         unpack->manner->owner ? unpack->manner->owner : &root,
-                                        &attr) :
-                         -ENOMEM;
+                                        &attr)
+                       : -ENOMEM;
 
         if (r == 0)
                 *ret = attr.ino;
@@ -176,8 +175,8 @@ static int make_inode(struct unpack *unpack, const struct entry *entry, uint64_t
         if (r == 0 && entry->type == ENTRY_DIRECTORY && S_ISDIR(ret->mode))
                 return 0;
         if (r == 0)
-                r = S_ISDIR(ret->mode) ? tree_rmdir(unpack->image, dir, name) :
-                                         tree_unlink(unpack->image, dir, name);
+                r = S_ISDIR(ret->mode) ? tree_rmdir(unpack->image, dir, name)
+                                       : tree_unlink(unpack->image, dir, name);
         if (r < 0 && r != -ENOENT)
                 return r;
         return tree_create(unpack->image, dir, name, &inode, ret);
@@ -205,8 +204,8 @@ static int set_attributes(struct unpack *unpack, const struct entry *entry, uint
                 set |= TREE_SET_SIZE;
         r = tree_setattr(unpack->image, ino, &attr, set, &attr);
         for (size_t i = 0; i < entry->xattr_count && r == 0; i++) {
-                r = tree_setxattr(unpack->image, ino, entry->xattrs[i].name,
-                                  entry->xattrs[i].value, entry->xattrs[i].value_len, 0);
+                r = tree_setxattr(unpack->image, ino, entry->xattrs[i].name, entry->xattrs[i].value,
+                                  entry->xattrs[i].value_len, 0);
                 if (r == -EOPNOTSUPP)
                         r = 0; /* one that no image has */
         }
@@ -357,8 +356,8 @@ int copy_unpack(const struct copy_source *source, const struct copy_item *item,
         if (strcmp(target, "/") == 0)
                 target[0] = '\0';
         r = stream_open(&stream, source, item->path, &sink, &content, err);
-        while (r == 0 && (n = decompressor_read(stream.decompressor, stream.chunk, CHUNK_BYTES,
-                                                err)) > 0)
+        while (r == 0 &&
+               (n = decompressor_read(stream.decompressor, stream.chunk, CHUNK_BYTES, err)) > 0)
                 r = tar_reader_feed(stream.reader, stream.chunk, (size_t)n, err);
         if (r == 0)
                 r = n < 0 ? (int)n : tar_reader_finish(stream.reader, &complete, err);

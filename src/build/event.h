@@ -25,8 +25,8 @@ struct message {
         uint64_t len;  /* of what follows */
 };
 
-#define STEP_FROM        UINT32_MAX
-#define MESSAGE_LEN_MAX  ((uint64_t)64 << 20)
+#define STEP_FROM       UINT32_MAX
+#define MESSAGE_LEN_MAX ((uint64_t)64 << 20)
 
 struct message_failure {
         struct error err;

@@ -93,9 +93,12 @@ static int add_stubs(struct tree *tree, bool script, struct error *err)
                 const char *path;
                 bool directory;
         } stubs[] = {
-                { "/proc", true },       { "/sys", true },
-                { "/dev", true },        { "/etc/resolv.conf", false },
-                { "/etc/hosts", false }, { "/etc/hostname", false },
+                { "/proc", true },
+                { "/sys", true },
+                { "/dev", true },
+                { "/etc/resolv.conf", false },
+                { "/etc/hosts", false },
+                { "/etc/hostname", false },
                 { EXECUTE_SCRIPT_PATH, false }, /* the last */
         };
 

@@ -1,7 +1,6 @@
 #include "image.h"
 
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "oci/media_type.h"
 #include "oci/reference.h"
 #include "store/images.h"
@@ -28,8 +27,7 @@ static int add_layer(struct manifest *manifest, const struct layer *layer)
 }
 
 static int put_manifest(struct store *store, const struct layers *layers,
-                        const struct descriptor *config, struct descriptor *ret,
-                        struct error *err)
+                        const struct descriptor *config, struct descriptor *ret, struct error *err)
 {
         struct manifest manifest = MANIFEST_INIT;
         struct buf text = BUF_INIT;
@@ -106,8 +104,6 @@ int image_store(struct store *store, const struct build_options *options,
         struct buf text = BUF_INIT;
         int r;
 
-        config->created = clock_now();
-        config->has_created = true;
         *ret = (struct build_result){ .manifest = DESCRIPTOR_INIT };
         if (options->labels && strmap_extend(&config->labels, options->labels) < 0)
                 return error_set_oom(err);

@@ -80,8 +80,8 @@ static int put_image(struct store *store, struct layer *layer, const char *path,
         return r;
 }
 
-int image_import(struct store *store, const char *path, const char *name,
-                 struct descriptor *ret, struct error *err)
+int image_import(struct store *store, const char *path, const char *name, struct descriptor *ret,
+                 struct error *err)
 {
         struct reference reference = REFERENCE_INIT;
         _cleanup_free_ char *whole = NULL;

@@ -68,9 +68,8 @@ static int add_nameless(struct load *load, const struct descriptor *image, struc
 
 /* ---- layers ---- */
 
-static int take_layer(struct load *load, const char *path, const struct digest *blob,
-                      uint64_t size, const struct digest *diff_id, struct layer *ret,
-                      struct error *err)
+static int take_layer(struct load *load, const char *path, const struct digest *blob, uint64_t size,
+                      const struct digest *diff_id, struct layer *ret, struct error *err)
 {
         struct layer_unpack_options expected = {
                 .digest = blob, .has_size = blob != NULL, .size = size, .diff_id = diff_id
@@ -152,8 +151,8 @@ static int load_manifest_layers(struct load *load, const struct manifest *manife
                 if (has_layer(load, &layer->blob.digest, &layer->diff_id))
                         continue;
                 blob_path(&layer->blob.digest, path);
-                r = take_layer(load, path, &layer->blob.digest, layer->blob.size,
-                               &layer->diff_id, &taken, err);
+                r = take_layer(load, path, &layer->blob.digest, layer->blob.size, &layer->diff_id,
+                               &taken, err);
                 if (r == 0)
                         descriptor_done(&taken.blob);
         }
@@ -372,7 +371,8 @@ static int load_docker(struct load *load, struct error *err)
         if (!json_is_array(list) || json_array_size(list) == 0 ||
             json_array_size(list) > IMAGES_MAX)
                 return error_set(err, -EBADMSG, "its manifest.json lists no images");
-        json_array_foreach (list, i, object) {
+        json_array_foreach(list, i, object)
+        {
                 r = load_docker_image(load, object, err);
                 if (r < 0)
                         return r;
@@ -380,8 +380,7 @@ static int load_docker(struct load *load, struct error *err)
         return 0;
 }
 
-int images_load(struct store *store, const char *path, struct strv *ret_names,
-                struct error *err)
+int images_load(struct store *store, const char *path, struct strv *ret_names, struct error *err)
 {
         struct load load = { .store = store, .names = ret_names };
         int r;

@@ -205,8 +205,7 @@ static int add_image(struct store *store, struct plan *plan, const char *name, s
 bool plan_find_source(const struct plan *plan, const struct plan_stage *stage, const char *name,
                       size_t *ret_index)
 {
-        const struct stage *found =
-                dockerfile_find_stage_or_number(plan->file, name, stage->index);
+        const struct stage *found = dockerfile_find_stage_or_number(plan->file, name, stage->index);
 
         if (found) {
                 *ret_index = dockerfile_stage_index(plan->file, found);
@@ -256,8 +255,8 @@ static int resolve_base(struct store *store, struct plan *plan, struct plan_stag
         r = add_image(store, plan, from->from.base, &stage->base_index, err);
         if (r < 0)
                 return plan_blame(plan, stage_from(stage),
-                                  instruction_locate(stage_from(stage), from->from.base),
-                                  ret_fault, err);
+                                  instruction_locate(stage_from(stage), from->from.base), ret_fault,
+                                  err);
         return 0;
 }
 
@@ -270,8 +269,7 @@ static bool is_shown(const struct instruction *instruction)
 
 static int add_step(struct plan_stage *stage, const struct instruction *instruction)
 {
-        struct plan_step *steps =
-                reallocarray(stage->steps, stage->step_count + 1, sizeof(*steps));
+        struct plan_step *steps = reallocarray(stage->steps, stage->step_count + 1, sizeof(*steps));
 
         if (!steps)
                 return -ENOMEM;
@@ -333,8 +331,8 @@ static int resolve_sources(struct store *store, struct plan *plan, struct plan_s
 {
         for (size_t i = 0; i < stage->step_count; i++) {
                 const struct instruction *instruction = stage->steps[i].instruction;
-                const char *name = instruction->type == INSTRUCTION_COPY ? instruction->copy.from :
-                                                                           NULL;
+                const char *name =
+                        instruction->type == INSTRUCTION_COPY ? instruction->copy.from : NULL;
                 size_t index;
 
                 if (!name)
@@ -343,8 +341,8 @@ static int resolve_sources(struct store *store, struct plan *plan, struct plan_s
                         stage->needs[index] = true;
                 } else if (add_image(store, plan, name, &index, err) < 0) {
                         error_wrap(err, "--from=%s is no earlier stage and no image", name);
-                        return plan_blame(plan, instruction,
-                                          instruction_locate(instruction, name), ret_fault, err);
+                        return plan_blame(plan, instruction, instruction_locate(instruction, name),
+                                          ret_fault, err);
                 }
         }
         return 0;
@@ -425,9 +423,9 @@ static char *make_title(const struct plan_stage *stage, const struct instruction
         snprintf(number, sizeof(number), "stage-%zu", stage->index);
         if (len > TITLE_BYTES_MAX)
                 len = TITLE_BYTES_MAX;
-        if (asprintf(&title, "[%s%s%zu/%zu] %.*s%s",
-                     several || name ? (name ? name : number) : "", several || name ? " " : "", at,
-                     count, (int)len, text, text[len] ? "..." : "") < 0)
+        if (asprintf(&title, "[%s%s%zu/%zu] %.*s%s", several || name ? (name ? name : number) : "",
+                     several || name ? " " : "", at, count, (int)len, text,
+                     text[len] ? "..." : "") < 0)
                 return NULL;
         return title;
 }
@@ -458,8 +456,7 @@ static int number_steps(struct plan *plan)
                         if (!is_shown(step->instruction))
                                 continue;
                         step->number = ++number;
-                        step->title = make_title(stage, step->instruction, at++, count,
-                                                 needed > 1);
+                        step->title = make_title(stage, step->instruction, at++, count, needed > 1);
                         if (!step->title)
                                 return -ENOMEM;
                 }

@@ -28,11 +28,11 @@ struct plan_stage {
         size_t index;
         bool needed;
         enum plan_base base;
-        size_t base_index;         /* of the stage or the image */
+        size_t base_index; /* of the stage or the image */
         struct plan_step from;
         struct plan_step *steps; /* owned; ONBUILD triggers of the base first */
         size_t step_count;
-        bool *needs; /* owned; of each stage: its result is needed */
+        bool *needs;                  /* owned; of each stage: its result is needed */
         struct dockerfile **triggers; /* owned, each too */
         size_t trigger_count;
 };
@@ -53,7 +53,8 @@ struct plan {
 
 void plan_done(struct plan *plan);
 
-/* Reads the Dockerfile and makes the plan of what `options` ask for. `ret_fault` as build_image(). */
+/* Reads the Dockerfile and makes the plan of what `options` ask for. `ret_fault` as build_image().
+ */
 int plan_make(struct store *store, const struct build_options *options, struct plan *ret,
               struct build_fault *ret_fault, struct error *err);
 

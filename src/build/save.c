@@ -172,8 +172,8 @@ static int save_oci(struct save *save, const struct strv *names, struct error *e
 
 /* ---- Docker ---- */
 
-static int list_docker(json_t *list, const char *name,
-                       const struct strv *layers, const char *config_path, struct error *err)
+static int list_docker(json_t *list, const char *name, const struct strv *layers,
+                       const char *config_path, struct error *err)
 {
         struct reference reference = REFERENCE_INIT;
         struct strv tags = STRV_INIT;
@@ -186,8 +186,8 @@ static int list_docker(json_t *list, const char *name,
         if (r == 0)
                 r = json_put_string(object, "Config", config_path);
         if (r == 0)
-                r = tags.count > 0 ? json_put_strv(object, "RepoTags", &tags) :
-                                     json_put(object, "RepoTags", json_null());
+                r = tags.count > 0 ? json_put_strv(object, "RepoTags", &tags)
+                                   : json_put(object, "RepoTags", json_null());
         if (r == 0)
                 r = json_put_strv(object, "Layers", layers);
         strv_done(&tags);
@@ -198,8 +198,8 @@ static int list_docker(json_t *list, const char *name,
         return r < 0 ? error_set_oom(err) : 0;
 }
 
-static int save_docker_image(struct save *save, const struct stored_image *image,
-                             const char *name, json_t *list, struct error *err)
+static int save_docker_image(struct save *save, const struct stored_image *image, const char *name,
+                             json_t *list, struct error *err)
 {
         char hex[DIGEST_HEX_MAX], path[DIGEST_HEX_MAX + 16];
         struct strv layers = STRV_INIT;
@@ -269,8 +269,8 @@ int images_save(struct store *store, const struct strv *names, enum image_format
         if (r == 0)
                 r = tar_writer_new(out, &save.writer, err);
         if (r == 0)
-                r = format == IMAGE_OCI_ARCHIVE ? save_oci(&save, names, err) :
-                                                  save_docker(&save, names, err);
+                r = format == IMAGE_OCI_ARCHIVE ? save_oci(&save, names, err)
+                                                : save_docker(&save, names, err);
         if (r == 0)
                 r = tar_writer_finish(save.writer, err);
         tar_writer_free(save.writer);

@@ -64,7 +64,8 @@ static int read_layers(const json_t *list, struct stage_result *result, struct e
 
         if (json_array_size(list) != result->config.diff_id_count)
                 return error_set(err, -EBADMSG, "a stage's layers and diffIDs differ in number");
-        json_array_foreach (list, i, item) {
+        json_array_foreach(list, i, item)
+        {
                 struct layer layer = { .diff_id = result->config.diff_ids[i] };
                 int r = descriptor_read(item, &layer.blob, err);
 

@@ -1,6 +1,7 @@
 #include "worker.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "oci/digest.h"
 
 #include <errno.h>
@@ -16,6 +17,7 @@ static int begin_stage(struct worker *worker, struct error *err)
         struct stage_result *state = &worker->state;
         const struct stored_image *image;
 
+        worker->created = clock_now();
         switch (stage->base) {
         case PLAN_SCRATCH:
                 if (platform_copy(&worker->plan->platform, &state->config.platform) < 0)
@@ -33,6 +35,8 @@ static int begin_stage(struct worker *worker, struct error *err)
                         return err->code;
                 break;
         }
+        if (state->config.has_created)
+                worker->created = state->config.created;
         strv_done(&state->config.on_build);
         return 0;
 }
@@ -100,8 +104,8 @@ static int do_step(struct worker *worker, const struct plan_step *step, struct e
         if (r == 0)
                 r = carry_out(worker, &cached, err);
         if (r >= 0 && step->number > 0)
-                message_send(worker->events_fd, cached ? MESSAGE_CACHED : MESSAGE_DONE, index,
-                             NULL, 0);
+                message_send(worker->events_fd, cached ? MESSAGE_CACHED : MESSAGE_DONE, index, NULL,
+                             0);
         arena_done(&arena);
         return r < 0 ? r : 0;
 }
@@ -122,6 +126,8 @@ static int build_stage(struct worker *worker, struct error *err)
                 r = do_step(worker, &worker->stage->steps[i], err);
         if (r == 0) {
                 worker->step = NULL;
+                worker->state.config.created = worker->created;
+                worker->state.config.has_created = true;
                 r = worker_join_steps(worker, err);
         }
         return r;
@@ -145,8 +151,7 @@ static int report(struct worker *worker, int r, const struct error *err)
         struct message_failure failure = { .where = worker->where };
         struct error failed = ERROR_INIT;
         struct buf result = BUF_INIT;
-        uint32_t index = worker->step ? (uint32_t)(worker->step - worker->stage->steps) :
-                                        STEP_FROM;
+        uint32_t index = worker->step ? (uint32_t)(worker->step - worker->stage->steps) : STEP_FROM;
 
         if (r == 0) {
                 r = stage_result_write(&worker->state, &result, &failed);
@@ -157,8 +162,7 @@ static int report(struct worker *worker, int r, const struct error *err)
         } else {
                 failure.err = *err;
                 message_send(worker->events_fd, MESSAGE_FAILED, index, NULL, 0);
-                message_send(worker->events_fd, MESSAGE_FAILURE, index, &failure,
-                             sizeof(failure));
+                message_send(worker->events_fd, MESSAGE_FAILURE, index, &failure, sizeof(failure));
         }
         buf_done(&result);
         return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -13,8 +13,8 @@
 struct stage_result {
         struct image_config config; /* with diffIDs and history */
         struct layers layers;
-        struct strv args;   /* values of ARG in effect, "NAME=value" */
-        bool shell_given;   /* SHELL was said, here or in a stage below */
+        struct strv args; /* values of ARG in effect, "NAME=value" */
+        bool shell_given; /* SHELL was said, here or in a stage below */
 };
 
 #define STAGE_RESULT_INIT ((struct stage_result){ .shell_given = false })
@@ -28,6 +28,8 @@ int stage_result_read(const void *data, size_t len, struct stage_result *ret, st
 
 /* A step that is carried out, whose changes are sealed meanwhile. */
 struct finished_step {
+        const struct plan_step *step;
+        struct timespec created;
         struct digest group;   /* what was done ... */
         struct digest input;   /* ... with what content besides the image's */
         struct seal_job *seal; /* NULL: nothing was changed */
@@ -42,14 +44,15 @@ struct worker {
         int events_fd;
 
         struct stage_result state;
-        struct strv declared;         /* names of the ARGs so far */
-        bool cmd_given;               /* CMD was said in this stage */
-        struct tree *tree;            /* NULL until a step has to be carried out */
-        struct sandbox_host *host;    /* likewise */
-        struct sealer *sealer;        /* likewise */
+        struct strv declared;           /* names of the ARGs so far */
+        struct timespec created;        /* when the last step was carried out, now or before */
+        bool cmd_given;                 /* CMD was said in this stage */
+        struct tree *tree;              /* NULL until a step has to be carried out */
+        struct sandbox_host *host;      /* likewise */
+        struct sealer *sealer;          /* likewise */
         struct finished_step *finished; /* not yet part of `state.layers` */
         size_t finished_count;
-        const struct plan_step *step; /* the current one */
+        const struct plan_step *step;    /* the current one */
         struct instruction *instruction; /* expanded */
         struct source_position where;    /* of what is wrong, if known */
 };
@@ -78,8 +81,8 @@ const char *worker_workdir(const struct worker *worker);
 /* ---- worker_step.c: steps that change files, with their cache ---- */
 
 /* Looks for a step in the cache. Returns 1 and takes its layer over, or 0. */
-int worker_try_cache(struct worker *worker, const struct digest *group,
-                     const struct digest *input, bool *ret_empty, struct error *err);
+int worker_try_cache(struct worker *worker, const struct digest *group, const struct digest *input,
+                     bool *ret_empty, struct error *err);
 
 /* Whether looking is worth it: such a step was carried out before. */
 bool worker_may_be_cached(const struct worker *worker, const struct digest *group);

@@ -2,7 +2,6 @@
  * Instructions that only change the config.
  */
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "base/path.h"
 #include "dockerfile/value.h"
 #include "worker.h"
@@ -14,10 +13,9 @@
 #include <string.h>
 
 /* Known without being declared; in a RUN's environment, but neither in history nor in its key. */
-static const char *const proxy_args[] = { "HTTP_PROXY",  "http_proxy",  "HTTPS_PROXY",
-                                          "https_proxy", "FTP_PROXY",   "ftp_proxy",
-                                          "NO_PROXY",    "no_proxy",    "ALL_PROXY",
-                                          "all_proxy" };
+static const char *const proxy_args[] = { "HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy",
+                                          "FTP_PROXY",  "ftp_proxy",  "NO_PROXY",    "no_proxy",
+                                          "ALL_PROXY",  "all_proxy" };
 
 const char *worker_workdir(const struct worker *worker)
 {
@@ -52,7 +50,7 @@ int worker_add_history(struct worker *worker, bool empty_layer, struct error *er
                        const char *format, ...)
 {
         struct image_history history = { .has_created = true,
-                                         .created = clock_now(),
+                                         .created = worker->created,
                                          .empty_layer = empty_layer };
         struct buf text = BUF_INIT;
         va_list ap;
@@ -97,9 +95,9 @@ static int set_args(struct worker *worker, const struct key_values *pairs, struc
 
         for (size_t i = 0; i < pairs->count && r == 0; i++) {
                 const struct key_value *pair = &pairs->items[i];
-                const char *given = worker->options->args ?
-                                            strv_env_get(worker->options->args, pair->key) :
-                                            NULL;
+                const char *given = worker->options->args
+                                            ? strv_env_get(worker->options->args, pair->key)
+                                            : NULL;
                 struct strv seen = STRV_INIT;
                 struct expander expander = { .escape = worker->plan->file->escape,
                                              .lookup = expand_lookup_strv,
@@ -114,8 +112,8 @@ static int set_args(struct worker *worker, const struct key_values *pairs, struc
                                 r = expand_word(&expander, pair->value, &value, err);
                 }
                 if (r == 0 && (given || pair->value) &&
-                    strv_env_set(&worker->state.args, pair->key,
-                                 given ? given : buf_str(&value)) < 0)
+                    strv_env_set(&worker->state.args, pair->key, given ? given : buf_str(&value)) <
+                            0)
                         r = error_set_oom(err);
                 if (r == 0 && strv_add(&worker->declared, pair->key) < 0)
                         r = error_set_oom(err);
@@ -136,8 +134,7 @@ static int set_words(struct strv *list, const struct words *words)
 }
 
 /* The shell form goes to the shell. */
-static int set_command(struct worker *worker, const struct command_line *command,
-                       struct strv *list)
+static int set_command(struct worker *worker, const struct command_line *command, struct strv *list)
 {
         const struct strv *shell = &worker->state.config.shell;
         int r = 0;
@@ -180,8 +177,7 @@ static int set_ports(struct worker *worker, const struct words *words, struct er
 
                 for (unsigned port = range.first; r == 0 && port <= range.last; port++) {
                         snprintf(text, sizeof(text), "%u/%s", port, range.protocol);
-                        if (image_config_add_to_set(&worker->state.config.exposed_ports, text) <
-                            0)
+                        if (image_config_add_to_set(&worker->state.config.exposed_ports, text) < 0)
                                 r = error_set_oom(err);
                 }
                 if (r < 0)

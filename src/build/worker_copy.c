@@ -18,8 +18,8 @@
 /* What a COPY works with. */
 struct copy_step {
         struct copy_source source;
-        int root_fd;         /* owned, -1 for a tree */
-        struct tree *tree;   /* owned: of a stage or an image */
+        int root_fd;       /* owned, -1 for a tree */
+        struct tree *tree; /* owned: of a stage or an image */
         struct ignore *ignore;
         struct copy_items items;
         char *destination; /* absolute, with its trailing slash */
@@ -131,8 +131,7 @@ static int open_from(struct worker *worker, const char *from, struct copy_step *
 
 /* ---- how and where ---- */
 
-static int find_destination(const struct worker *worker, struct copy_step *step,
-                            struct error *err)
+static int find_destination(const struct worker *worker, struct copy_step *step, struct error *err)
 {
         const char *written = worker->instruction->copy.destination;
         size_t len = strlen(written);
@@ -213,8 +212,7 @@ static int prepare(struct worker *worker, struct copy_step *step, struct error *
                                                copy->unpack != CHOICE_NO };
         int r;
 
-        r = copy->from ? open_from(worker, copy->from, step, err) :
-                         open_context(worker, step, err);
+        r = copy->from ? open_from(worker, copy->from, step, err) : open_context(worker, step, err);
         if (r == 0)
                 r = find_destination(worker, step, err);
         if (r == 0)

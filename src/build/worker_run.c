@@ -111,8 +111,8 @@ static int run_command(struct worker *worker, const struct strv *argv, int outpu
                 .workdir = worker_workdir(worker),
                 .user = worker->state.config.user,
                 .hostname = HOSTNAME,
-                .network = run->network == RUN_NETWORK_NONE ? SANDBOX_NETWORK_NONE :
-                                                              SANDBOX_NETWORK_HOST,
+                .network = run->network == RUN_NETWORK_NONE ? SANDBOX_NETWORK_NONE
+                                                            : SANDBOX_NETWORK_HOST,
                 .stdio = { input_fd, output_fd, output_fd },
                 .script = run->script,
         };
@@ -189,8 +189,8 @@ static int add_run_history(struct worker *worker, const struct strv *argv, bool 
                 r = buf_appendf(&text, "%s ", args->items[i]);
         for (size_t i = 0; i < argv->count && r == 0; i++)
                 r = buf_appendf(&text, "%s%s", i > 0 ? " " : "", argv->items[i]);
-        r = r < 0 ? error_set_oom(err) :
-                    worker_add_history(worker, empty, err, "RUN %s # varve", buf_str(&text));
+        r = r < 0 ? error_set_oom(err)
+                  : worker_add_history(worker, empty, err, "RUN %s # varve", buf_str(&text));
         buf_done(&text);
         return r;
 }

@@ -7,6 +7,7 @@
  * once, beside their sealing.
  */
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "key.h"
 #include "worker.h"
 
@@ -40,25 +41,30 @@ static int record_key(const struct worker *worker, const struct digest *input, s
 static int write_record(struct worker *worker, const struct finished_step *step,
                         const struct digest *key, const struct layer *layer, struct error *err)
 {
-        char diff_id[DIGEST_TEXT_MAX], blob[DIGEST_TEXT_MAX];
+        char diff_id[DIGEST_TEXT_MAX], blob[DIGEST_TEXT_MAX], created[CLOCK_TEXT_MAX];
         struct buf text = BUF_INIT;
-        int r = buf_append_str(&text, RECORD_HEAD);
+        int r;
 
+        clock_format(&step->created, created);
+        r = buf_appendf(&text, RECORD_HEAD "created %s\n", created);
         if (r == 0 && layer) {
                 digest_format(&layer->diff_id, diff_id);
                 digest_format(&layer->blob.digest, blob);
                 r = buf_appendf(&text, "layer %s\nblob %s %" PRIu64 " %s\n", diff_id, blob,
                                 layer->blob.size, layer->blob.media_type);
         }
-        r = r < 0 ? error_set_oom(err) :
-                    store_record_put(worker->store, &step->group, key, text.data, text.len, err);
+        r = r < 0 ? error_set_oom(err)
+                  : store_record_put(worker->store, &step->group, key, text.data, text.len, err);
         buf_done(&text);
         return r;
 }
 
 /* Reads a record. Returns 1 with a layer, 0 for a step that changed nothing, -EBADMSG. */
-static int read_record(const char *text, struct layer *ret, struct error *err)
+static int read_record(const char *text, struct timespec *ret_created, struct layer *ret,
+                       struct error *err)
 {
+        char created[CLOCK_TEXT_MAX];
+        int used = 0;
         char diff_id[DIGEST_TEXT_MAX], blob[DIGEST_TEXT_MAX], media_type[128];
         struct layer layer = { .blob = DESCRIPTOR_INIT };
         uint64_t size;
@@ -66,6 +72,11 @@ static int read_record(const char *text, struct layer *ret, struct error *err)
         if (strncmp(text, RECORD_HEAD, strlen(RECORD_HEAD)) != 0)
                 return -EBADMSG;
         text += strlen(RECORD_HEAD);
+        static_assert(CLOCK_TEXT_MAX == 48, "as the format below says");
+        if (sscanf(text, "created %47s\n%n", created, &used) != 1 || used == 0 ||
+            clock_parse(created, ret_created) < 0)
+                return -EBADMSG;
+        text += used;
         if (*text == '\0')
                 return 0;
         static_assert(DIGEST_TEXT_MAX == 72, "as the format below says");
@@ -109,11 +120,12 @@ bool worker_may_be_cached(const struct worker *worker, const struct digest *grou
         return !worker->options->no_cache && store_record_any(worker->store, group);
 }
 
-int worker_try_cache(struct worker *worker, const struct digest *group,
-                     const struct digest *input, bool *ret_empty, struct error *err)
+int worker_try_cache(struct worker *worker, const struct digest *group, const struct digest *input,
+                     bool *ret_empty, struct error *err)
 {
         struct error ignored = ERROR_INIT;
         struct buf text = BUF_INIT;
+        struct timespec created;
         struct layer layer;
         struct digest key;
         int r;
@@ -127,13 +139,15 @@ int worker_try_cache(struct worker *worker, const struct digest *group,
                 return r;
         r = store_record_get(worker->store, group, &key, &text, &ignored);
         if (r == 0)
-                r = read_record(buf_str(&text), &layer, &ignored);
+                r = read_record(buf_str(&text), &created, &layer, &ignored);
         buf_done(&text);
         if (r < 0)
                 return r == -ENOMEM ? error_set_oom(err) : 0;
         *ret_empty = r == 0;
-        if (r == 0)
+        if (r == 0) {
+                worker->created = created;
                 return 1;
+        }
         if (!layer_is_there(worker, &layer)) {
                 descriptor_done(&layer.blob);
                 return 0;
@@ -141,6 +155,7 @@ int worker_try_cache(struct worker *worker, const struct digest *group,
         /* The tree does not have this layer: it is opened anew when it is needed. */
         tree_free(worker->tree);
         worker->tree = NULL;
+        worker->created = created;
         r = add_layer(worker, &layer, err);
         return r < 0 ? r : 1;
 }
@@ -156,8 +171,8 @@ int worker_open_tree(struct worker *worker, struct error *err)
 
 static int add_finished(struct worker *worker, const struct finished_step *step)
 {
-        struct finished_step *steps = reallocarray(worker->finished, worker->finished_count + 1,
-                                                   sizeof(*steps));
+        struct finished_step *steps =
+                reallocarray(worker->finished, worker->finished_count + 1, sizeof(*steps));
 
         if (!steps)
                 return -ENOMEM;
@@ -190,10 +205,13 @@ static int seal(struct worker *worker, struct change_list *changes, struct seal_
 int worker_finish_step(struct worker *worker, const struct digest *group,
                        const struct digest *input, bool *ret_empty, struct error *err)
 {
-        struct finished_step step = { .group = *group, .input = *input };
+        struct finished_step step = {
+                .step = worker->step, .created = clock_now(), .group = *group, .input = *input
+        };
         struct change_list *changes;
         int r;
 
+        worker->created = step.created;
         r = tree_commit(worker->tree, &changes, err);
         if (r < 0)
                 return r;
@@ -209,6 +227,7 @@ int worker_finish_step(struct worker *worker, const struct digest *group,
 
 int worker_join_steps(struct worker *worker, struct error *err)
 {
+        const struct plan_step *current = worker->step;
         int r = 0;
 
         for (size_t i = 0; i < worker->finished_count; i++) {
@@ -218,8 +237,10 @@ int worker_join_steps(struct worker *worker, struct error *err)
                 struct digest key;
                 int sealed = 0;
 
-                if (r == 0)
+                if (r == 0) {
+                        worker->step = step->step; /* whose failure it would be */
                         r = record_key(worker, &step->input, &key, err);
+                }
                 if (step->seal)
                         sealed = seal_job_finish(step->seal, &layer, r < 0 ? &later : err);
                 if (r == 0)
@@ -232,5 +253,7 @@ int worker_join_steps(struct worker *worker, struct error *err)
                         descriptor_done(&layer.blob);
         }
         worker->finished_count = 0;
+        if (r == 0)
+                worker->step = current;
         return r;
 }
