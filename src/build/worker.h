@@ -75,6 +75,9 @@ int worker_add_history(struct worker *worker, bool empty_layer, struct error *er
 /* The environment of a RUN: ENV, and ARG where ENV says nothing. */
 int worker_environment(const struct worker *worker, struct strv *ret, struct error *err);
 
+/* HTTP_PROXY and its like: --build-arg sets them for RUN without any ARG. */
+bool worker_is_proxy_arg(const char *name);
+
 /* The working directory for relative paths, "/" at least. */
 const char *worker_workdir(const struct worker *worker);
 

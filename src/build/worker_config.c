@@ -17,6 +17,14 @@ static const char *const proxy_args[] = { "HTTP_PROXY", "http_proxy", "HTTPS_PRO
                                           "FTP_PROXY",  "ftp_proxy",  "NO_PROXY",    "no_proxy",
                                           "ALL_PROXY",  "all_proxy" };
 
+bool worker_is_proxy_arg(const char *name)
+{
+        for (size_t i = 0; i < ARRAY_SIZE(proxy_args); i++)
+                if (strcmp(proxy_args[i], name) == 0)
+                        return true;
+        return false;
+}
+
 const char *worker_workdir(const struct worker *worker)
 {
         const char *workdir = worker->state.config.working_dir;

@@ -180,15 +180,17 @@ print(blob(m["layers"][-1]))' "$work/saved")
 }
 
 @test "two builds at once in one store both succeed" {
+        builders=()
         for n in 1 2; do
                 context_of "parallel$n" \
                         "FROM busybox:1" \
                         "RUN echo $n > /n && sleep 1" \
                         "COPY Dockerfile /"
                 varve build -t "parallel$n" "$context" >"$work/log$n" 2>&1 &
+                builders+=("$!")
         done
-        wait %1
-        wait %2
+        wait "${builders[0]}"
+        wait "${builders[1]}"
         [ "$(varve run --rm parallel1 cat /n)" = 1 ] && [ "$(varve run --rm parallel2 cat /n)" = 2 ]
         store_is_sound
 }
