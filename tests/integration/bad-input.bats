@@ -11,6 +11,7 @@ setup_file() {
 }
 
 teardown() {
+        pkill -KILL -u "$user" || :
         umount "$work/small" 2>/dev/null || :
 }
 
@@ -349,7 +350,7 @@ refused_without() {
         echo '0 0 4294967295' >"/proc/$inner/uid_map"
         echo '0 0 4294967295' >"/proc/$inner/gid_map"
         echo >"$work/mapped"
-        run wait "$inner"
+        ends "$inner"
         output=$(cat "$work/log")
         [ "$status" -ne 0 ] || fail 'varve was to fail'
         says 'Dockerfile:2' 'user namespaces' 'max_user_namespaces'

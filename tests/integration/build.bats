@@ -18,8 +18,9 @@ image_id() {
                 'FROM busybox:1' \
                 'RUN echo x > /x'
         varve build -t one -t two:2 "$context"
-        [ "$(image_id one)" = "$(image_id two:2)" ]
-        [ "$(image_id one)" = "$(image_id one:latest)" ]
+        one=$(image_id one)
+        [ "$one" = "$(image_id two:2)" ]
+        [ "$one" = "$(image_id one:latest)" ]
 }
 
 @test "-f names a Dockerfile anywhere, and the context stays what it is" {
@@ -172,7 +173,7 @@ print(blob(m["layers"][-1]))' "$work/saved")
                 sleep 0.1
         done
         pkill -INT -u "$user" -x -o varve
-        run wait "$builder"
+        ends "$builder"
         [ "$status" -ne 0 ]
         nothing_runs
         store_is_sound

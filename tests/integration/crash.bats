@@ -29,7 +29,7 @@ killed_within() {
         pid=$(cat "$work/pid")
         sleep "$((delay / 1000)).$(printf %03d $((delay % 1000)))"
         kill -KILL "$pid" 2>/dev/null || :
-        wait || :
+        wait "$!" || :
         echo "killed after $delay ms: $*"
 }
 
@@ -92,7 +92,7 @@ everything_works() {
                 varve build --no-cache -t all "$context" >/dev/null 2>&1 &
                 sleep "0.$((RANDOM % 9 + 1))"
                 pkill -KILL -u "$user" || :
-                wait || :
+                wait "$!" || :
                 everything_works
         done
 }

@@ -65,7 +65,8 @@ setup_file() {
                 sleep 0.1
         done
         pkill -TERM -u "$user" -x -o varve
-        run -5 wait "$runner"
+        ends "$runner"
+        [ "$status" -eq 5 ]
         grep caught "$work/log"
         nothing_runs
 }

@@ -1,13 +1,14 @@
 # shellcheck shell=bash
 # What the integration tests share. They run as root, for the oracles and the odd mount, and drive
 # varve as an ordinary user: one with subordinate ids (mode ranges) or one without (mode single).
-# tests/integration/run sets VARVE_TEST_STAGE and VARVE_TEST_MODE.
+# tests/integration/run sets VARVE_TEST_STAGE, VARVE_TEST_MODE and VARVE_TEST_USER, a user made for
+# this run alone: no process of it is anybody else's.
 
 bats_require_minimum_version 1.5.0
 
 stage=${VARVE_TEST_STAGE:?run these by tests/integration/run}
 mode=${VARVE_TEST_MODE:?}
-user=varve-$mode
+user=${VARVE_TEST_USER:?}
 here=$stage/tests
 # shellcheck source=scripts/people.sh
 . "$stage/scripts/people.sh"
@@ -104,6 +105,23 @@ nothing_runs() {
         pgrep -a -u "$user" && fail "processes of $user are left after ${i}00 ms"
         grep -F "$work" /proc/self/mountinfo && fail 'a mount is left'
         return 0
+}
+
+# ends PID: waits for a child of the test, ten seconds at most; sets `status` to its exit status.
+ends() {
+        local i
+        for i in $(seq 100); do
+                kill -0 "$1" 2>/dev/null || break
+                [ "$i" -lt 100 ] || fail 'it runs on'
+                sleep 0.1
+        done
+        status=0
+        wait "$1" || status=$?
+}
+
+# What a test that failed has left running does not fail the next.
+teardown() {
+        pkill -KILL -u "$user" || :
 }
 
 # saved NAME: writes the image as an oci-archive and makes the layout saved:image of it.
