@@ -121,6 +121,17 @@ image_id() {
         [ ! -s "$root/etc/hosts" ] && [ ! -s "$root/etc/hostname" ] && [ ! -s "$root/etc/resolv.conf" ]
 }
 
+@test "a step in an empty image leaves no mount points behind" {
+        context_of bare \
+                'FROM scratch' \
+                'COPY --from=busybox:1 /bin/busybox /bin/sh' \
+                'RUN echo x > /x'
+        varve build -t bare "$context"
+        unpacked bare
+        run find "$root" -mindepth 1 -printf '%P '
+        [ "$(tr ' ' '\n' <<<"$output" | sort | xargs)" = 'bin bin/sh x' ] || fail 'other files'
+}
+
 @test "a layer holds only what its step changed" {
         context_of minimal \
                 'FROM busybox:1' \
@@ -181,15 +192,18 @@ print(blob(m["layers"][-1]))' "$work/saved")
 }
 
 @test "two builds at once in one store both succeed" {
+        builders=()
         for n in 1 2; do
                 context_of "parallel$n" \
                         "FROM busybox:1" \
                         "RUN echo $n > /n && sleep 1" \
                         "COPY Dockerfile /"
                 varve build -t "parallel$n" "$context" >"$work/log$n" 2>&1 &
+                builders+=($!)
         done
-        wait %1
-        wait %2
+        for builder in "${builders[@]}"; do
+                wait "$builder"
+        done
         [ "$(varve run --rm parallel1 cat /n)" = 1 ] && [ "$(varve run --rm parallel2 cat /n)" = 2 ]
         store_is_sound
 }
