@@ -209,7 +209,8 @@ one_paragraph() {
         store=$work/second
         for position in $((size / 2)) $((size / 3)); do
                 cp "$work/good.tar" "$work/bent.tar"
-                printf '\377\001\376\002' | dd of="$work/bent.tar" bs=1 seek="$position" conv=notrunc status=none
+                printf '\377\001\376\002' |
+                        dd of="$work/bent.tar" bs=1 seek="$position" conv=notrunc status=none
                 chown "$user" "$work/bent.tar"
                 refused load -i "$work/bent.tar"
                 says bent.tar
@@ -256,7 +257,8 @@ one_paragraph() {
 # A store of its own on a filesystem of SIZE.
 small_store() {
         mkdir -p "$work/small"
-        mount -t tmpfs -o "size=$1,mode=700,uid=$(id -u "$user"),gid=$(id -g "$user")" tmpfs "$work/small"
+        mount -t tmpfs -o "size=$1,mode=700,uid=$(id -u "$user"),gid=$(id -g "$user")" \
+                tmpfs "$work/small"
         store=$work/small/store
 }
 

@@ -55,7 +55,8 @@ everything_works() {
                 'RUN for i in $(seq 200); do echo $i > /tree/f$i; done' \
                 'RUN rm -r /tree && head -c 3000000 /dev/urandom > /big' 'ENV a=b' 'RUN echo end > /end'
         as_tester mkdir "$context/tree"
-        as_tester sh -c 'for i in $(seq 300); do head -c 5000 /dev/urandom > "$1/x$i"; done' sh "$context/tree"
+        as_tester sh -c 'for i in $(seq 300); do head -c 5000 /dev/urandom > "$1/x$i"; done' sh \
+                "$context/tree"
         whole=$(duration build --no-cache -t whole "$context")
         for _ in $(seq "$KILLS"); do
                 killed_within "$whole" build --no-cache -t killed "$context"

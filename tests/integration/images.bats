@@ -38,7 +38,8 @@ same_when_loaded() {
 
 @test "images lists repository, tag, ID, age and size" {
         run varve images
-        says 'REPOSITORY +TAG +IMAGE ID +CREATED +SIZE' '^busybox +1 +[0-9a-f]{12} ' '^sample +latest +[0-9a-f]{12} .* [0-9.]+ ?[kM]B$'
+        says 'REPOSITORY +TAG +IMAGE ID +CREATED +SIZE' '^busybox +1 +[0-9a-f]{12} ' \
+                '^sample +latest +[0-9a-f]{12} .* [0-9.]+ ?[kM]B$'
 }
 
 @test "inspect prints JSON that has the config" {
@@ -119,7 +120,8 @@ assert len(image["RootFS"]["Layers"]) == 2, image'
 
 @test "an image with layers compressed by zstd is loaded" {
         saved sample
-        skopeo copy -q --dest-compress --dest-compress-format zstd "oci:$work/saved:image" "oci-archive:$work/zstd.tar:sample"
+        skopeo copy -q --dest-compress --dest-compress-format zstd "oci:$work/saved:image" \
+                "oci-archive:$work/zstd.tar:sample"
         chown "$user" "$work/zstd.tar"
         same_when_loaded "$work/zstd.tar"
 }
