@@ -142,7 +142,7 @@ assert len(image["RootFS"]["Layers"]) == 2, image'
 
 @test "an imported root filesystem is what the archive holds" {
         mkdir -p "$work/extracted"
-        tar --numeric-owner -xf "$stage/busybox.tar" -C "$work/extracted"
+        tar --numeric-owner --delay-directory-restore -xf "$stage/busybox.tar" -C "$work/extracted"
         unpacked busybox:1
         diff -u <(whole_manifest "$work/extracted") <(whole_manifest "$root")
 }
