@@ -64,6 +64,13 @@ ordinary_user() {
         fi
 }
 
+# Removes users that ordinary_user made, with what they own at home. Root only.
+remove_users() {
+        for user; do
+                ! getent passwd "$user" >/dev/null || userdel --remove --force "$user" 2>/dev/null || :
+        done
+}
+
 # A directory for what is costly to make and worth keeping between runs.
 cache_directory() {
         if [ -n "${VARVE_CACHE:-}" ]; then

@@ -1,7 +1,8 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2016,SC2154
 # Who is measured, and how each is set up: fs_PEER for the filesystems, build_PEER_* for the
 # builders. Sourced by tests/bench/measure, which runs as an ordinary user with subordinate ids in
-# the directory `disk`, a filesystem made for this peer and this run alone.
+# the directory `disk`, a filesystem made for this peer and this run alone, and sets `image`,
+# `varve` and `timed` too.
 
 # Filesystems: fs_PEER runs /bench/phases as root of the bench image, over that peer.
 
@@ -45,7 +46,8 @@ fs_kernel() {
 
 fs_kernel-volatile() {
         lay_out
-        phases_over mount -t overlay overlay -o "$(overlay_options),userxattr,volatile" "$disk/merged"
+        phases_over mount -t overlay overlay -o "$(overlay_options),userxattr,volatile" \
+                "$disk/merged"
 }
 
 fs_fuse-overlayfs() {

@@ -18,8 +18,9 @@ image_id() {
                 'FROM busybox:1' \
                 'RUN echo x > /x'
         varve build -t one -t two:2 "$context"
-        [ "$(image_id one)" = "$(image_id two:2)" ]
-        [ "$(image_id one)" = "$(image_id one:latest)" ]
+        one=$(image_id one)
+        [ "$one" = "$(image_id two:2)" ]
+        [ "$one" = "$(image_id one:latest)" ]
 }
 
 @test "-f names a Dockerfile anywhere, and the context stays what it is" {
@@ -104,7 +105,7 @@ image_id() {
 @test "a step cannot write to the context or the host" {
         context_of outside \
                 'FROM busybox:1' \
-                "RUN ls / > /list && ! grep -E '^(work|var-tmp)\$' /list && find / -xdev -name only-in-context | wc -l > /found"
+                'RUN find / -xdev -name only-in-context | wc -l > /found'
         as_tester touch "$context/only-in-context"
         varve build -t outside "$context"
         [ "$(varve run --rm outside cat /found)" = 0 ]
@@ -120,10 +121,21 @@ image_id() {
         [ ! -s "$root/etc/hosts" ] && [ ! -s "$root/etc/hostname" ] && [ ! -s "$root/etc/resolv.conf" ]
 }
 
+@test "a step in an empty image leaves no mount points behind" {
+        context_of bare \
+                'FROM scratch' \
+                'COPY --from=busybox:1 /bin/busybox /bin/sh' \
+                'RUN echo x > /x'
+        varve build -t bare "$context"
+        unpacked bare
+        run find "$root" -mindepth 1 -printf '%P '
+        [ "$(tr ' ' '\n' <<<"$output" | sort | xargs)" = 'bin bin/sh x' ] || fail 'other files'
+}
+
 @test "a layer holds only what its step changed" {
         context_of minimal \
                 'FROM busybox:1' \
-                'RUN echo x > /etc/new && touch /etc/issue && chmod 644 /etc/issue && cat /etc/passwd > /dev/null'
+                'RUN echo x > /etc/new && touch /etc/issue && cat /etc/passwd > /dev/null'
         varve build -t minimal "$context"
         saved minimal
         layer=$(python3 -c 'import json, sys
@@ -172,7 +184,7 @@ print(blob(m["layers"][-1]))' "$work/saved")
                 sleep 0.1
         done
         pkill -INT -u "$user" -x -o varve
-        run wait "$builder"
+        ends "$builder"
         [ "$status" -ne 0 ]
         nothing_runs
         store_is_sound
@@ -187,10 +199,11 @@ print(blob(m["layers"][-1]))' "$work/saved")
                         "RUN echo $n > /n && sleep 1" \
                         "COPY Dockerfile /"
                 varve build -t "parallel$n" "$context" >"$work/log$n" 2>&1 &
-                builders+=("$!")
+                builders+=($!)
         done
-        wait "${builders[0]}"
-        wait "${builders[1]}"
+        for builder in "${builders[@]}"; do
+                wait "$builder"
+        done
         [ "$(varve run --rm parallel1 cat /n)" = 1 ] && [ "$(varve run --rm parallel2 cat /n)" = 2 ]
         store_is_sound
 }

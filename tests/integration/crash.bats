@@ -29,7 +29,7 @@ killed_within() {
         pid=$(cat "$work/pid")
         sleep "$((delay / 1000)).$(printf %03d $((delay % 1000)))"
         kill -KILL "$pid" 2>/dev/null || :
-        wait || :
+        wait "$!" || :
         echo "killed after $delay ms: $*"
 }
 
@@ -55,7 +55,8 @@ everything_works() {
                 'RUN for i in $(seq 200); do echo $i > /tree/f$i; done' \
                 'RUN rm -r /tree && head -c 3000000 /dev/urandom > /big' 'ENV a=b' 'RUN echo end > /end'
         as_tester mkdir "$context/tree"
-        as_tester sh -c 'for i in $(seq 300); do head -c 5000 /dev/urandom > "$1/x$i"; done' sh "$context/tree"
+        as_tester sh -c 'for i in $(seq 300); do head -c 5000 /dev/urandom > "$1/x$i"; done' sh \
+                "$context/tree"
         whole=$(duration build --no-cache -t whole "$context")
         for _ in $(seq "$KILLS"); do
                 killed_within "$whole" build --no-cache -t killed "$context"
@@ -92,7 +93,7 @@ everything_works() {
                 varve build --no-cache -t all "$context" >/dev/null 2>&1 &
                 sleep "0.$((RANDOM % 9 + 1))"
                 pkill -KILL -u "$user" || :
-                wait || :
+                wait "$!" || :
                 everything_works
         done
 }

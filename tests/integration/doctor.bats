@@ -16,7 +16,7 @@ setup_file() {
 @test "doctor names the mode that builds will use, and how to get the other one" {
         run -0 varve doctor
         if [ "$mode" = ranges ]; then
-                says "$(sed -n "s/^$user:\([0-9]*\):.*/\1/p" /etc/subuid)"
+                says 'ranges'
         else
                 says 'usermod --add-subuids'
         fi

@@ -58,14 +58,17 @@ setup_file() {
 }
 
 @test "a signal to varve reaches the command" {
-        varve run --rm busybox:1 sh -c 'trap "echo caught; exit 5" TERM; echo begun; while :; do sleep 0.1; done' >"$work/log" 2>&1 &
+        varve run --rm busybox:1 sh -c 'trap "echo caught; exit 5" TERM
+                echo begun
+                while :; do sleep 0.1; done' >"$work/log" 2>&1 &
         runner=$!
         for _ in $(seq 100); do
                 grep -q begun "$work/log" && break
                 sleep 0.1
         done
         pkill -TERM -u "$user" -x -o varve
-        run -5 wait "$runner"
+        ends "$runner"
+        [ "$status" -eq 5 ]
         grep caught "$work/log"
         nothing_runs
 }

@@ -1,13 +1,14 @@
 # shellcheck shell=bash
 # What the integration tests share. They run as root, for the oracles and the odd mount, and drive
 # varve as an ordinary user: one with subordinate ids (mode ranges) or one without (mode single).
-# tests/integration/run sets VARVE_TEST_STAGE and VARVE_TEST_MODE.
+# tests/integration/run sets VARVE_TEST_STAGE, VARVE_TEST_MODE and VARVE_TEST_USER, a user made for
+# this run alone: no process of it is anybody else's.
 
 bats_require_minimum_version 1.5.0
 
 stage=${VARVE_TEST_STAGE:?run these by tests/integration/run}
 mode=${VARVE_TEST_MODE:?}
-user=varve-$mode
+user=${VARVE_TEST_USER:?}
 here=$stage/tests
 # shellcheck source=scripts/people.sh
 . "$stage/scripts/people.sh"
@@ -76,10 +77,10 @@ store_is_sound() {
         [ -z "$left" ] || fail "left in tmp/: $left"
 }
 
-# What the store says its images are.
+# What the store says its images are; not how old.
 tags() {
-        varve images
-        cat "$store/oci/index.json"
+        varve images | awk '{ print $1, $2, $3 }'
+        cat "$store/oci/index.json" 2>/dev/null || :
 }
 
 # refused ARGS...: varve fails, tags stay where they were, and the store is sound.
@@ -94,16 +95,39 @@ refused() {
         nothing_runs
 }
 
-# No process of the tester and no mount of the store is left.
+# The tester's processes; not those that have ended, which wait for whoever inherited them.
+processes() {
+        ps -u "$user" -o pid=,stat=,args= | awk '$2 !~ /^Z/'
+}
+
+# No process of the tester and no mount in its directory is left, but for what the test mounted.
 nothing_runs() {
         local i
         for i in 1 2 3 4 5 6 7 8 9 10; do
-                pgrep -u "$user" >/dev/null || break
+                [ -n "$(processes)" ] || break
+                [ "$i" -lt 10 ] || fail "left after a second: $(processes)"
                 sleep 0.1
         done
-        pgrep -a -u "$user" && fail "processes of $user are left after ${i}00 ms"
-        grep -F "$work" /proc/self/mountinfo && fail 'a mount is left'
-        return 0
+        ! awk -v work="$work/" -v own="$work/small" \
+                'index($5, work) == 1 && $5 != own { found = 1; print } END { exit !found }' \
+                /proc/self/mountinfo || fail 'a mount is left'
+}
+
+# ends PID: waits for a child of the test, ten seconds at most; sets `status` to its exit status.
+ends() {
+        local i
+        for i in $(seq 100); do
+                kill -0 "$1" 2>/dev/null || break
+                [ "$i" -lt 100 ] || fail 'it runs on'
+                sleep 0.1
+        done
+        status=0
+        wait "$1" || status=$?
+}
+
+# What a test that failed has left running does not fail the next.
+teardown() {
+        pkill -KILL -u "$user" || :
 }
 
 # saved NAME: writes the image as an oci-archive and makes the layout saved:image of it.
