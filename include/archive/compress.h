@@ -20,24 +20,26 @@
 
 struct compressor;
 
-/* The size of the blocks that compressor_push() takes. */
-size_t compress_block_bytes(const struct compression *compression);
-
 /* As many as there are CPUs to run on, up to COMPRESS_THREADS_MAX. */
 unsigned compress_default_threads(void);
 
 /*
- * The compressed bytes go to `out`, in order, from the compressor's threads, never from two at
- * once. Threads are started as there is work for them. `out` is borrowed. Returns 0, -ENOMEM or
- * -EINVAL for a codec that is read only.
+ * The compressed bytes go to `out`, in order: from the caller's thread and from the compressor's,
+ * never from two at once. Threads, of which there are at most `threads` (0: the default), are
+ * started as there is work for them. `out` is borrowed. Returns 0, -ENOMEM, -EINVAL for a codec
+ * that is read only, or what `out` returned.
  */
 int compressor_new(const struct compression *compression, unsigned threads,
                    const struct byte_sink *out, struct compressor **ret, struct error *err);
+
+/* What is not yet compressed is dropped. */
 void compressor_free(struct compressor *compressor);
 
 /*
- * Takes a block, and a reference of its own to it. Every block but the last is full. Returns 0 or
- * the code of a failure, which compressor_finish() tells in words.
+ * Takes a block of compression_block_bytes(), but for the last which may be shorter, and keeps a
+ * reference to it until its compressed form is written: the pool from which blocks come bounds the
+ * memory of the compressor too. Returns 0 or the code of a failure, which compressor_finish() tells
+ * in words.
  */
 int compressor_push(struct compressor *compressor, struct block *block);
 

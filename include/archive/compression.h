@@ -6,6 +6,8 @@
 #include "base/buf.h"
 #include "base/error.h"
 
+#include <stddef.h>
+
 enum codec {
         CODEC_NONE,
         CODEC_GZIP,
@@ -30,9 +32,12 @@ int compression_parse(const char *name, int level, struct compression *ret, stru
 /* "gzip" for CODEC_FAST too: what the bytes are. */
 const char *compression_format_name(enum codec codec);
 
+/* The size of the blocks into which the input is cut, each of which is compressed on its own. */
+size_t compression_block_bytes(const struct compression *compression);
+
 /*
  * Appends all that the bytes depend on besides the input: library, its version, level, block size,
- * as "libdeflate 1.14 level 2 block 1048576". With the same record the same input gives the same
+ * as "libdeflate 1.14 level 2 block 524288". With the same record the same input gives the same
  * blob. Returns 0 or -ENOMEM.
  */
 int compression_record(const struct compression *compression, struct buf *ret);
