@@ -229,14 +229,14 @@ mode_t mode_apply(const struct mode_change *change, mode_t mode, bool is_directo
                 const struct mode_step *step = &change->steps[i];
                 mode_t bits = step->bits & step->who;
 
-                if (step->kind == '+')
+                if (step->kind == 'X' && !is_directory && !(before & MODE_EXEC))
+                        continue;
+                if (step->kind == '+' || step->kind == 'X')
                         after |= bits;
                 else if (step->kind == '-')
                         after &= ~bits;
-                else if (step->kind != 'X')
+                else
                         after = mode_copy(step, after);
-                else if (is_directory || (before & MODE_EXEC))
-                        after |= bits;
         }
         return after;
 }

@@ -108,10 +108,13 @@ static int shell_lookup(struct shell *shell, const char *name, const char **ret_
         bool set;
         int r;
 
-        *ret_value = "";
-        if (!expander)
+        if (!expander) {
+                *ret_value = "";
                 return 0;
+        }
         set = expander->lookup(expander->variables, name, ret_value);
+        if (!set)
+                *ret_value = "";
         r = shell_note(set ? expander->used : expander->unset, name, err);
         return r < 0 ? r : set;
 }
