@@ -74,6 +74,7 @@ static int dockerfile_read_instruction(struct parser *parser, const struct logic
         if (r < 0)
                 return r;
         instruction->comments = line->comments;
+        lint_read_comments(instruction);
         array->count++;
         return lint_instruction(parser->lint, instruction, line) < 0 ? error_set_oom(err) : 0;
 }
