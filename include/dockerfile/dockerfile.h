@@ -63,7 +63,8 @@ void dockerfile_free(struct dockerfile *file);
 const struct stage *dockerfile_find_stage(const struct dockerfile *file, const char *name,
                                           size_t limit);
 
-/* The same, and a number is a stage's index. What COPY --from names. */
+/* The same, and a number is a stage's index, never a name: NULL where there is no such stage. What
+ * COPY --from names. */
 const struct stage *dockerfile_find_stage_or_number(const struct dockerfile *file, const char *name,
                                                     size_t limit);
 
