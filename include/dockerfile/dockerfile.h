@@ -30,7 +30,7 @@ struct dockerfile {
         size_t global_count;        /* so many of them stand before the first FROM; all are ARG */
         const struct stage *stages; /* never empty */
         size_t stage_count;
-        const struct stage **named_stages; /* by name, those of one name in order */
+        const size_t *named_stages; /* indices, by name; those of one name in order */
         size_t named_count;
         struct lint lint;   /* its options, and what the text alone shows */
         struct arena arena; /* owns all of the above but the lint's warnings */
@@ -63,7 +63,8 @@ void dockerfile_free(struct dockerfile *file);
 const struct stage *dockerfile_find_stage(const struct dockerfile *file, const char *name,
                                           size_t limit);
 
-/* The same, and a number is a stage's index. What COPY --from names. */
+/* The same, and a number is a stage's index, never a name: NULL where there is no such stage. What
+ * COPY --from names. */
 const struct stage *dockerfile_find_stage_or_number(const struct dockerfile *file, const char *name,
                                                     size_t limit);
 

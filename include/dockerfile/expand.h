@@ -25,7 +25,7 @@
 #define EXPAND_PATTERN_MAX 1024
 
 /* So many different names are gathered in `used` and `unset`. */
-#define EXPAND_NAMES_MAX 1000
+#define EXPAND_NAMES_MAX 100
 
 struct expander {
         char escape; /* '\\' or '`', as the file has it */

@@ -192,6 +192,11 @@ struct instruction {
         size_t segment_count;
         size_t text_offset;    /* ... in which the text begins here */
         struct words comments; /* the comment lines right before it, without "#" and blanks */
+
+        /* Lint rules that those comments switch: bit N is rule N (dockerfile/lint.h). */
+        uint32_t lint_skipped;
+        uint32_t lint_experimental;
+
         union {
                 struct instruction_copy copy; /* ADD, COPY */
                 struct key_values pairs;      /* ARG, ENV, LABEL */

@@ -1,5 +1,5 @@
 /*
- * Advice on a Dockerfile, by the names and texts of BuildKit's rules: floor 1.
+ * Advice on a Dockerfile, under the names of BuildKit's rules: floor 1.
  * https://docs.docker.com/reference/build-checks/
  *
  * The parser records what the text as a whole shows. lint_stage() adds what one stage shows; the

@@ -53,7 +53,8 @@ const char *suggest_similar(const char *word, const char *const *candidates, siz
         for (size_t i = 0; i < count; i++) {
                 size_t other_len = strlen(candidates[i]), distance;
 
-                if (other_len > SUGGEST_WORD_MAX)
+                if (other_len > SUGGEST_WORD_MAX || other_len > len + SUGGEST_DISTANCE_MAX ||
+                    len > other_len + SUGGEST_DISTANCE_MAX)
                         continue;
                 distance = suggest_distance(word, len, candidates[i], other_len);
                 if (distance == 0)

@@ -74,6 +74,7 @@ static int dockerfile_read_instruction(struct parser *parser, const struct logic
         if (r < 0)
                 return r;
         instruction->comments = line->comments;
+        lint_read_comments(instruction);
         array->count++;
         return lint_instruction(parser->lint, instruction, line) < 0 ? error_set_oom(err) : 0;
 }
@@ -99,6 +100,29 @@ static int dockerfile_read_instructions(struct parser *parser, bool in_trigger,
                 if (r < 0)
                         return r;
         }
+}
+
+static int stage_compare(const void *a, const void *b, void *stages)
+{
+        size_t left = *(const size_t *)a, right = *(const size_t *)b;
+        const struct stage *all = stages;
+        int order = strcmp(all[left].from->from.name, all[right].from->from.name);
+
+        return order ? order : (left > right) - (left < right);
+}
+
+static int dockerfile_sort_names(struct dockerfile *file, struct stage *stages, struct error *err)
+{
+        size_t *named = arena_alloc_array(&file->arena, file->stage_count, sizeof(*named));
+
+        if (!named)
+                return error_set_oom(err);
+        for (size_t i = 0; i < file->stage_count; i++)
+                if (stages[i].from->from.name)
+                        named[file->named_count++] = i;
+        qsort_r(named, file->named_count, sizeof(*named), stage_compare, stages);
+        file->named_stages = named;
+        return 0;
 }
 
 /* Cuts the instructions into stages. What stands before the first FROM may be ARG alone. */
@@ -138,29 +162,7 @@ static int dockerfile_make_stages(struct dockerfile *file, struct source_positio
         }
         file->stages = stages;
         file->stage_count = count;
-        return 0;
-}
-
-static int stage_compare(const void *a, const void *b)
-{
-        const struct stage *left = *(const struct stage *const *)a;
-        const struct stage *right = *(const struct stage *const *)b;
-        int order = strcmp(left->from->from.name, right->from->from.name);
-
-        return order ? order : (left > right) - (left < right);
-}
-
-static int dockerfile_sort_names(struct dockerfile *file, struct error *err)
-{
-        file->named_stages =
-                arena_alloc_array(&file->arena, file->stage_count, sizeof(*file->named_stages));
-        if (!file->named_stages)
-                return error_set_oom(err);
-        for (size_t i = 0; i < file->stage_count; i++)
-                if (file->stages[i].from->from.name)
-                        file->named_stages[file->named_count++] = &file->stages[i];
-        qsort(file->named_stages, file->named_count, sizeof(*file->named_stages), stage_compare);
-        return 0;
+        return dockerfile_sort_names(file, stages, err);
 }
 
 static int dockerfile_read(const char *data, size_t len, const struct lint_options *lint,
@@ -199,8 +201,6 @@ static int dockerfile_read(const char *data, size_t len, const struct lint_optio
                 return r;
         }
         r = dockerfile_make_stages(file, ret_where, err);
-        if (r == 0)
-                r = dockerfile_sort_names(file, err);
         if (r < 0)
                 return r;
         return lint_file(&file->lint, file) < 0 ? error_set_oom(err) : 0;
@@ -257,12 +257,12 @@ const struct stage *dockerfile_find_stage(const struct dockerfile *file, const c
 
         while (low < high) {
                 size_t middle = low + (high - low) / 2;
-                const struct stage *stage = file->named_stages[middle];
-                int order = strcasecmp(stage->from->from.name, name);
+                size_t index = file->named_stages[middle];
+                int order = strcasecmp(file->stages[index].from->from.name, name);
 
-                if (order < 0 || (order == 0 && dockerfile_stage_index(file, stage) < limit)) {
+                if (order < 0 || (order == 0 && index < limit)) {
                         low = middle + 1;
-                        found = order == 0 ? stage : found;
+                        found = order == 0 ? &file->stages[index] : found;
                 } else {
                         high = middle;
                 }

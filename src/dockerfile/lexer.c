@@ -168,7 +168,7 @@ int lexer_read(struct lexer *lexer, struct logical_line *ret, struct error *err)
 
 int lexer_read_heredoc(struct lexer *lexer, struct heredoc *heredoc, struct error *err)
 {
-        size_t name_len = strlen(heredoc->name), raw_len;
+        size_t name_len = strlen(heredoc->name), raw_len = 0;
         const char *start = lexer->pos;
         struct slice slice;
         int r;

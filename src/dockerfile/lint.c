@@ -152,13 +152,12 @@ int lint_options_parse(const char *text, struct lint_options *ret, struct error 
         return 0;
 }
 
-/* Adds what the first comment "check=..." before an instruction says. */
-static void lint_options_add_comments(struct lint_options *options, const struct words *comments)
+void lint_read_comments(struct instruction *instruction)
 {
-        for (size_t i = 0; i < comments->count; i++) {
-                const char *comment = comments->items[i];
+        for (size_t i = 0; i < instruction->comments.count; i++) {
+                const char *comment = instruction->comments.items[i];
                 char value[1024] = "";
-                struct lint_options more;
+                struct lint_options options;
                 struct error ignored = ERROR_INIT;
                 size_t len;
 
@@ -173,23 +172,23 @@ static void lint_options_add_comments(struct lint_options *options, const struct
                 if (len >= sizeof(value))
                         return;
                 memcpy(value, comment, len);
-                if (lint_options_parse(value, &more, &ignored) < 0)
+                if (lint_options_parse(value, &options, &ignored) < 0)
                         return;
-                options->skipped |= more.skipped;
-                options->experimental |= more.experimental;
+                instruction->lint_skipped = options.skipped;
+                instruction->lint_experimental = options.experimental;
                 return;
         }
 }
 
 bool lint_is_on(const struct lint *lint, enum lint_rule rule, const struct instruction *instruction)
 {
-        struct lint_options options = lint->options;
+        uint32_t bit = UINT32_C(1) << rule;
 
-        if (instruction)
-                lint_options_add_comments(&options, &instruction->comments);
+        if (lint->count == LINT_WARNINGS_MAX)
+                return false;
         if (rules[rule].experimental)
-                return options.experimental & UINT32_C(1) << rule;
-        return !(options.skipped & UINT32_C(1) << rule);
+                return (lint->options.experimental | instruction->lint_experimental) & bit;
+        return !((lint->options.skipped | instruction->lint_skipped) & bit);
 }
 
 int lint_add(struct lint *lint, enum lint_rule rule, const struct instruction *instruction,
@@ -200,7 +199,7 @@ int lint_add(struct lint *lint, enum lint_rule rule, const struct instruction *i
         va_list ap;
         int len;
 
-        if (lint->count == LINT_WARNINGS_MAX || !lint_is_on(lint, rule, instruction))
+        if (!lint_is_on(lint, rule, instruction))
                 return 0;
         if (lint->count == lint->cap) {
                 size_t cap = lint->cap ? lint->cap * 2 : 8;

@@ -15,6 +15,9 @@
 #include <string.h>
 #include <strings.h>
 
+/* So many names are looked through for the one that was meant. */
+#define LINT_CANDIDATES_MAX 1000
+
 /* Whether one of the words between underscores is in the list, case aside. */
 static bool name_has_word(const char *name, const char *const *words, size_t count)
 {
@@ -146,38 +149,47 @@ int lint_stage(struct lint *lint, const struct stage *stage, struct lint_stage_s
         return r;
 }
 
-/* The names of "NAME=value" strings, for suggestions. */
-static int names_of_environment(const struct strv *environment, struct strv *ret)
+/* The name in the first of many "NAME=value" strings that was meant by `name`; NULL where there is
+ * none. The result is the caller's. Returns 0 or -ENOMEM. */
+static int environment_suggest(const struct strv *environment, const char *name, char **ret)
 {
-        for (size_t i = 0; i < environment->count; i++) {
+        _cleanup_(strv_done) struct strv names = STRV_INIT;
+        const char *similar;
+
+        *ret = NULL;
+        for (size_t i = 0; i < environment->count && i < LINT_CANDIDATES_MAX; i++) {
                 const char *item = environment->items[i];
 
-                if (strv_take(ret, strndup(item, strcspn(item, "="))) < 0)
+                if (strv_take(&names, strndup(item, strcspn(item, "="))) < 0)
                         return -ENOMEM;
         }
-        return 0;
+        similar = suggest_similar(name, (const char *const *)names.items, names.count);
+        if (!similar)
+                return 0;
+        *ret = strdup(similar);
+        return *ret ? 0 : -ENOMEM;
 }
 
 int lint_undefined_variables(struct lint *lint, const struct instruction *instruction,
                              const struct strv *unset, const struct strv *declared,
                              const struct strv *environment)
 {
-        _cleanup_(strv_done) struct strv names = STRV_INIT;
         int r = 0;
 
-        if (unset->count == 0)
+        if (!lint_is_on(lint, LINT_UNDEFINED_VAR, instruction))
                 return 0;
-        r = names_of_environment(environment, &names);
         for (size_t i = 0; r == 0 && i < unset->count; i++) {
-                const char *name = unset->items[i], *similar;
+                _cleanup_free_ char *similar = NULL;
+                const char *name = unset->items[i];
 
                 if (strv_contains(declared, name))
                         continue;
-                similar = suggest_similar(name, (const char *const *)names.items, names.count);
-                r = lint_add(lint, LINT_UNDEFINED_VAR, instruction, instruction->first_line,
-                             "the variable $%s is not defined%s%s%s", name,
-                             similar ? " (did you mean $" : "", similar ? similar : "",
-                             similar ? "?)" : "");
+                r = environment_suggest(environment, name, &similar);
+                if (r == 0)
+                        r = lint_add(lint, LINT_UNDEFINED_VAR, instruction, instruction->first_line,
+                                     "the variable $%s is not defined%s%s%s", name,
+                                     similar ? " (did you mean $" : "", similar ? similar : "",
+                                     similar ? "?)" : "");
         }
         return r;
 }
@@ -193,7 +205,9 @@ static int lint_from_unset(struct lint *lint, const struct instruction *from,
                 if (strv_contains(declared, name))
                         continue;
                 similar = suggest_similar(name, (const char *const *)declared->items,
-                                          declared->count);
+                                          declared->count < LINT_CANDIDATES_MAX
+                                                  ? declared->count
+                                                  : LINT_CANDIDATES_MAX);
                 r = lint_add(lint, LINT_UNDEFINED_ARG_IN_FROM, from, from->first_line,
                              "FROM uses $%s, which no ARG declares%s%s%s", name,
                              similar ? " (did you mean $" : "", similar ? similar : "",

@@ -7,7 +7,10 @@
 #include "dockerfile/lint.h"
 #include "lexer.h"
 
-/* Whether the rule is on for an instruction; NULL is none. */
+/* Finds the first "check=..." among the comments before an instruction. */
+void lint_read_comments(struct instruction *instruction);
+
+/* Whether a warning of the rule would be recorded for an instruction. */
 bool lint_is_on(const struct lint *lint, enum lint_rule rule,
                 const struct instruction *instruction);
 

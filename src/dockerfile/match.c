@@ -146,7 +146,7 @@ static int class_parse(struct match *match, const char *whole, const char **text
         token->ranges = match->range_count;
         *text += token->negated;
         while (token->count == 0 || **text != ']') {
-                struct class_range range;
+                struct class_range range = { 0 };
                 struct class_range *ranges;
                 int r = class_char(whole, text, &range.first, err);
 

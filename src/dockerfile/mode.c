@@ -67,7 +67,7 @@ static mode_t mode_parse_who(struct mode_parser *parser)
 
 /* What gathers behind one operator until it has to be written down. */
 struct mode_clause {
-        char operator;
+        char action;
         mode_t who; /* 0: all */
         mode_t bits;
         bool conditional_exec; /* X */
@@ -83,12 +83,12 @@ static int mode_write_bits(struct mode_parser *parser, struct mode_clause *claus
         int r = 0;
 
         clause->bits = 0;
-        if (clause->operator== '=') {
+        if (clause->action == '=') {
                 clause->cleared = true;
                 r = mode_add(parser, '-', 0, who, MODE_ALL, err);
         }
         if (r == 0 && bits)
-                r = mode_add(parser, clause->operator== '-' ? '-' : '+', 0, who, bits, err);
+                r = mode_add(parser, clause->action == '-' ? '-' : '+', 0, who, bits, err);
         return r;
 }
 
@@ -118,7 +118,7 @@ static bool mode_permission(struct mode_clause *clause, char permission)
                 clause->bits |= MODE_EXEC;
                 return true;
         case 'X':
-                if (clause->operator== '-')
+                if (clause->action == '-')
                         clause->bits |= MODE_EXEC;
                 else
                         clause->conditional_exec = true;
@@ -140,10 +140,10 @@ static bool mode_permission(struct mode_clause *clause, char permission)
 /* An operator and what follows it. */
 static int mode_parse_clause(struct mode_parser *parser, mode_t who, struct error *err)
 {
-        struct mode_clause clause = { .operator= * parser->pos++, .who = who };
+        struct mode_clause clause = { .action = *parser->pos++, .who = who };
         int r = 0;
 
-        if (!strchr("+-=", clause.operator))
+        if (!strchr("+-=", clause.action))
                 return mode_bad(parser, err);
         for (; r == 0; parser->pos++) {
                 char c = *parser->pos;
@@ -154,14 +154,14 @@ static int mode_parse_clause(struct mode_parser *parser, mode_t who, struct erro
                         if (r == 0)
                                 r = mode_write_exec(parser, &clause, err);
                         if (r == 0)
-                                r = mode_add(parser, c, clause.operator,
+                                r = mode_add(parser, c, clause.action,
                                              clause.who ? clause.who : MODE_ALL, 0, err);
                         clause.cleared = true; /* the copy clears by itself */
                 } else if (!mode_permission(&clause, c)) {
                         break;
                 }
         }
-        if (r == 0 && (clause.bits || (clause.operator== '=' && !clause.cleared)))
+        if (r == 0 && (clause.bits || (clause.action == '=' && !clause.cleared)))
                 r = mode_write_bits(parser, &clause, err);
         return r < 0 ? r : mode_write_exec(parser, &clause, err);
 }
@@ -229,14 +229,14 @@ mode_t mode_apply(const struct mode_change *change, mode_t mode, bool is_directo
                 const struct mode_step *step = &change->steps[i];
                 mode_t bits = step->bits & step->who;
 
-                if (step->kind == '+')
+                if (step->kind == 'X' && !is_directory && !(before & MODE_EXEC))
+                        continue;
+                if (step->kind == '+' || step->kind == 'X')
                         after |= bits;
                 else if (step->kind == '-')
                         after &= ~bits;
-                else if (step->kind != 'X')
+                else
                         after = mode_copy(step, after);
-                else if (is_directory || (before & MODE_EXEC))
-                        after |= bits;
         }
         return after;
 }

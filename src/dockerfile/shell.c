@@ -108,10 +108,13 @@ static int shell_lookup(struct shell *shell, const char *name, const char **ret_
         bool set;
         int r;
 
-        *ret_value = "";
-        if (!expander)
+        if (!expander) {
+                *ret_value = "";
                 return 0;
+        }
         set = expander->lookup(expander->variables, name, ret_value);
+        if (!set)
+                *ret_value = "";
         r = shell_note(set ? expander->used : expander->unset, name, err);
         return r < 0 ? r : set;
 }
@@ -172,12 +175,12 @@ static int shell_required(const char *name, const char *message, bool set, struc
 }
 
 /* ${name#word} and ${name%word}; the operator doubled takes the longest match. */
-static int shell_trim(char operator, const char * word, const char *value, struct buf *ret,
+static int shell_trim(char sign, const char *word, const char *value, struct buf *ret,
                       struct error *err)
 {
-        bool longest = word[0] == operator;
+        bool longest = word[0] == sign;
 
-        if (operator== '#')
+        if (sign == '#')
                 return glob_trim_prefix(word + longest, value, longest, ret, err);
         return glob_trim_suffix(word + longest, value, longest, ret, err);
 }
@@ -211,7 +214,7 @@ static int shell_replace(struct shell *shell, const char *name, struct buf *ret,
 }
 
 /* The operators with one operand, from behind their character; `colon` for ":-" and its like. */
-static int shell_operator(struct shell *shell, const char *name, char operator, bool colon,
+static int shell_operator(struct shell *shell, const char *name, char sign, bool colon,
                           struct buf *ret, struct error *err)
 {
         _cleanup_(buf_done) struct buf operand = BUF_INIT;
@@ -219,7 +222,7 @@ static int shell_operator(struct shell *shell, const char *name, char operator, 
         bool empty;
         int set, r;
 
-        r = shell_operand(shell, '}', operator== '#' || operator== '%', &operand, err);
+        r = shell_operand(shell, '}', sign == '#' || sign == '%', &operand, err);
         if (r < 0)
                 return r;
         word = buf_str(&operand);
@@ -227,11 +230,11 @@ static int shell_operator(struct shell *shell, const char *name, char operator, 
         if (set < 0)
                 return set;
         if (!set && shell->options->keep_unset)
-                return buf_appendf(ret, "${%s%s%c%s}", name, colon ? ":" : "", operator, word) < 0
+                return buf_appendf(ret, "${%s%s%c%s}", name, colon ? ":" : "", sign, word) < 0
                                ? error_set_oom(err)
                                : 0;
         empty = !set || (colon && !*value);
-        switch (operator) {
+        switch (sign) {
         case '-':
                 return shell_append(ret, empty ? word : value, strlen(empty ? word : value), err);
         case '+':
@@ -241,7 +244,7 @@ static int shell_operator(struct shell *shell, const char *name, char operator, 
                         return shell_required(name, word, set > 0, err);
                 return shell_append(ret, value, strlen(value), err);
         default:
-                return shell_trim(operator, word, value, ret, err);
+                return shell_trim(sign, word, value, ret, err);
         }
 }
 
@@ -251,7 +254,7 @@ static int shell_braces(struct shell *shell, struct buf *ret, struct error *err)
         _cleanup_(buf_done) struct buf name = BUF_INIT;
         const char *start = shell->pos - 2, *value;
         bool colon;
-        char operator;
+        char sign;
         int r;
 
         if (shell->pos < shell->end && strchr("{}:", *shell->pos))
@@ -261,8 +264,8 @@ static int shell_braces(struct shell *shell, struct buf *ret, struct error *err)
                 return r;
         if (shell->pos == shell->end)
                 return error_set(err, -EINVAL, "\"${%s\" has no closing \"}\"", buf_str(&name));
-        operator= * shell->pos++;
-        if (operator== '}') {
+        sign = *shell->pos++;
+        if (sign == '}') {
                 r = shell_lookup(shell, buf_str(&name), &value, err);
                 if (r < 0)
                         return r;
@@ -270,17 +273,17 @@ static int shell_braces(struct shell *shell, struct buf *ret, struct error *err)
                         return shell_append(ret, start, (size_t)(shell->pos - start), err);
                 return shell_append(ret, value, strlen(value), err);
         }
-        if (operator== '/')
+        if (sign == '/')
                 return shell_replace(shell, buf_str(&name), ret, err);
-        colon = operator== ':';
+        colon = sign == ':';
         if (colon && shell->pos < shell->end)
-                operator= * shell->pos++;
-        if (operator== '\0' || !strchr(colon ? "-+?" : "-+?#%", operator))
+                sign = *shell->pos++;
+        if (sign == '\0' || !strchr(colon ? "-+?" : "-+?#%", sign))
                 return error_set(err, -EINVAL,
                                  "\"${%s\" is followed by an operator that does "
                                  "not exist",
                                  buf_str(&name));
-        return shell_operator(shell, buf_str(&name), operator, colon, ret, err);
+        return shell_operator(shell, buf_str(&name), sign, colon, ret, err);
 }
 
 static int shell_dollar(struct shell *shell, struct buf *ret, struct error *err)

@@ -280,7 +280,7 @@ static int source_read_github(const char *text, struct arena *arena, struct git_
 {
         size_t size = strlen("https://") + strlen(text) + 1;
         char *url = arena_alloc(arena, size);
-        struct source_parts parts;
+        struct source_parts parts = { .scheme = { NULL, 0 } };
 
         if (!url)
                 return error_set_oom(err);
@@ -292,7 +292,7 @@ static int source_read_github(const char *text, struct arena *arena, struct git_
 int source_parse(const char *text, bool is_context, struct arena *arena, enum source_kind *ret,
                  struct git_source *ret_git, struct error *err)
 {
-        struct source_parts parts;
+        struct source_parts parts = { .scheme = { NULL, 0 } };
         bool http;
 
         *ret = SOURCE_GIT;
@@ -318,7 +318,7 @@ int source_parse(const char *text, bool is_context, struct arena *arena, enum so
 int source_url_name(const char *url, struct arena *arena, const char **ret_name)
 {
         struct error ignored = ERROR_INIT;
-        struct source_parts parts;
+        struct source_parts parts = { .scheme = { NULL, 0 } };
         const char *name = NULL;
         char *path;
 

@@ -100,7 +100,10 @@ static size_t flag_word_read(struct slice text, char escape, struct buf *ret, in
                         break;
                 i += width;
                 if (quote ? at == quote : at == '\'' || at == '"') {
-                        quote = quote ? '\0' : at;
+                        if (quote)
+                                quote = '\0';
+                        else
+                                quote = at;
                         continue;
                 }
                 if (at == escape) {

@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "dockerfile/expand.h"
 #include "dockerfile/mode.h"
+#include "dockerfile/source.h"
 #include "dockerfile/value.h"
 
 #include <stdint.h>
@@ -30,6 +31,23 @@ static void check_quoted(const struct expander *expander, const char *word)
         }
         buf_done(&quoted);
         buf_done(&result);
+}
+
+static void check_source(const char *text)
+{
+        struct arena arena = ARENA_INIT;
+        struct git_source git;
+        struct error err = ERROR_INIT;
+        enum source_kind kind;
+        const char *name;
+
+        if (source_parse(text, true, &arena, &kind, &git, &err) < 0)
+                check(error_is_set(&err));
+        else if (kind == SOURCE_GIT)
+                check(git.remote[0] != '-' && (!git.ref || git.ref[0] != '-') &&
+                      (!git.subdir || (git.subdir[0] != '/' && !strstr(git.subdir, "../"))));
+        check(source_url_name(text, &arena, &name) == 0 && (!name || !strchr(name, '/')));
+        arena_done(&arena);
 }
 
 /* The readers of short values take anything. */
@@ -85,6 +103,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 check(words.items[i][0] != '\0');
         check_quoted(&expander, word);
         check_values(word);
+        check_source(word);
         buf_done(&result);
         strv_done(&words);
         strv_done(&used);

@@ -156,6 +156,8 @@ Test(ignore, tells_a_walk_what_it_need_not_enter)
         cr_assert(is_uniform("a\n!b/c", "a"));
         cr_assert(is_uniform("!a/b\na", "a"));
         cr_assert(is_uniform("x/y", "a"));
+        cr_assert(is_uniform("a\na/b", "a"));
+        cr_assert(is_uniform("!a/b", "a"));
         cr_assert(!is_uniform("a\n!a/b", "a"));
         cr_assert(!is_uniform("a\n!**/b", "a"));
         cr_assert(!is_uniform("*\n!*.md\n!*/*.md", "a"));

@@ -80,3 +80,22 @@ Test(lint, records_no_more_than_its_limit)
         cr_assert_eq(count_warnings(buf_str(&text), NULL), LINT_WARNINGS_MAX);
         buf_done(&text);
 }
+
+Test(lint, stays_fast_with_many_comments_and_pairs, .timeout = 60)
+{
+        struct buf text = BUF_INIT;
+        struct lint_stage_state state = { .shell = false };
+        struct dockerfile *file;
+
+        buf_append_str(&text, "FROM a\n");
+        for (int i = 0; i < 1000000; i++)
+                buf_append_str(&text, "#a\n");
+        buf_append_str(&text, "# check=skip=all\nENV");
+        for (int i = 0; i < 500000; i++)
+                buf_append_str(&text, i % 5000 ? " KEY=1" : " KEY=1 \\\n");
+        file = parse(buf_str(&text));
+        cr_assert_eq(lint_stage(&file->lint, &file->stages[0], &state), 0);
+        cr_assert_eq(file->lint.count, 0);
+        dockerfile_free(file);
+        buf_done(&text);
+}

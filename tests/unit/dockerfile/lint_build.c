@@ -102,9 +102,10 @@ static void assert_from(const char *text, const char *expected)
 {
         _cleanup_(cleanup_dockerfile) struct dockerfile *file = parse(text);
         _cleanup_(buf_done) struct buf found = BUF_INIT;
-        char *values[] = { (char *)"TARGETPLATFORM=linux/amd64", (char *)"V=1", NULL };
+        char *values[] = { (char *)"TARGETPLATFORM=linux/amd64", (char *)"V=1",
+                           (char *)"E=", NULL };
         char *names[] = { (char *)"TARGETPLATFORM", (char *)"VERSION", (char *)"W", NULL };
-        struct strv globals = { .items = values, .count = 2 };
+        struct strv globals = { .items = values, .count = 3 };
         struct strv declared = { .items = names, .count = 3 };
         struct expander expander = { .escape = '\\',
                                      .lookup = expand_lookup_strv,
@@ -124,6 +125,7 @@ Test(lint_build, warns_of_from)
         assert_from("FROM a:${U:-x}", "UndefinedArgInFrom\n");
         assert_from("FROM --platform=$TARGETPLATFORM a", "RedundantTargetPlatform\n");
         assert_from("FROM --platform=${TARGETPLATFORM}x a", "");
+        assert_from("FROM --platform=$TARGETPLATFORM$E a", "");
         assert_from("FROM --platform=$P a", "UndefinedArgInFrom\n");
         assert_from("FROM --platform=linux/amd64 a", "FromPlatformFlagConstDisallowed\n");
         assert_from("FROM --platform=linux/amd64 a AS build_amd64", "");

@@ -168,6 +168,26 @@ static bool slow_match(const char *pattern, const char *path)
         return slow_match(pattern + 1, path + 1);
 }
 
+Test(match, carries_stars_from_one_word_of_tokens_to_the_next)
+{
+        for (size_t len = 1; len < 200; len++) {
+                char pattern[256], path[256];
+
+                memset(pattern, 'a', len);
+                strcpy(pattern + len, "**/*b");
+                memset(path, 'a', len);
+                strcpy(path + len, "b");
+                assert_crosses(pattern, path);
+                strcpy(path + len, "/x/yb");
+                assert_crosses(pattern, path);
+                strcpy(pattern + len, "*b");
+                strcpy(path + len, "b");
+                assert_matches(pattern, path);
+                path[len] = '\0';
+                assert_differs(pattern, path);
+        }
+}
+
 Test(match, agrees_with_its_definition_on_random_patterns)
 {
         static const char *const pieces[] = { "a", "b", "/", "*", "?", "/**/", "ab" };
@@ -200,11 +220,12 @@ Test(match, knows_what_may_lie_below_a_directory)
                 const char *pattern, *dir;
                 bool may;
         } cases[] = {
-                { "a/b", "a", true },     { "a/b", "b", false },       { "a/b", "a/b", false },
-                { "a/b", "a/bc", false }, { "*", "a", false },         { "*/b", "a", true },
-                { "**/b", "x/y", true },  { "a/**", "a", true },       { "a/**", "b", false },
-                { "a/*/c", "a/x", true }, { "a/*/c", "a/x/y", false }, { "a*", "ab", false },
-                { "**", "a", true },      { "a?/x", "ab", true },      { "a?/x", "abc", false },
+                { "a/b", "a", true },     { "a/b", "b", false },    { "a/b", "a/b", false },
+                { "a/b", "a/bc", false }, { "a/", "a", false },     { "*", "a", false },
+                { "*/b", "a", true },     { "**/b", "x/y", true },  { "a/**", "a", true },
+                { "a/**", "b", false },   { "a/*/c", "a/x", true }, { "a/*/c", "a/x/y", false },
+                { "a*", "ab", false },    { "**", "a", true },      { "a?/x", "ab", true },
+                { "a?/x", "abc", false },
         };
 
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

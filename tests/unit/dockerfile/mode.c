@@ -59,6 +59,7 @@ Test(mode, knows_set_id_and_sticky)
         assert_mode("g+s", 0755, true, 02755);
         assert_mode("+t", 0777, true, 01777);
         assert_mode("o+s", 0755, false, 0755);
+        assert_mode("o+t", 0755, true, 0755);
         assert_mode("-s", 06755, false, 0755);
         assert_mode("u=rwx", 04755, false, 0755);
 }
