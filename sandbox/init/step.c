@@ -55,8 +55,14 @@ static int install_filter(const struct wire_spec *spec, int *ret_listener, struc
 static int confine(const struct wire_spec *spec, struct error *err)
 {
         _cleanup_close_ int listener = -1;
+        struct rlimit marks;
         int r;
 
+        /* Where the emulation keeps who the process is (credentials.h). */
+        if (spec->listen && getrlimit(RLIMIT_LOCKS, &marks) == 0) {
+                marks.rlim_cur = 0;
+                setrlimit(RLIMIT_LOCKS, &marks);
+        }
         if (spec->no_new_privileges && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
                 return error_set_errno(err, -errno, "cannot set no_new_privs");
         r = install_filter(spec, &listener, err);
