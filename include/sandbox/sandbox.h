@@ -99,7 +99,8 @@ struct sandbox_limit {
 struct sandbox_spec {
         enum sandbox_root_type root;
         int root_fd;              /* DIRECTORY: the directory, O_PATH or not */
-        const char *fuse_options; /* FUSE: the mount's options, all but "fd=" */
+        const char *fuse_options; /* FUSE: mount options beside fd, rootmode, user_id, group_id;
+                                     NULL or "" for none */
         const struct strv
                 *argv; /* at least one; without a slash it is looked for in PATH of `env` */
         const struct strv *env;

@@ -1,24 +1,23 @@
 #include "tree.h"
 
+#include "archive/tar_read.h"
 #include "base/cleanup.h"
-#include "base/path.h"
+#include "base/io.h"
 #include "fs/change.h"
 #include "fs/server.h"
 #include "fs/tree.h"
 
 #include "server_internal.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <stdatomic.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/sysmacros.h>
 
 #define SPOOL_MEMORY_MAX (1ULL << 30)
 #define ID_MAX           65535
+#define CHUNK_BYTES      (256 * 1024)
 
 struct test_tree {
         struct tree *tree;
@@ -27,84 +26,50 @@ struct test_tree {
         struct server_options options;
         struct buf mount_options;
         struct emulator *emulator;
-        atomic_bool has_owners;
 };
 
 /* ---- the tar ---- */
 
-static int make_entry(struct test_tree *test, struct archive_entry *entry, const char *path,
-                      struct tree_attr *ret)
+static int read_tar(int tar_fd, struct index_builder *builder, struct error *err)
 {
-        const struct tree_owner root = { 0, 0 };
-        struct tree_new_inode inode = {
-                .mode = archive_entry_mode(entry),
-                .owner = { (uint32_t)archive_entry_uid(entry), (uint32_t)archive_entry_gid(entry) },
-                .rdev_major = (uint32_t)archive_entry_rdevmajor(entry),
-                .rdev_minor = (uint32_t)archive_entry_rdevminor(entry),
-                .target = archive_entry_symlink(entry),
-        };
-        const char *link = archive_entry_hardlink(entry);
-        struct tree_attr dir, target;
-        char parent[PATH_MAX];
+        const struct entry_sink sink = index_builder_sink(builder);
+        static char chunk[CHUNK_BYTES];
+        struct tar_reader *reader;
+        bool complete;
+        ssize_t n;
         int r;
 
-        if (inode.owner.uid != 0 || inode.owner.gid != 0)
-                test->has_owners = true;
-        r = path_parent(path, parent, sizeof(parent));
-        if (r == 0)
-                r = tree_make_path(test->tree, parent, 0755, &root, &dir);
+        r = tar_reader_new(&sink, NULL, &reader, err);
         if (r < 0)
                 return r;
-        if (link) {
-                r = tree_resolve(test->tree, link, false, &target);
-                return r < 0 ? r : tree_link(test->tree, target.ino, dir.ino, path_base(path), ret);
-        }
-        r = tree_create(test->tree, dir.ino, path_base(path), &inode, ret);
-        if (r != -EEXIST)
+        while (r == 0 && (n = io_read(tar_fd, chunk, sizeof(chunk))) > 0)
+                r = tar_reader_feed(reader, chunk, (size_t)n, err);
+        if (r == 0)
+                r = tar_reader_finish(reader, &complete, err);
+        tar_reader_free(reader);
+        return r;
+}
+
+/* The tar as a layer at rest: with an index, in memory. */
+static int open_layer(const char *tar, struct tree_layer *ret, struct error *err)
+{
+        static const uint8_t no_digest[INDEX_DIFF_ID_BYTES];
+        _cleanup_close_ int index_fd = memfd_create("index", MFD_CLOEXEC);
+        struct index_builder *builder;
+        int r;
+
+        ret->tar_fd = open(tar, O_RDONLY | O_CLOEXEC);
+        if (ret->tar_fd < 0 || index_fd < 0)
+                return error_set_errno(err, -errno, "cannot open %s", tar);
+        r = index_builder_new(&builder, err);
+        if (r < 0)
                 return r;
-        r = tree_lookup(test->tree, dir.ino, path_base(path), ret);
-        target = (struct tree_attr){ .mode = inode.mode,
-                                     .uid = inode.owner.uid,
-                                     .gid = inode.owner.gid };
-        return r < 0 ? r
-                     : tree_setattr(test->tree, ret->ino, &target,
-                                    TREE_SET_MODE | TREE_SET_UID | TREE_SET_GID, ret);
-}
-
-static int read_content(struct test_tree *test, struct archive *archive, uint64_t ino)
-{
-        const void *data;
-        la_int64_t offset;
-        size_t len;
-        int r;
-
-        while ((r = archive_read_data_block(archive, &data, &len, &offset)) == ARCHIVE_OK) {
-                r = tree_write(test->tree, ino, (uint64_t)offset, data, len, false);
-                if (r < 0)
-                        return r;
-        }
-        return r == ARCHIVE_EOF ? 0 : -EIO;
-}
-
-static int read_tar(struct test_tree *test, struct archive *archive, struct error *err)
-{
-        struct archive_entry *entry;
-        int r;
-
-        while ((r = archive_read_next_header(archive, &entry)) == ARCHIVE_OK) {
-                const char *name = archive_entry_pathname(entry);
-                _cleanup_free_ char *path = path_resolve("/", name);
-                struct tree_attr attr;
-
-                if (strcmp(path, "/") == 0)
-                        continue;
-                r = make_entry(test, entry, path, &attr);
-                if (r == 0 && archive_entry_size(entry) > 0)
-                        r = read_content(test, archive, attr.ino);
-                if (r < 0)
-                        return error_set_errno(err, r, "cannot read %s", path);
-        }
-        return r == ARCHIVE_EOF ? 0 : error_set(err, -EIO, "%s", archive_error_string(archive));
+        r = read_tar(ret->tar_fd, builder, err);
+        if (r == 0)
+                r = index_builder_finish(builder, no_digest,
+                                         (uint64_t)lseek(ret->tar_fd, 0, SEEK_END), index_fd, err);
+        index_builder_free(builder);
+        return r < 0 ? r : index_open(index_fd, tar, &ret->index, err);
 }
 
 /* ---- the emulation's calls ---- */
@@ -172,8 +137,6 @@ static int node_chown(void *context, uint64_t ino, uint32_t uid, uint32_t gid)
                 r = tree_setattr(test->tree, ino, &attr, set, &after);
         if (r < 0)
                 return r;
-        if (after.uid != 0 || after.gid != 0)
-                test->has_owners = true;
         if (after.mode != before.mode)
                 fuse_lowlevel_notify_inval_inode(test->server->session, ino, -1, 0);
         return 0;
@@ -203,23 +166,19 @@ static int node_setxattr(void *context, uint64_t ino, const char *name, const vo
         return tree_setxattr(test->tree, ino, name, value, len, flags);
 }
 
+/* The layer may have any. */
 static bool has_owners(void *context)
 {
-        struct test_tree *test = context;
-
-        return test->has_owners;
+        (void)context;
+        return true;
 }
 
-/* Whoever makes a file as somebody makes an inode with an owner. */
 static void owner_of(void *context, pid_t pid, struct tree_owner *ret)
 {
         struct test_tree *test = context;
 
-        if (!test->emulator)
-                return;
-        emulator_owner_of(test->emulator, pid, &ret->uid, &ret->gid);
-        if (ret->uid != 0 || ret->gid != 0)
-                test->has_owners = true;
+        if (test->emulator)
+                emulator_owner_of(test->emulator, pid, &ret->uid, &ret->gid);
 }
 
 /* ---- the tree ---- */
@@ -227,29 +186,18 @@ static void owner_of(void *context, pid_t pid, struct tree_owner *ret)
 int test_tree_new(const char *tar, bool single, struct test_tree **ret, struct error *err)
 {
         static const char *const stubs[] = { "/proc", "/sys", "/dev" };
-        int spool = open("/tmp", O_PATH | O_DIRECTORY | O_CLOEXEC);
-        const struct tree_options options = { spool, SPOOL_MEMORY_MAX };
         struct test_tree *test = calloc(1, sizeof(*test));
-        struct archive *archive = archive_read_new();
-        struct change_list *changes;
+        struct tree_layer layer;
         int r;
 
         *ret = test;
-        test->spool_dir_fd = spool;
-        archive_read_support_format_tar(archive);
-        archive_read_support_filter_all(archive);
-        r = tree_new(&options, NULL, 0, &test->tree, err);
-        if (r == 0 && archive_read_open_filename(archive, tar, 1 << 20) != ARCHIVE_OK)
-                r = error_set(err, -EIO, "%s", archive_error_string(archive));
+        test->spool_dir_fd = open("/tmp", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        r = open_layer(tar, &layer, err);
         if (r == 0)
-                r = read_tar(test, archive, err);
-        archive_read_free(archive);
-        /* What the tar holds is no change of the step's. */
-        if (r == 0)
-                r = tree_commit(test->tree, &changes, err);
+                r = tree_new(&(struct tree_options){ test->spool_dir_fd, SPOOL_MEMORY_MAX }, &layer,
+                             1, &test->tree, err);
         if (r < 0)
                 return r;
-        change_list_free(changes);
         for (size_t i = 0; i < ARRAY_SIZE(stubs); i++)
                 tree_add_stub(test->tree, stubs[i], true);
         test->options = (struct server_options){ .single_id = single,
