@@ -29,6 +29,7 @@ struct sandbox {
         pid_t builder;
         pid_t init;
         dev_t device;         /* of the root */
+        bool outer_proc;      /* /proc is that of a container around */
         pthread_mutex_t lock; /* of `init`: no signal is sent to a number that was reaped */
 };
 
@@ -226,6 +227,7 @@ int sandbox_go(struct sandbox *sandbox, struct error *err)
         }
         if (r == 0 && message.type != WIRE_RUNNING)
                 r = error_set(err, -EBADMSG, "an unexpected message");
+        sandbox->outer_proc = r == 0 && message.value;
         wait_for_child(&sandbox->mapper);
         wait_for_child(&sandbox->builder);
         return r < 0 ? error_wrap(err, "cannot complete the sandbox") : 0;
@@ -234,6 +236,11 @@ int sandbox_go(struct sandbox *sandbox, struct error *err)
 int sandbox_take_listener_fd(struct sandbox *sandbox)
 {
         return TAKE_FD(sandbox->listener_fd);
+}
+
+bool sandbox_shows_outer_proc(const struct sandbox *sandbox)
+{
+        return sandbox->outer_proc;
 }
 
 dev_t sandbox_device(const struct sandbox *sandbox)

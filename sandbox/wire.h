@@ -98,7 +98,8 @@ enum wire_type {
         WIRE_FUSE,        /* helper: the root is mounted; with the descriptor if it is a FUSE */
         WIRE_GO,          /* parent: complete the root and execute */
         WIRE_ROOT,        /* helper: `device` is the root's */
-        WIRE_RUNNING,     /* helper: the command is about to be executed; with its listener */
+        WIRE_RUNNING,     /* helper: the command is about to be executed; with its listener. `value`
+                             is 1 where /proc is that of a container around */
         WIRE_SIGNAL,      /* parent: `value` is a signal for the command */
         WIRE_EXIT,        /* helper: `value` is the exit status */
         WIRE_ERROR,       /* helper: `error` is why it ends */

@@ -167,6 +167,10 @@ int sandbox_go(struct sandbox *sandbox, struct error *err);
  * It is there after sandbox_go(), and from then on intercepted calls wait for an answer. */
 int sandbox_take_listener_fd(struct sandbox *sandbox);
 
+/* Whether /proc is that of a container around, because the kernel allowed no other: worth a notice.
+ * Known after sandbox_go(). */
+bool sandbox_shows_outer_proc(const struct sandbox *sandbox);
+
 /* PID 1 of the sandbox, as the caller sees it. */
 pid_t sandbox_pid(const struct sandbox *sandbox);
 

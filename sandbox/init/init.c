@@ -58,7 +58,7 @@ static int enter_root(int root_fd, struct error *err)
         return 0;
 }
 
-static int build(const struct helper *helper, struct error *err)
+static int build(struct helper *helper, struct error *err)
 {
         const char *hostname = wire_string(helper->spec, helper->spec->hostname);
         _cleanup_close_ int root_fd = -1;
@@ -84,7 +84,7 @@ static int build(const struct helper *helper, struct error *err)
                 return error_set_errno(err, -errno, "cannot look at the root");
         wire_send_device(WIRE_SOCKET_FD, st.st_dev);
         umask(0);
-        r = mounts_add_proc(root_fd, err);
+        r = mounts_add_proc(root_fd, &helper->outer_proc, err);
         if (r == 0)
                 r = mounts_add_sys(helper, root_fd, err);
         if (r == 0)

@@ -49,6 +49,21 @@ no_getsubids='mount --bind /dev/null /usr/bin/getsubids'
         [ "$output" = 0 ]
 }
 
+@test "inside of a container that hides parts of /proc, that /proc is shown and told of" {
+        container='mount --bind /dev/null /proc/keys; exec "$@"'
+        nested() {
+                as_user unshare -Urmpf --mount-proc sh -c "$container" x "$@"
+        }
+        run -0 nested "$stage/bin/sandbox-driver" --users single "$root" sh -c '
+                cat /proc/self/comm; echo x 2>/dev/null >/proc/sys/kernel/hostname || echo read-only
+                for file in environ root mem fd/0; do ls -lL "/proc/1/$file" 2>&1; cat "/proc/1/$file" 2>&1; done |
+                        grep -vc denied'
+        [ "${lines[0]}" = cat ] && [ "${lines[1]}" = read-only ] || fail 'not these'
+        run -0 nested "$stage/bin/sandbox-driver" --probe
+        [[ $output = *'user namespaces: limited'*'hides parts of /proc'*systempaths=unconfined* ]] ||
+                fail 'not told'
+}
+
 @test "a sandbox runs for root too" {
         run -0 "$stage/bin/sandbox-driver" --users single "$root" id -u
         [ "$output" = 0 ]
