@@ -49,11 +49,16 @@ enum emulate_call {
         EMULATE_GETRESUID, /* three pointers */
         EMULATE_GETRESGID,
         EMULATE_GETGROUPS,
-        EMULATE_ACCESS,    /* path, mode */
-        EMULATE_FACCESSAT, /* dirfd, path, mode, and for faccessat2 flags */
-        EMULATE_EXECVE,    /* path, argv, envp */
-        EMULATE_EXECVEAT,  /* dirfd, path, argv, envp, flags */
-        EMULATE_CHROOT,    /* path */
+        EMULATE_ACCESS,     /* path, mode */
+        EMULATE_FACCESSAT,  /* dirfd, path, mode */
+        EMULATE_FACCESSAT2, /* dirfd, path, mode, flags */
+        EMULATE_EXECVE,     /* path, argv, envp */
+        EMULATE_EXECVEAT,   /* dirfd, path, argv, envp, flags */
+        EMULATE_CHROOT,     /* path */
+        EMULATE_PRCTL,      /* of capabilities that are kept */
+        EMULATE_CAPSET,     /* header, data */
+        EMULATE_GETSOCKOPT, /* socket, level, who the peer is, value, size */
+        EMULATE_CALL_COUNT,
 };
 
 /* Each appends code for this machine's architecture, as `struct sock_filter`s: the emulation's

@@ -38,3 +38,6 @@ int image_open(struct error *err);
 int spec_write(const struct sandbox_host *host, const struct sandbox_spec *spec, struct buf *ret,
                int ret_sources[static SANDBOX_MOUNTS_MAX], size_t *ret_source_count,
                struct error *err);
+
+/* The device number of the sandbox's root, as stat(2) in it shows it; known after sandbox_go(). */
+dev_t sandbox_device(const struct sandbox *sandbox);

@@ -7,7 +7,9 @@
 #include <linux/seccomp.h>
 #include <seccomp.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 /*
@@ -54,10 +56,28 @@ static const struct {
         { "getgroups", "getgroups32", EMULATE_GETGROUPS },
         { "access", "access", EMULATE_ACCESS },
         { "faccessat", "faccessat", EMULATE_FACCESSAT },
-        { "faccessat2", "faccessat2", EMULATE_FACCESSAT },
+        { "faccessat2", "faccessat2", EMULATE_FACCESSAT2 },
         { "execve", "execve", EMULATE_EXECVE },
         { "execveat", "execveat", EMULATE_EXECVEAT },
         { "chroot", "chroot", EMULATE_CHROOT },
+        { "prctl", "prctl", EMULATE_PRCTL },
+        { "capset", "capset", EMULATE_CAPSET },
+        { "getsockopt", NULL, EMULATE_GETSOCKOPT },
+};
+
+/* Calls that are asked for with some arguments alone: the lower half of argument `index`, masked,
+ * is one of two values. */
+static const struct condition {
+        enum emulate_call call;
+        uint32_t index;
+        uint32_t mask;
+        uint32_t values[2];
+} conditions[] = {
+        /* Fifos, sockets and plain files the kernel makes itself. */
+        { EMULATE_MKNOD, 1, S_IFMT, { S_IFCHR, S_IFBLK } },
+        { EMULATE_MKNODAT, 2, S_IFMT, { S_IFCHR, S_IFBLK } },
+        { EMULATE_PRCTL, 0, UINT32_MAX, { PR_SET_KEEPCAPS, PR_SET_SECUREBITS } },
+        { EMULATE_GETSOCKOPT, 2, UINT32_MAX, { SO_PEERCRED, SO_PEERCRED } },
 };
 
 /* The number of what `i` of `emulated` names, or a negative number where the architecture has none.
@@ -69,9 +89,13 @@ static int number_on(const struct policy_arch *arch, size_t i)
         return name ? seccomp_syscall_resolve_name_arch(arch->token, name) : -1;
 }
 
-static bool is_device_call(enum emulate_call call)
+static const struct condition *condition_of(enum emulate_call call)
 {
-        return call == EMULATE_MKNOD || call == EMULATE_MKNODAT;
+        for (size_t i = 0; i < ARRAY_SIZE(conditions); i++) {
+                if (conditions[i].call == call)
+                        return &conditions[i];
+        }
+        return NULL;
 }
 
 static bool is_asked_for(enum filter_emulation emulation, enum emulate_call call)
@@ -81,7 +105,7 @@ static bool is_asked_for(enum filter_emulation emulation, enum emulate_call call
                 return call <= EMULATE_MKNODAT ||
                        (call >= EMULATE_SETUID && call <= EMULATE_SETGROUPS);
         case FILTER_DEVICES:
-                return is_device_call(call);
+                return call == EMULATE_MKNOD || call == EMULATE_MKNODAT;
         case FILTER_EMULATE:
                 return true;
         case FILTER_EMULATION_COUNT:
@@ -90,18 +114,18 @@ static bool is_asked_for(enum filter_emulation emulation, enum emulate_call call
         return false;
 }
 
-/* The number of the call has been loaded. Devices are asked for; fifos, sockets and plain files the
- * kernel makes itself. */
-static int append_device_call(struct buf *code, uint32_t number, unsigned int mode_at,
-                              uint32_t action)
+/* The number of the call has been loaded, and is again at the end. */
+static int append_condition(struct buf *code, uint32_t number, const struct condition *condition,
+                            uint32_t action)
 {
-        const uint32_t mode_offset = (uint32_t)offsetof(struct seccomp_data, args) + 8 * mode_at;
+        const uint32_t offset =
+                (uint32_t)offsetof(struct seccomp_data, args) + 8 * condition->index;
         const struct sock_filter block[] = {
                 BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 6),
-                BPF_STMT(BPF_LD | BPF_W | BPF_ABS, mode_offset),
-                BPF_STMT(BPF_ALU | BPF_AND | BPF_K, S_IFMT),
-                BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, S_IFCHR, 1, 0),
-                BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, S_IFBLK, 0, 1),
+                BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offset),
+                BPF_STMT(BPF_ALU | BPF_AND | BPF_K, condition->mask),
+                BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, condition->values[0], 1, 0),
+                BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, condition->values[1], 0, 1),
                 BPF_STMT(BPF_RET | BPF_K, action),
                 BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
         };
@@ -157,15 +181,13 @@ static int append_arch(struct buf *code, enum filter_emulation emulation,
         int r = 0;
 
         for (size_t i = 0; r == 0 && i < ARRAY_SIZE(emulated); i++) {
+                const struct condition *condition = condition_of(emulated[i].call);
                 int number = number_on(arch, i);
 
                 if (number < 0 || !is_asked_for(emulation, emulated[i].call))
                         continue;
-                if (is_device_call(emulated[i].call))
-                        r = append_device_call(code, (uint32_t)number,
-                                               emulated[i].call == EMULATE_MKNOD ? 1 : 2, action);
-                else
-                        r = append_call(code, (uint32_t)number, action);
+                r = condition ? append_condition(code, (uint32_t)number, condition, action)
+                              : append_call(code, (uint32_t)number, action);
         }
         return r == 0 && emulation == FILTER_EMULATE ? append_limit_calls(code, arch) : r;
 }

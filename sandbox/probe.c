@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -30,7 +31,8 @@ static void set_bad(struct sandbox_fact *fact, enum sandbox_state state, const c
 }
 
 /* Runs a command over the host's own root, all of it but its output as in a build. */
-static int run_trial(const struct sandbox_host *host, struct sandbox_spec *spec, struct error *err)
+static int run_trial(const struct sandbox_host *host, struct sandbox_spec *spec,
+                     bool *ret_outer_proc, struct error *err)
 {
         _cleanup_(cleanup_sandbox) struct sandbox *sandbox = NULL;
         int status, r;
@@ -40,6 +42,7 @@ static int run_trial(const struct sandbox_host *host, struct sandbox_spec *spec,
         if (r < 0 || spec->root == SANDBOX_ROOT_FUSE)
                 return r;
         r = sandbox_go(sandbox, err);
+        *ret_outer_proc = r == 0 && sandbox_shows_outer_proc(sandbox);
         if (r == 0)
                 r = sandbox_wait(sandbox, TRIAL_TIMEOUT_MS, &status, err);
         if (r == 0 && status != 0)
@@ -47,7 +50,8 @@ static int run_trial(const struct sandbox_host *host, struct sandbox_spec *spec,
         return r;
 }
 
-static int try_root(enum sandbox_users users, enum sandbox_root_type root, struct error *err)
+static int try_root(enum sandbox_users users, enum sandbox_root_type root, bool *ret_outer_proc,
+                    struct error *err)
 {
         _cleanup_(cleanup_sandbox_host) struct sandbox_host *host = NULL;
         _cleanup_close_ int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -65,7 +69,7 @@ static int try_root(enum sandbox_users users, enum sandbox_root_type root, struc
                 return error_set_oom(err);
         r = sandbox_host_new(users, &host, err);
         if (r == 0)
-                r = run_trial(host, &spec, err);
+                r = run_trial(host, &spec, ret_outer_proc, err);
         strv_done(&argv);
         return r;
 }
@@ -73,15 +77,24 @@ static int try_root(enum sandbox_users users, enum sandbox_root_type root, struc
 static void probe_namespaces(struct sandbox_fact *fact)
 {
         struct error err = ERROR_INIT;
+        bool outer_proc = false;
 
         fact->title = "user namespaces";
-        if (try_root(SANDBOX_USERS_SINGLE, SANDBOX_ROOT_DIRECTORY, &err) == 0)
+        if (try_root(SANDBOX_USERS_SINGLE, SANDBOX_ROOT_DIRECTORY, &outer_proc, &err) == 0)
                 set_good(fact, "a command runs in namespaces of its own");
         else
                 set_bad(fact, SANDBOX_STATE_MISSING,
                         "Images can be imported, pulled, inspected, saved and pushed; no RUN "
                         "step and no container runs.",
                         err.message, err.hint);
+        if (outer_proc)
+                set_bad(fact, SANDBOX_STATE_LIMITED,
+                        "Everything works; commands see the processes of the container around "
+                        "varve in /proc.",
+                        "a command runs in namespaces of its own, but this container hides parts "
+                        "of /proc, so there is no other",
+                        "Start the container with --security-opt systempaths=unconfined (Podman: "
+                        "--security-opt unmask=ALL).");
 }
 
 static void probe_fuse(struct sandbox_fact *fact, bool has_namespaces)
@@ -89,9 +102,10 @@ static void probe_fuse(struct sandbox_fact *fact, bool has_namespaces)
         static const char without[] = "Images can be imported, pulled, inspected, saved and "
                                       "pushed; a RUN step has no filesystem.";
         struct error err = ERROR_INIT;
+        bool ignored;
 
         fact->title = "/dev/fuse";
-        if (try_root(SANDBOX_USERS_SINGLE, SANDBOX_ROOT_FUSE, &err) == 0)
+        if (try_root(SANDBOX_USERS_SINGLE, SANDBOX_ROOT_FUSE, &ignored, &err) == 0)
                 set_good(fact, "a FUSE can be mounted in a user namespace");
         else if (has_namespaces)
                 set_bad(fact, SANDBOX_STATE_MISSING, without, err.message, err.hint);
@@ -106,13 +120,14 @@ static void probe_ranges(struct sandbox_fact *fact, bool has_namespaces)
         static const char without[] =
                 "Builds map one uid: owners and users are emulated, which needs no set-up.";
         struct error err = ERROR_INIT;
+        bool ignored;
 
         fact->title = "subordinate ids";
         if (!has_namespaces)
                 set_bad(fact, SANDBOX_STATE_MISSING, without,
                         "cannot be tried without user namespaces",
                         "Mend the user namespaces first.");
-        else if (try_root(SANDBOX_USERS_RANGES, SANDBOX_ROOT_DIRECTORY, &err) == 0)
+        else if (try_root(SANDBOX_USERS_RANGES, SANDBOX_ROOT_DIRECTORY, &ignored, &err) == 0)
                 set_good(fact, "ranges of ids are mapped by newuidmap and newgidmap");
         else
                 set_bad(fact, SANDBOX_STATE_LIMITED, without, err.message, err.hint);

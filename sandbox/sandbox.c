@@ -28,6 +28,8 @@ struct sandbox {
         pid_t mapper;    /* children of this process, 0 once they are waited for */
         pid_t builder;
         pid_t init;
+        dev_t device;         /* of the root */
+        bool outer_proc;      /* /proc is that of a container around */
         pthread_mutex_t lock; /* of `init`: no signal is sent to a number that was reaped */
 };
 
@@ -218,9 +220,14 @@ int sandbox_go(struct sandbox *sandbox, struct error *err)
         int r;
 
         wire_send(sandbox->socket, WIRE_GO, 0, -1);
-        r = receive(sandbox, &message, &sandbox->listener_fd, err);
+        r = receive(sandbox, &message, NULL, err);
+        if (r == 0 && message.type == WIRE_ROOT) {
+                sandbox->device = message.device;
+                r = receive(sandbox, &message, &sandbox->listener_fd, err);
+        }
         if (r == 0 && message.type != WIRE_RUNNING)
                 r = error_set(err, -EBADMSG, "an unexpected message");
+        sandbox->outer_proc = r == 0 && message.value;
         wait_for_child(&sandbox->mapper);
         wait_for_child(&sandbox->builder);
         return r < 0 ? error_wrap(err, "cannot complete the sandbox") : 0;
@@ -229,6 +236,16 @@ int sandbox_go(struct sandbox *sandbox, struct error *err)
 int sandbox_take_listener_fd(struct sandbox *sandbox)
 {
         return TAKE_FD(sandbox->listener_fd);
+}
+
+bool sandbox_shows_outer_proc(const struct sandbox *sandbox)
+{
+        return sandbox->outer_proc;
+}
+
+dev_t sandbox_device(const struct sandbox *sandbox)
+{
+        return sandbox->device;
 }
 
 pid_t sandbox_pid(const struct sandbox *sandbox)

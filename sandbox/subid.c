@@ -5,7 +5,6 @@
 #include "base/io.h"
 
 #include <ctype.h>
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
@@ -13,12 +12,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
-
-/* What libsubid's header calls struct subid_range. */
-struct foreign_range {
-        unsigned long start;
-        unsigned long count;
-};
 
 static void add_range(struct subid_ranges *ranges, uint64_t start, uint64_t count)
 {
@@ -88,36 +81,6 @@ void subid_parse_output(const char *text, struct subid_ranges *ret)
         }
 }
 
-/* Returns false where there is no libsubid that answers. */
-static bool ask_library(enum subid_kind kind, const char *name, struct subid_ranges *ret)
-{
-        static const char *const names[] = { "libsubid.so.5", "libsubid.so.4" };
-        _cleanup_fclose_ FILE *silence = fopen("/dev/null", "we");
-        int (*get_ranges)(const char *, struct foreign_range **);
-        bool (*init)(const char *, FILE *);
-        struct foreign_range *ranges = NULL;
-        void *library = NULL;
-        int count;
-
-        for (size_t i = 0; i < ARRAY_SIZE(names) && !library; i++)
-                library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
-        if (!library || !silence)
-                return false;
-        *(void **)&init = dlsym(library, "subid_init");
-        *(void **)&get_ranges = dlsym(library, kind == SUBID_USERS ? "subid_get_uid_ranges"
-                                                                   : "subid_get_gid_ranges");
-        if (!init || !get_ranges || !init("varve", silence)) {
-                dlclose(library);
-                return false;
-        }
-        count = get_ranges(name, &ranges);
-        for (int i = 0; i < count; i++)
-                add_range(ret, ranges[i].start, ranges[i].count);
-        free(ranges);
-        dlclose(library);
-        return true;
-}
-
 /* Returns false where there is no such program, or it fails. */
 static bool ask_program(enum subid_kind kind, const char *name, struct subid_ranges *ret)
 {
@@ -159,7 +122,7 @@ int subid_find(enum subid_kind kind, const char *name, uid_t uid, struct subid_r
         int r;
 
         ret->count = 0;
-        if (ask_library(kind, name, ret) || ask_program(kind, name, ret))
+        if (ask_program(kind, name, ret))
                 return 0;
         r = io_read_file(AT_FDCWD, path, SUBID_FILE_MAX, &text, &file_err);
         if (r == 0)

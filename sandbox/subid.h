@@ -1,8 +1,10 @@
 /*
  * Which subordinate ids a user of this host may map: private to the sandbox.
  *
- * Asked in this order: libsubid where it is installed (it follows nsswitch.conf: LDAP, SSSD), the
- * program getsubids, the files /etc/subuid and /etc/subgid.
+ * The program getsubids is asked, which follows nsswitch.conf (LDAP, SSSD) by libsubid and comes
+ * with newuidmap; where that is older, the files /etc/subuid and /etc/subgid are read. libsubid
+ * itself is not loaded: it leaks, and would bring the modules of nsswitch.conf into a process with
+ * threads.
  */
 #pragma once
 

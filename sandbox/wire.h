@@ -97,7 +97,9 @@ enum wire_type {
         WIRE_INIT,        /* helper: `value` is the pid of PID 1 */
         WIRE_FUSE,        /* helper: the root is mounted; with the descriptor if it is a FUSE */
         WIRE_GO,          /* parent: complete the root and execute */
-        WIRE_RUNNING,     /* helper: the command is about to be executed; with its listener */
+        WIRE_ROOT,        /* helper: `device` is the root's */
+        WIRE_RUNNING,     /* helper: the command is about to be executed; with its listener. `value`
+                             is 1 where /proc is that of a container around */
         WIRE_SIGNAL,      /* parent: `value` is a signal for the command */
         WIRE_EXIT,        /* helper: `value` is the exit status */
         WIRE_ERROR,       /* helper: `error` is why it ends */
@@ -106,14 +108,16 @@ enum wire_type {
 struct wire_message {
         uint32_t type;
         int32_t value;
+        uint64_t device;
         struct error error; /* sent with WIRE_ERROR alone */
 };
 
 /*
- * Sends a message of this type and value, and `fd` with it unless that is -1. wire_send_error()
- * sends an error. Each returns 0 or a negative errno: -EPIPE where the other side is gone.
+ * Sends a message of this type and value, and `fd` with it unless that is -1; a WIRE_ROOT; an
+ * error. Each returns 0 or a negative errno: -EPIPE where the other side is gone.
  */
 int wire_send(int socket, enum wire_type type, int value, int fd);
+int wire_send_device(int socket, uint64_t device);
 int wire_send_error(int socket, const struct error *err);
 
 /*

@@ -26,14 +26,12 @@ enum sandbox_fact_name {
         SANDBOX_FACT_COUNT,
 };
 
-#define SANDBOX_FACT_TEXT_MAX 512
-
 struct sandbox_fact {
         const char *title; /* "user namespaces" */
         enum sandbox_state state;
-        char detail[SANDBOX_FACT_TEXT_MAX]; /* what was found */
-        const char *without;                /* NULL when good */
-        char mend[SANDBOX_FACT_TEXT_MAX];   /* what to do, with the command; empty when good */
+        char detail[ERROR_MESSAGE_MAX]; /* what was found */
+        const char *without;            /* NULL when good */
+        char mend[ERROR_HINT_MAX];      /* what to do, with the command; empty when good */
 };
 
 struct sandbox_facts {

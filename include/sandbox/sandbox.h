@@ -100,7 +100,7 @@ struct sandbox_spec {
         enum sandbox_root_type root;
         int root_fd;              /* DIRECTORY: the directory, O_PATH or not */
         const char *fuse_options; /* FUSE: mount options beside fd, rootmode, user_id, group_id;
-                                     NULL for none */
+                                     NULL or "" for none */
         const struct strv
                 *argv; /* at least one; without a slash it is looked for in PATH of `env` */
         const struct strv *env;
@@ -166,6 +166,10 @@ int sandbox_go(struct sandbox *sandbox, struct error *err);
 /* The listener of the command's system calls, for emulate_start(); -1 unless `emulation` is RECORD.
  * It is there after sandbox_go(), and from then on intercepted calls wait for an answer. */
 int sandbox_take_listener_fd(struct sandbox *sandbox);
+
+/* Whether /proc is that of a container around, because the kernel allowed no other: worth a notice.
+ * Known after sandbox_go(). */
+bool sandbox_shows_outer_proc(const struct sandbox *sandbox);
 
 /* PID 1 of the sandbox, as the caller sees it. */
 pid_t sandbox_pid(const struct sandbox *sandbox);

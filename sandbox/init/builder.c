@@ -59,7 +59,7 @@ static int mount_fuse(const struct helper *helper, struct error *err)
         if (fd < 0)
                 return explain_fuse_open(-errno, err);
         r = snprintf(options, sizeof(options), "fd=%d,rootmode=40000,user_id=0,group_id=0%s%s", fd,
-                     more ? "," : "", more ? more : "");
+                     more && *more ? "," : "", more ? more : "");
         if ((size_t)r >= sizeof(options))
                 return error_set(err, -E2BIG, "the mount options of the root are too long");
         if (helper->spec->no_new_privileges)

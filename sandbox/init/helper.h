@@ -15,6 +15,7 @@ struct helper {
         const struct wire_spec *spec;
         int caller_pidfd; /* readable once the caller is dead; -1 where the kernel has none */
         int settings_fd;  /* the host's /proc/sys, or -1 */
+        bool outer_proc;  /* /proc is that of a container around */
 };
 
 /* Where the root stands until it becomes "/". Every system has this directory, and nothing of the

@@ -58,10 +58,11 @@ static int enter_root(int root_fd, struct error *err)
         return 0;
 }
 
-static int build(const struct helper *helper, struct error *err)
+static int build(struct helper *helper, struct error *err)
 {
         const char *hostname = wire_string(helper->spec, helper->spec->hostname);
         _cleanup_close_ int root_fd = -1;
+        struct stat st;
         int r;
 
         if (helper->spec->network == SANDBOX_NETWORK_NONE) {
@@ -78,8 +79,12 @@ static int build(const struct helper *helper, struct error *err)
         root_fd = open(HELPER_STAGE, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (root_fd < 0)
                 return error_set_errno(err, -errno, "cannot open the root");
+        /* The emulation tells by it what is in the root and what is mounted. */
+        if (fstat(root_fd, &st) < 0)
+                return error_set_errno(err, -errno, "cannot look at the root");
+        wire_send_device(WIRE_SOCKET_FD, st.st_dev);
         umask(0);
-        r = mounts_add_proc(root_fd, err);
+        r = mounts_add_proc(root_fd, &helper->outer_proc, err);
         if (r == 0)
                 r = mounts_add_sys(helper, root_fd, err);
         if (r == 0)

@@ -60,17 +60,39 @@ static int fix(int root_fd, const char *path, struct error *err)
         return tree_bind(root_fd, path, fd, true, err);
 }
 
-int mounts_add_proc(int root_fd, struct error *err)
+/*
+ * Mounts a new /proc. Inside a container that hides parts of its own the kernel allows no other:
+ * then that one is shown, with what it hides. It numbers processes as the container does, which
+ * only a program notices that looks for itself by its number and not as "self". Nobody in the
+ * sandbox can trace, or read memory or files of, the processes that it sees there: they are in
+ * another user namespace. Sets `ret_outer` where it is so.
+ */
+static int mount_proc(int root_fd, bool *ret_outer, struct error *err)
+{
+        _cleanup_close_ int outer = -1;
+        struct error refused = ERROR_INIT;
+        int r;
+
+        r = tree_mount(root_fd, "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL, &refused);
+        *ret_outer = r == -EPERM;
+        if (r == -EPERM) {
+                outer = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+                r = outer < 0 ? -errno : tree_bind(root_fd, "/proc", outer, false, &refused);
+        }
+        if (r < 0)
+                *err = refused;
+        return r;
+}
+
+int mounts_add_proc(int root_fd, bool *ret_outer, struct error *err)
 {
         _cleanup_close_ int proc_fd = -1;
         struct statfs fs;
         int r;
 
-        r = tree_mount(root_fd, "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL, err);
+        r = mount_proc(root_fd, ret_outer, err);
         if (r < 0)
-                return error_hint(err, "Inside a container whose /proc is partly hidden the kernel "
-                                       "allows no other. Start that with --security-opt "
-                                       "systempaths=unconfined (Podman: unmask=ALL)");
+                return r;
         r = tree_open(root_fd, "/proc", &proc_fd);
         if (r < 0)
                 return error_set_errno(err, r, "cannot open /proc");

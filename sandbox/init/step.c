@@ -52,17 +52,24 @@ static int install_filter(const struct wire_spec *spec, int *ret_listener, struc
         return 0;
 }
 
-static int confine(const struct wire_spec *spec, struct error *err)
+static int confine(const struct helper *helper, struct error *err)
 {
+        const struct wire_spec *spec = helper->spec;
         _cleanup_close_ int listener = -1;
+        struct rlimit marks;
         int r;
 
+        /* Where the emulation keeps who the process is (credentials.h). */
+        if (spec->listen && getrlimit(RLIMIT_LOCKS, &marks) == 0) {
+                marks.rlim_cur = 0;
+                setrlimit(RLIMIT_LOCKS, &marks);
+        }
         if (spec->no_new_privileges && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
                 return error_set_errno(err, -errno, "cannot set no_new_privs");
         r = install_filter(spec, &listener, err);
         if (r < 0)
                 return r;
-        r = wire_send(WIRE_SOCKET_FD, WIRE_RUNNING, 0, listener);
+        r = wire_send(WIRE_SOCKET_FD, WIRE_RUNNING, helper->outer_proc, listener);
         return r < 0 ? error_set_errno(err, r, "cannot reach the caller of the sandbox") : 0;
 }
 
@@ -249,7 +256,7 @@ int step_run(struct helper *helper, struct error *err)
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
         umask(022);
-        r = confine(spec, err);
+        r = confine(helper, err);
         if (r < 0)
                 return r;
         /* Before anything looks at a path of the image: one that leads to a descriptor of ours

@@ -8,7 +8,9 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/keyctl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
@@ -16,13 +18,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
+#include <time.h>
 #include <unistd.h>
 
 static int answer(long r)
@@ -174,6 +181,221 @@ static int gain_capabilities(int argc, char **argv)
         return answer(syscall(SYS_capset, header, data));
 }
 
+/* edge SIZE [TERMINATED]: chown of a path of that many bytes that ends where memory ends. */
+static int path_at_edge(int argc, char **argv)
+{
+        size_t size = (size_t)number(argv[0]), page = 4096, room = (size / page + 2) * page;
+        char *memory = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        char *path = memory + room - page - size;
+
+        mprotect(memory + room - page, page, PROT_NONE);
+        for (size_t i = 0; i < size; i++)
+                path[i] = i % 2 ? '.' : '/';
+        if (argc > 1)
+                path[size - 1] = '\0';
+        return answer(syscall(SYS_chown, path, 33, 33));
+}
+
+/* swarm PROCESSES: all give a file away and look at it, at once. */
+static int swarm(int argc, char **argv)
+{
+        long count = number(argv[0]);
+        int status, failed = 0;
+
+        (void)argc;
+        for (long i = 0; i < count; i++) {
+                if (fork() == 0) {
+                        char name[64];
+                        struct stat st;
+
+                        snprintf(name, sizeof(name), "/tmp/swarm-%ld", i);
+                        close(open(name, O_CREAT | O_WRONLY, 0600));
+                        for (unsigned int owner = 1; owner <= 50; owner++) {
+                                if (chown(name, owner, owner) < 0 || stat(name, &st) < 0 ||
+                                    st.st_uid != owner)
+                                        _exit(1);
+                        }
+                        _exit(0);
+                }
+        }
+        while (wait(&status) > 0)
+                failed += status != 0;
+        errno = EIO;
+        return answer(failed ? -1 : 0);
+}
+
+/* swap SECONDS TARGET: a name is now a file, now a symbolic link to a file of the host; the other
+ * process gives it away and looks at it. */
+static int swap(int argc, char **argv)
+{
+        time_t end = time(NULL) + number(argv[0]);
+        struct stat st;
+        pid_t pid;
+
+        (void)argc;
+        close(open("/tmp/file", O_CREAT | O_WRONLY, 0600));
+        symlink(argv[1], "/tmp/link");
+        pid = fork();
+        if (pid == 0) {
+                for (;;)
+                        renameat2(AT_FDCWD, "/tmp/file", AT_FDCWD, "/tmp/link", RENAME_EXCHANGE);
+        }
+        while (time(NULL) < end) {
+                chown("/tmp/file", 33, 33);
+                if (stat("/tmp/file", &st) == 0 && st.st_size > 0) {
+                        puts("saw a file of the host");
+                        return 1;
+                }
+        }
+        kill(pid, SIGKILL);
+        return answer(0);
+}
+
+/* timer MICROSECONDS: a signal comes so often while files are given away. */
+static void ignore(int signal_number)
+{
+        (void)signal_number;
+}
+
+static int under_timer(int argc, char **argv)
+{
+        struct itimerval interval = { { 0, number(argv[0]) }, { 0, number(argv[0]) } };
+        struct sigaction action = { .sa_handler = ignore, .sa_flags = SA_RESTART };
+
+        (void)argc;
+        close(open("/tmp/timed", O_CREAT | O_WRONLY, 0600));
+        sigaction(SIGALRM, &action, NULL);
+        setitimer(ITIMER_REAL, &interval, NULL);
+        for (unsigned int i = 0; i < 2000; i++) {
+                if (chown("/tmp/timed", i, i) < 0)
+                        return answer(-1);
+        }
+        return answer(0);
+}
+
+/* cost CALLS: nanoseconds of one chown, in the best of ten turns of so many. */
+static int cost(int argc, char **argv)
+{
+        long calls = number(argv[0]), best = LONG_MAX;
+        struct timespec begin, end;
+
+        (void)argc;
+        close(open("/tmp/priced", O_CREAT | O_WRONLY, 0600));
+        for (int turn = 0; turn < 10; turn++) {
+                long taken;
+
+                clock_gettime(CLOCK_MONOTONIC, &begin);
+                for (long i = 0; i < calls; i++) {
+                        if (chown("/tmp/priced", 33, (gid_t)i) < 0)
+                                return answer(-1);
+                }
+                clock_gettime(CLOCK_MONOTONIC, &end);
+                taken = (end.tv_sec - begin.tv_sec) * 1000000000 + end.tv_nsec - begin.tv_nsec;
+                if (taken / calls < best)
+                        best = taken / calls;
+        }
+        printf("%ld\n", best);
+        return 0;
+}
+
+/* owner PATH: "UID:GID MODE", of the file or the error. */
+static int owner(int argc, char **argv)
+{
+        struct stat st;
+
+        (void)argc;
+        if (lstat(argv[0], &st) < 0)
+                return answer(-1);
+        printf("%u:%u %o\n", st.st_uid, st.st_gid, st.st_mode & 07777);
+        return 0;
+}
+
+/* xattr PATH NAME VALUE */
+static int set_attribute(int argc, char **argv)
+{
+        (void)argc;
+        return answer(setxattr(argv[0], argv[1], argv[2], strlen(argv[2]), 0));
+}
+
+/* threads UID: one thread changes the user, and another, older one is asked. */
+static void *wait_and_ask(void *pipe_fd)
+{
+        char byte;
+
+        if (read(*(int *)pipe_fd, &byte, 1) != 1)
+                return NULL;
+        return (void *)(uintptr_t)getuid();
+}
+
+static int threads(int argc, char **argv)
+{
+        pthread_t thread;
+        void *uid;
+        int fds[2];
+
+        (void)argc;
+        if (pipe(fds) < 0 || pthread_create(&thread, NULL, wait_and_ask, fds) != 0)
+                return answer(-1);
+        if (setuid((uid_t)number(argv[0])) < 0 || write(fds[1], "", 1) != 1)
+                return answer(-1);
+        pthread_join(thread, &uid);
+        printf("%u %u\n", getuid(), (unsigned int)(uintptr_t)uid);
+        return 0;
+}
+
+/* orphan UID: a process becomes the user, forks and ends; the orphan makes /tmp/orphan. */
+static int orphan(int argc, char **argv)
+{
+        int fds[2];
+        char byte;
+
+        (void)argc;
+        if (pipe(fds) < 0)
+                return answer(-1);
+        if (fork() == 0) {
+                if (setgid((gid_t)number(argv[0])) < 0 || setuid((uid_t)number(argv[0])) < 0)
+                        _exit(1);
+                if (fork() == 0) {
+                        usleep(100000);
+                        close(open("/tmp/orphan", O_CREAT | O_WRONLY, 0600));
+                        printf("%u %u\n", getuid(), getppid());
+                        fflush(stdout);
+                        write(fds[1], "", 1);
+                }
+                _exit(0);
+        }
+        close(fds[1]);
+        return read(fds[0], &byte, 1) == 1 ? 0 : 1;
+}
+
+/* peer UID: who a server sees that a client of that user has connected to. */
+static int peer(int argc, char **argv)
+{
+        struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = "/tmp/socket" };
+        int server = socket(AF_UNIX, SOCK_STREAM, 0), client;
+        struct ucred who;
+        socklen_t size = sizeof(who);
+        pid_t pid;
+
+        (void)argc;
+        if (bind(server, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(server, 1) < 0)
+                return answer(-1);
+        pid = fork();
+        if (pid == 0) {
+                setgid((gid_t)number(argv[0]));
+                setuid((uid_t)number(argv[0]));
+                client = socket(AF_UNIX, SOCK_STREAM, 0);
+                connect(client, (struct sockaddr *)&address, sizeof(address));
+                pause();
+        }
+        client = accept(server, NULL, NULL);
+        if (getsockopt(client, SOL_SOCKET, SO_PEERCRED, &who, &size) < 0)
+                return answer(-1);
+        printf("%u:%u %s\n", who.uid, who.gid, who.pid == pid ? "client" : "another");
+        kill(pid, SIGKILL);
+        return 0;
+}
+
 static const struct {
         const char *name;
         int (*run)(int argc, char **argv);
@@ -194,6 +416,16 @@ static const struct {
         { "key", find_key },
         { "socket", open_socket },
         { "capabilities", gain_capabilities },
+        { "edge", path_at_edge },
+        { "swarm", swarm },
+        { "swap", swap },
+        { "timer", under_timer },
+        { "cost", cost },
+        { "owner", owner },
+        { "xattr", set_attribute },
+        { "threads", threads },
+        { "orphan", orphan },
+        { "peer", peer },
 };
 
 int main(int argc, char **argv)

@@ -1,5 +1,6 @@
 /*
- * Runs one command in a sandbox over a directory, for the tests of the sandbox.
+ * Runs one command in a sandbox over a directory, or over a tar that is served by FUSE, for the
+ * tests of the sandbox.
  *
  *   sandbox-driver [OPTION]... ROOT COMMAND [ARGUMENT]...
  *   sandbox-driver --probe
@@ -8,6 +9,8 @@
  */
 #include "sandbox/probe.h"
 #include "sandbox/sandbox.h"
+
+#include "tree.h"
 
 #include "base/clock.h"
 
@@ -33,7 +36,11 @@ struct options {
         int signal_after_ms; /* 0: no signal */
         int signal_number;
         char *swap_from, *swap_to;
+        const char *changes; /* where to print them */
+        const char *tar;     /* the root, unless it is a directory */
         bool times;
+        bool fake;
+        bool counts;
 };
 
 enum driver_option {
@@ -56,6 +63,9 @@ enum driver_option {
         OPTION_TIMES,
         OPTION_SWAP,
         OPTION_PROBE,
+        OPTION_CHANGES,
+        OPTION_FAKE,
+        OPTION_COUNTS,
 };
 
 static const struct option long_options[] = {
@@ -76,7 +86,10 @@ static const struct option long_options[] = {
         { "timeout-ms", required_argument, NULL, OPTION_TIMEOUT },
         { "signal", required_argument, NULL, OPTION_SIGNAL }, /* NUMBER:AFTER_MS */
         { "times", no_argument, NULL, OPTION_TIMES },
-        { "swap", required_argument, NULL, OPTION_SWAP }, /* FROM:TO, after all is opened */
+        { "swap", required_argument, NULL, OPTION_SWAP },       /* FROM:TO, after all is opened */
+        { "changes", required_argument, NULL, OPTION_CHANGES }, /* FILE, for a tar */
+        { "fake", no_argument, NULL, OPTION_FAKE },
+        { "counts", no_argument, NULL, OPTION_COUNTS },
         { "probe", no_argument, NULL, OPTION_PROBE },
         { NULL, 0, NULL, 0 },
 };
@@ -211,6 +224,15 @@ static void parse_option(struct options *options, int option, char *value)
                 options->swap_to = split(value);
                 options->swap_from = value;
                 break;
+        case OPTION_CHANGES:
+                options->changes = value;
+                break;
+        case OPTION_FAKE:
+                options->fake = true;
+                break;
+        case OPTION_COUNTS:
+                options->counts = true;
+                break;
         case OPTION_PROBE:
                 probe();
                 break;
@@ -244,8 +266,12 @@ static void parse(struct options *options, int argc, char **argv)
         if (argc - optind < 2)
                 misuse("no root or no command");
         spec->root_fd = open(argv[optind], O_PATH | O_DIRECTORY | O_CLOEXEC);
-        if (spec->root_fd < 0)
+        if (spec->root_fd < 0 && errno == ENOTDIR) {
+                spec->root = SANDBOX_ROOT_FUSE;
+                options->tar = argv[optind];
+        } else if (spec->root_fd < 0) {
                 misuse(argv[optind]);
+        }
         for (int i = optind + 1; i < argc; i++)
                 strv_add(&options->argv, argv[i]);
 }
@@ -273,41 +299,103 @@ static int wait_as_told(const struct options *options, struct sandbox *sandbox, 
         return sandbox_wait(sandbox, -1, ret_status, err);
 }
 
-static int run(const struct options *options, int *ret_status, struct error *err)
+/* Of a run, what has to be freed at its end. */
+struct state {
+        struct sandbox_host *host;
+        struct sandbox *sandbox;
+        struct test_tree *tree;
+        struct emulator *emulator; /* the tree's */
+};
+
+/* Makes the tree and the emulator that a tar asks for. */
+static int prepare(struct state *state, struct options *options, struct error *err)
 {
-        _cleanup_(cleanup_sandbox_host) struct sandbox_host *host = NULL;
-        _cleanup_(cleanup_sandbox) struct sandbox *sandbox = NULL;
+        bool single = sandbox_host_users(state->host) == SANDBOX_USERS_SINGLE;
+        struct sandbox_spec *spec = &options->spec;
+        int r;
+
+        if (options->fake)
+                spec->emulation = SANDBOX_EMULATE_FAKE;
+        if (!options->tar)
+                return 0;
+        r = test_tree_new(options->tar, single, &state->tree, err);
+        if (r < 0)
+                return r;
+        spec->fuse_options = test_tree_options(state->tree);
+        if (options->fake)
+                return 0;
+        spec->emulation = SANDBOX_EMULATE_RECORD;
+        return test_tree_emulate(state->tree, state->host, spec, &state->emulator, err);
+}
+
+static int go(struct state *state, struct error *err)
+{
+        int fuse_fd = sandbox_take_fuse_fd(state->sandbox), r = 0;
+
+        if (state->tree)
+                r = test_tree_serve(state->tree, fuse_fd, err);
+        if (r == 0)
+                r = sandbox_go(state->sandbox, err);
+        if (r == 0 && state->emulator)
+                r = emulator_start(state->emulator, state->sandbox, err);
+        return r;
+}
+
+static int print_changes(struct state *state, const struct options *options, struct error *err)
+{
+        FILE *file;
+        int r;
+
+        if (!options->changes)
+                return 0;
+        file = fopen(options->changes, "we");
+        if (!file)
+                return error_set_errno(err, -errno, "cannot write %s", options->changes);
+        r = test_tree_print_changes(state->tree, file, err);
+        fclose(file);
+        return r;
+}
+
+static int run(struct state *state, struct options *options, int *ret_status, struct error *err)
+{
         double host_ms, start_ms, go_ms, wait_ms;
+        struct emulator_counts counts;
         uint64_t begin = clock_monotonic_ns();
         int r;
 
-        r = sandbox_host_new(options->users, &host, err);
-        if (r < 0)
-                return r;
+        r = sandbox_host_new(options->users, &state->host, err);
         host_ms = ms_since(begin);
-        r = sandbox_start(host, &options->spec, &sandbox, err);
+        if (r == 0)
+                r = prepare(state, options, err);
         if (r < 0)
                 return r;
+        begin = clock_monotonic_ns();
+        r = sandbox_start(state->host, &options->spec, &state->sandbox, err);
         start_ms = ms_since(begin);
-        r = sandbox_go(sandbox, err);
-        if (r < 0)
-                return r;
+        if (r == 0)
+                r = go(state, err);
         go_ms = ms_since(begin);
-        r = wait_as_told(options, sandbox, ret_status, err);
+        if (r == 0)
+                r = wait_as_told(options, state->sandbox, ret_status, err);
         if (r < 0)
                 return r;
         wait_ms = ms_since(begin);
-        sandbox_free(TAKE_PTR(sandbox));
+        sandbox_free(TAKE_PTR(state->sandbox));
         if (options->times)
                 fprintf(stderr, "host %.2f start %.2f go %.2f wait %.2f free %.2f ms\n", host_ms,
-                        start_ms - host_ms, go_ms - start_ms, wait_ms - go_ms,
-                        ms_since(begin) - wait_ms);
-        return 0;
+                        start_ms, go_ms - start_ms, wait_ms - go_ms, ms_since(begin) - wait_ms);
+        if (options->counts) {
+                emulator_counts(state->emulator, &counts);
+                fprintf(stderr, "answered %llu passed %llu\n", (unsigned long long)counts.answered,
+                        (unsigned long long)counts.passed);
+        }
+        return print_changes(state, options, err);
 }
 
 int main(int argc, char **argv)
 {
         static struct options options;
+        struct state state = { .host = NULL };
         struct error err = ERROR_INIT;
         int status = 0;
 
@@ -315,8 +403,10 @@ int main(int argc, char **argv)
         if (options.swap_from &&
             renameat2(AT_FDCWD, options.swap_from, AT_FDCWD, options.swap_to, RENAME_EXCHANGE) < 0)
                 misuse("--swap");
-        if (run(&options, &status, &err) < 0)
+        if (run(&state, &options, &status, &err) < 0)
                 fail(&err);
+        test_tree_free(state.tree);
+        sandbox_host_free(state.host);
         strv_done(&options.argv);
         strv_done(&options.env);
         return status;

@@ -1,0 +1,107 @@
+/*
+ * Root emulation: what a step does with more users than there are: floor 2.
+ *
+ * Where one uid is all there is, the kernel refuses chown, setuid, mknod of devices and their like
+ * before any filesystem sees them. A filter hands these calls to a supervisor, a thread of the
+ * caller, which knows who the process believes to be and records owners, devices and attributes in
+ * the union tree. The supervisor acts on inodes of that tree alone, never on a path of the host: a
+ * step that swaps names in the meantime can mislabel its own files and nothing else.
+ *
+ * What is emulated, by mode:
+ *   one uid   chown; mknod of devices; trusted.* and security.* attributes; ids of processes, over
+ *             fork, execve and setuid programs; stat, access; the owner of what processes make
+ *   ranges    mknod of devices: the rest is real
+ *
+ * What is not:
+ *   - Permissions: the kernel lets the one user read and write every file of the step, whatever a
+ *     process believes to be; access(2) alone tells the truth.
+ *   - Threads of one process with different ids.
+ *   - /proc/PID/status, kill(2), and other places where the kernel itself shows or compares ids.
+ *   - stat of 32-bit programs.
+ *   - A script with a setuid bit, which the kernel would ignore, is obeyed.
+ *
+ * Sandbox and filesystem do not know each other: who wires them gives callbacks.
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "sandbox/sandbox.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct emulate_node {
+        uint64_t ino; /* as fstat(2) in the step shows it */
+        uint32_t mode;
+        uint32_t uid; /* the declared owner */
+        uint32_t gid;
+};
+
+/* As an owner of `chown`: leave it as it is. */
+#define EMULATE_UNCHANGED UINT32_MAX
+
+/*
+ * The tree that is the step's root. Each call returns 0 or a negative errno, as the system call of
+ * that name, and may be made while the tree is served, but never from a thread that serves it: the
+ * supervisor's own lookups are requests to it.
+ *
+ * What a call changes that the kernel may have seen before, the kernel is told of before it
+ * returns: the mode that a chown has taken bits from, the name that a mknod has made.
+ */
+struct emulate_tree {
+        void *context;
+        uint64_t root; /* inode of "/" */
+
+        /* `name` is terminated, never empty or "."; ".." is the parent, of the root itself. */
+        int (*lookup)(void *context, uint64_t dir, const char *name, struct emulate_node *ret);
+        int (*getattr)(void *context, uint64_t ino, struct emulate_node *ret);
+        /* Appends the target. */
+        int (*readlink)(void *context, uint64_t ino, struct buf *ret);
+        /* Clears setuid, setgid and file capabilities, as the kernel does. */
+        int (*chown)(void *context, uint64_t ino, uint32_t uid, uint32_t gid);
+        /* Makes a device. `mode` has its type, and the umask taken off. */
+        int (*mknod)(void *context, uint64_t dir, const char *name, uint32_t mode, dev_t device,
+                     uint32_t uid, uint32_t gid);
+        int (*setxattr)(void *context, uint64_t ino, const char *name, const void *value,
+                        size_t len, int flags);
+        /* False as long as every inode of the tree belongs to 0:0: then stat is not looked at. */
+        bool (*has_owners)(void *context);
+};
+
+struct emulator;
+
+/*
+ * Makes an emulator for one sandbox. `spec` says who the command begins as, and which mount points
+ * are none of the tree's. It is borrowed for the call, `tree` for the emulator's life.
+ */
+int emulator_new(const struct sandbox_host *host, const struct sandbox_spec *spec,
+                 const struct emulate_tree *tree, struct emulator **ret, struct error *err);
+
+/*
+ * Answers the sandbox's calls from now on, from a thread of its own. To be called after
+ * sandbox_go(), of a sandbox whose `emulation` is RECORD.
+ */
+int emulator_start(struct emulator *emulator, struct sandbox *sandbox, struct error *err);
+
+/* Ends the thread. Calls that come later fail with ENOSYS: the sandbox should be over. */
+void emulator_free(struct emulator *emulator);
+
+/*
+ * Whose the files are that process `pid` (as a FUSE request numbers it) makes at this moment. May
+ * be called from any thread, also before the emulator is started. 0.3 us at most.
+ */
+void emulator_owner_of(struct emulator *emulator, pid_t pid, uint32_t *ret_uid, uint32_t *ret_gid);
+
+/* What happened, to be shown: calls answered by the emulator, and those handed back to the kernel.
+ */
+struct emulator_counts {
+        uint64_t answered;
+        uint64_t passed;
+};
+void emulator_counts(const struct emulator *emulator, struct emulator_counts *ret);
+
+DEFINE_CLEANUP(emulator, struct emulator, emulator_free)
