@@ -18,15 +18,14 @@
  * Every digest is checked before an image gets its name. -EBADMSG: something is not what it says,
  * or is cut; -ENOENT.
  */
-int images_load(struct store *store, const char *path, struct strv *ret_names,
-                struct error *err);
+int images_load(struct store *store, const char *path, struct strv *ret_names, struct error *err);
 
 /*
  * Makes an image of one layer out of a root filesystem's tar, plain or compressed, and names it
  * (`name` NULL: no name). `path` "-" is standard input.
  */
-int image_import(struct store *store, const char *path, const char *name,
-                 struct descriptor *ret, struct error *err);
+int image_import(struct store *store, const char *path, const char *name, struct descriptor *ret,
+                 struct error *err);
 
 enum image_format {
         IMAGE_OCI_ARCHIVE,

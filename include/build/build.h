@@ -37,10 +37,10 @@ struct build_event {
 };
 
 struct build_options {
-        const char *context;         /* a directory */
-        const char *dockerfile;      /* path; NULL: Dockerfile, then Containerfile, in the context */
-        const struct strv *tags;     /* references */
-        const struct strv *args;     /* "NAME=value", of --build-arg */
+        const char *context;     /* a directory */
+        const char *dockerfile;  /* path; NULL: Dockerfile, then Containerfile, in the context */
+        const struct strv *tags; /* references */
+        const struct strv *args; /* "NAME=value", of --build-arg */
         const struct strmap *labels; /* of --label */
         const char *target;          /* a stage's name or number; NULL: the last */
         bool no_cache;
@@ -69,5 +69,5 @@ void build_result_done(struct build_result *result);
  * Builds. On an error no name has moved, nothing is left behind, and `ret_fault` may say where.
  * What people have written wrong is -EINVAL; a step that failed is -ECHILD; -EINTR: interrupted.
  */
-int build_image(struct store *store, const struct build_options *options,
-                struct build_result *ret, struct build_fault *ret_fault, struct error *err);
+int build_image(struct store *store, const struct build_options *options, struct build_result *ret,
+                struct build_fault *ret_fault, struct error *err);

@@ -174,14 +174,21 @@ static int run(const struct command *command, int argc, char **argv)
         _cleanup_(progress_done) struct progress progress = { .quiet = false };
         _cleanup_(build_fault_done) struct build_fault fault = { .excerpt = NULL };
         const struct option_spec options[] = {
-                { OPTION_LIST, 't', "tag", &flags.tags, "NAME[:TAG]", "Name the image; may be repeated" },
-                { OPTION_STRING, 'f', "file", &flags.file, "FILE", "The Dockerfile (CONTEXT/Dockerfile)" },
-                { OPTION_LIST, 0, "build-arg", &flags.args, "NAME[=VALUE]", "Set an ARG; may be repeated" },
-                { OPTION_LIST, 0, "label", &flags.labels, "NAME=VALUE", "Add a label; may be repeated" },
-                { OPTION_STRING, 0, "target", &flags.target, "STAGE", "Build this stage, by name or number" },
+                { OPTION_LIST, 't', "tag", &flags.tags, "NAME[:TAG]",
+                  "Name the image; may be repeated" },
+                { OPTION_STRING, 'f', "file", &flags.file, "FILE",
+                  "The Dockerfile (CONTEXT/Dockerfile)" },
+                { OPTION_LIST, 0, "build-arg", &flags.args, "NAME[=VALUE]",
+                  "Set an ARG; may be repeated" },
+                { OPTION_LIST, 0, "label", &flags.labels, "NAME=VALUE",
+                  "Add a label; may be repeated" },
+                { OPTION_STRING, 0, "target", &flags.target, "STAGE",
+                  "Build this stage, by name or number" },
                 { OPTION_FLAG, 0, "no-cache", &flags.no_cache, NULL, "Carry every step out again" },
-                { OPTION_STRING, 0, "userns", &flags.userns, "MODE", "auto, ranges (subordinate ids) or single (one id)" },
-                { OPTION_STRING, 0, "iidfile", &flags.iidfile, "FILE", "Write the image's ID to a file" },
+                { OPTION_STRING, 0, "userns", &flags.userns, "MODE",
+                  "auto, ranges (subordinate ids) or single (one id)" },
+                { OPTION_STRING, 0, "iidfile", &flags.iidfile, "FILE",
+                  "Write the image's ID to a file" },
                 { OPTION_FLAG, 'q', "quiet", &flags.quiet, NULL, "Print the image's ID alone" },
         };
         struct error err = ERROR_INIT;
@@ -189,8 +196,8 @@ static int run(const struct command *command, int argc, char **argv)
         struct store *store;
         int status;
 
-        if (!cli_begin(command, options, ARRAY_SIZE(options), argc, argv, 1, 1, &arguments,
-                       &store, &status))
+        if (!cli_begin(command, options, ARRAY_SIZE(options), argc, argv, 1, 1, &arguments, &store,
+                       &status))
                 return status;
         progress.quiet = flags.quiet;
         if (build(store, &flags, arguments.items[0], &progress, &fault, &err) < 0) {

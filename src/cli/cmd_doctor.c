@@ -14,10 +14,10 @@ static const struct {
         unsigned type;
         const char *name;
 } filesystems[] = {
-        { 0xef53, "ext4" },      { 0x58465342, "XFS" },     { 0x9123683e, "Btrfs" },
-        { 0x01021994, "tmpfs" }, { 0x6969, "NFS" },         { 0x0bd00bd0, "Lustre" },
-        { 0x47504653, "GPFS" },  { 0x19830326, "BeeGFS" },  { 0x794c7630, "overlayfs" },
-        { 0x65735546, "FUSE" },  { 0x2fc12fc1, "ZFS" },     { 0x00c36400, "Ceph" },
+        { 0xef53, "ext4" },      { 0x58465342, "XFS" },    { 0x9123683e, "Btrfs" },
+        { 0x01021994, "tmpfs" }, { 0x6969, "NFS" },        { 0x0bd00bd0, "Lustre" },
+        { 0x47504653, "GPFS" },  { 0x19830326, "BeeGFS" }, { 0x794c7630, "overlayfs" },
+        { 0x65735546, "FUSE" },  { 0x2fc12fc1, "ZFS" },    { 0x00c36400, "Ceph" },
 };
 
 static void print_store(struct store *store)

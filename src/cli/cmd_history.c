@@ -18,7 +18,8 @@ static uint64_t layer_size(struct store *store, const struct stored_image *image
         int fd;
 
         if (at < image->config.diff_id_count &&
-            store_open_file(store, STORE_TAR, &image->config.diff_ids[at], &fd, &size, &ignored) == 0)
+            store_open_file(store, STORE_TAR, &image->config.diff_ids[at], &fd, &size, &ignored) ==
+                    0)
                 close(fd);
         return size;
 }
@@ -42,9 +43,9 @@ static int add_row(struct table *table, const struct image_history *entry, const
                 print_age(entry->created.tv_sec, age);
         return table_add(table, id) < 0 || table_add(table, age) < 0 ||
                                table_add(table, text) < 0 || table_add(table, size) < 0 ||
-                               table_add(table, entry->comment ? entry->comment : "") < 0 ?
-                       -1 :
-                       0;
+                               table_add(table, entry->comment ? entry->comment : "") < 0
+                       ? -1
+                       : 0;
 }
 
 static int print_history(struct store *store, const struct stored_image *image, bool whole,
@@ -69,8 +70,8 @@ static int print_history(struct store *store, const struct stored_image *image, 
 
                 if (!entry->empty_layer && layer > 0)
                         bytes = layer_size(store, image, --layer);
-                r = add_row(&table, entry, i + 1 == config->history_count ? id : "<missing>",
-                            bytes, whole);
+                r = add_row(&table, entry, i + 1 == config->history_count ? id : "<missing>", bytes,
+                            whole);
         }
         if (r < 0) {
                 strv_done(&table.cells);
@@ -92,8 +93,8 @@ static int run(const struct command *command, int argc, char **argv)
         struct store *store;
         int status, r;
 
-        if (!cli_begin(command, options, ARRAY_SIZE(options), argc, argv, 1, 1, &arguments,
-                       &store, &status))
+        if (!cli_begin(command, options, ARRAY_SIZE(options), argc, argv, 1, 1, &arguments, &store,
+                       &status))
                 return status;
         r = store_image_find(store, arguments.items[0], NULL, &image, &err);
         if (r == 0) {

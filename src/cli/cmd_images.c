@@ -119,8 +119,8 @@ static int run(const struct command *command, int argc, char **argv)
         struct store *store;
         int status;
 
-        if (!cli_begin(command, options, ARRAY_SIZE(options), argc, argv, 0, 0, &arguments,
-                       &store, &status))
+        if (!cli_begin(command, options, ARRAY_SIZE(options), argc, argv, 0, 0, &arguments, &store,
+                       &status))
                 return status;
         if (list_images(store, quiet, whole, &err) < 0)
                 status = cli_fail(&err, EXIT_FAILURE);

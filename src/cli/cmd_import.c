@@ -17,8 +17,8 @@ static int run(const struct command *command, int argc, char **argv)
 
         if (!cli_begin(command, NULL, 0, argc, argv, 1, 2, &arguments, &store, &status))
                 return status;
-        r = image_import(store, arguments.items[0],
-                         arguments.count > 1 ? arguments.items[1] : NULL, &image, &err);
+        r = image_import(store, arguments.items[0], arguments.count > 1 ? arguments.items[1] : NULL,
+                         &image, &err);
         if (r == 0) {
                 r = store_image_load(store, &image, NULL, &stored, &err);
                 descriptor_done(&image);
@@ -38,8 +38,9 @@ const struct command cmd_import = {
         .name = "import",
         .arguments = "FILE [NAME[:TAG]]",
         .summary = "Make an image of a root filesystem's tar",
-        .details = "FILE is plain or compressed (gzip, zstd, xz, bzip2); \"-\" is standard input.\n\n"
-                   "Example:\n"
-                   "  mmdebstrap --variant=minbase bookworm - | varve import - debian:12",
+        .details =
+                "FILE is plain or compressed (gzip, zstd, xz, bzip2); \"-\" is standard input.\n\n"
+                "Example:\n"
+                "  mmdebstrap --variant=minbase bookworm - | varve import - debian:12",
         .run = run,
 };

@@ -27,7 +27,8 @@ static int print_formatted(const char *format, const json_t *list, struct error 
         size_t i;
         int r = 0;
 
-        json_array_foreach (list, i, object) {
+        json_array_foreach(list, i, object)
+        {
                 r = template_expand(format, object, &text, err);
                 if (r == 0)
                         printf("%s\n", buf_str(&text));
@@ -43,7 +44,8 @@ static int run(const struct command *command, int argc, char **argv)
 {
         const char *format = NULL;
         const struct option_spec options[] = {
-                { OPTION_STRING, 'f', "format", &format, "TEMPLATE", "Print \"{{.Field}}\", \"{{json .}}\"" },
+                { OPTION_STRING, 'f', "format", &format, "TEMPLATE",
+                  "Print \"{{.Field}}\", \"{{json .}}\"" },
         };
         _cleanup_json_ json_t *list = json_array();
         struct error err = ERROR_INIT;

@@ -27,7 +27,8 @@ static int run(const struct command *command, int argc, char **argv)
         const char *input = NULL;
         bool quiet = false;
         const struct option_spec options[] = {
-                { OPTION_STRING, 'i', "input", &input, "FILE", "Archive or OCI layout directory (standard input)" },
+                { OPTION_STRING, 'i', "input", &input, "FILE",
+                  "Archive or OCI layout directory (standard input)" },
                 { OPTION_FLAG, 'q', "quiet", &quiet, NULL, "Print no names" },
         };
         struct strv names = STRV_INIT;
@@ -36,8 +37,8 @@ static int run(const struct command *command, int argc, char **argv)
         struct store *store;
         int status, r;
 
-        if (!cli_begin(command, options, ARRAY_SIZE(options), argc, argv, 0, 1, &arguments,
-                       &store, &status))
+        if (!cli_begin(command, options, ARRAY_SIZE(options), argc, argv, 0, 1, &arguments, &store,
+                       &status))
                 return status;
         if (!input && arguments.count > 0)
                 input = arguments.items[0];
@@ -60,10 +61,11 @@ const struct command cmd_load = {
         .name = "load",
         .arguments = "[OPTIONS] [FILE]",
         .summary = "Take images in from an archive or an OCI layout",
-        .details = "Archives of `docker save`, of OCI layouts, plain or compressed, and OCI layout\n"
-                   "directories are told apart by what they hold.\n\n"
-                   "Examples:\n"
-                   "  varve load -i app.tar\n"
-                   "  docker save app | varve load",
+        .details =
+                "Archives of `docker save`, of OCI layouts, plain or compressed, and OCI layout\n"
+                "directories are told apart by what they hold.\n\n"
+                "Examples:\n"
+                "  varve load -i app.tar\n"
+                "  docker save app | varve load",
         .run = run,
 };

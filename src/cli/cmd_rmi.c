@@ -79,7 +79,8 @@ static int run(const struct command *command, int argc, char **argv)
 {
         bool force = false;
         const struct option_spec options[] = {
-                { OPTION_FLAG, 'f', "force", &force, NULL, "Remove all names of an image given by its ID" },
+                { OPTION_FLAG, 'f', "force", &force, NULL,
+                  "Remove all names of an image given by its ID" },
         };
         struct error err = ERROR_INIT;
         struct arguments arguments;
@@ -104,6 +105,7 @@ const struct command cmd_rmi = {
         .name = "rmi",
         .arguments = "[OPTIONS] IMAGE...",
         .summary = "Remove names, and images that have no other",
-        .details = "What no image, no record of the build cache and no running varve needs is freed.",
+        .details =
+                "What no image, no record of the build cache and no running varve needs is freed.",
         .run = run,
 };

@@ -188,7 +188,8 @@ static int run_container(struct store *store, const struct run_flags *flags,
 
         if (!flags->rm) {
                 error_set(err, -EOPNOTSUPP, "containers cannot be kept");
-                return error_hint(err, "Say so with --rm: what the container changes is gone with it.");
+                return error_hint(err,
+                                  "Say so with --rm: what the container changes is gone with it.");
         }
         r = cli_parse_users(flags->userns, &users, err);
         if (r == 0)
@@ -202,8 +203,9 @@ static int run_container(struct store *store, const struct run_flags *flags,
 
 static int exit_status(int code)
 {
-        return code == -ENOENT ? EXIT_NOT_FOUND : code == -EACCES ? EXIT_CANNOT_EXECUTE :
-                                                                    CLI_EXIT_USAGE;
+        return code == -ENOENT   ? EXIT_NOT_FOUND
+               : code == -EACCES ? EXIT_CANNOT_EXECUTE
+                                 : CLI_EXIT_USAGE;
 }
 
 static int run(const struct command *command, int argc, char **argv)
@@ -211,11 +213,15 @@ static int run(const struct command *command, int argc, char **argv)
         _cleanup_(run_flags_done) struct run_flags flags = { .rm = false };
         const struct option_spec options[] = {
                 { OPTION_FLAG, 0, "rm", &flags.rm, NULL, "Keep nothing of the container" },
-                { OPTION_LIST, 'e', "env", &flags.env, "NAME[=VALUE]", "Set a variable; may be repeated" },
+                { OPTION_LIST, 'e', "env", &flags.env, "NAME[=VALUE]",
+                  "Set a variable; may be repeated" },
                 { OPTION_STRING, 'w', "workdir", &flags.workdir, "DIR", "The working directory" },
-                { OPTION_STRING, 'u', "user", &flags.user, "USER[:GROUP]", "The user, by name or number" },
-                { OPTION_STRING, 0, "entrypoint", &flags.entrypoint, "PROGRAM", "Instead of the image's" },
-                { OPTION_STRING, 0, "userns", &flags.userns, "MODE", "auto, ranges (subordinate ids) or single (one id)" },
+                { OPTION_STRING, 'u', "user", &flags.user, "USER[:GROUP]",
+                  "The user, by name or number" },
+                { OPTION_STRING, 0, "entrypoint", &flags.entrypoint, "PROGRAM",
+                  "Instead of the image's" },
+                { OPTION_STRING, 0, "userns", &flags.userns, "MODE",
+                  "auto, ranges (subordinate ids) or single (one id)" },
         };
         struct error err = ERROR_INIT;
         struct arguments arguments;
@@ -236,11 +242,12 @@ const struct command cmd_run = {
         .name = "run",
         .arguments = "--rm [OPTIONS] IMAGE [COMMAND [ARGUMENT...]]",
         .summary = "Run a command in a container of an image",
-        .details = "The container has the host's network. The exit status is the command's, 128 and\n"
-                   "the number of the signal that ended it, 127 when there is no such command, 126\n"
-                   "when it cannot be executed, 125 when varve could not do its part.\n\n"
-                   "Example:\n"
-                   "  varve run --rm debian:12 cat /etc/os-release",
+        .details =
+                "The container has the host's network. The exit status is the command's, 128 and\n"
+                "the number of the signal that ended it, 127 when there is no such command, 126\n"
+                "when it cannot be executed, 125 when varve could not do its part.\n\n"
+                "Example:\n"
+                "  varve run --rm debian:12 cat /etc/os-release",
         .options_first = true,
         .run = run,
 };

@@ -89,7 +89,8 @@ static int run(const struct command *command, int argc, char **argv)
         const char *output = NULL, *format = NULL;
         const struct option_spec options[] = {
                 { OPTION_STRING, 'o', "output", &output, "FILE", "Write here (standard output)" },
-                { OPTION_STRING, 0, "format", &format, "FORMAT", "docker-archive (the default) or oci-archive" },
+                { OPTION_STRING, 0, "format", &format, "FORMAT",
+                  "docker-archive (the default) or oci-archive" },
         };
         struct error err = ERROR_INIT;
         struct arguments arguments;

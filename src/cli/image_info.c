@@ -114,9 +114,9 @@ static int put_config(const struct stored_image *image, json_t *object, struct e
         if (r < 0)
                 return r;
         config = json_object_get(document, "config");
-        return json_put(object, "Config", config ? json_incref(config) : json_object()) < 0 ?
-                       error_set_oom(err) :
-                       0;
+        return json_put(object, "Config", config ? json_incref(config) : json_object()) < 0
+                       ? error_set_oom(err)
+                       : 0;
 }
 
 static int put_facts(struct store *store, const struct stored_image *image, json_t *object)

@@ -21,8 +21,10 @@ static int help(FILE *file)
                       "Commands:\n");
         for (size_t i = 0; cli_commands[i]; i++)
                 fprintf(file, "  %-10s %s\n", cli_commands[i]->name, cli_commands[i]->summary);
-        fprintf(file, "\n`varve COMMAND --help` says more. Images are kept in $VARVE_ROOT, else in\n"
-                      "$XDG_DATA_HOME/varve, else in ~/.local/share/varve; --root DIR names another place.\n");
+        fprintf(file,
+                "\n`varve COMMAND --help` says more. Images are kept in $VARVE_ROOT, else in\n"
+                "$XDG_DATA_HOME/varve, else in ~/.local/share/varve; --root DIR names another "
+                "place.\n");
         return EXIT_SUCCESS;
 }
 

@@ -30,8 +30,7 @@ static void print_option(const struct option_spec *option)
 static void print_help(const struct command *command, const struct option_spec *options,
                        size_t count)
 {
-        printf("Usage: varve %s %s\n\n%s.\n", command->name, command->arguments,
-               command->summary);
+        printf("Usage: varve %s %s\n\n%s.\n", command->name, command->arguments, command->summary);
         if (command->details)
                 printf("\n%s\n", command->details);
         printf("\nOptions:\n");
@@ -48,8 +47,8 @@ static int unknown_option(const struct command *command, const struct option_spe
         error_set(err, -EINVAL, "%s has no option %s", command->name, name ? name : written);
         for (size_t i = 0; i < count; i++)
                 names[i] = options[i].name;
-        similar = name && strncmp(name, "--", 2) == 0 ? suggest_similar(name + 2, names, count) :
-                                                         NULL;
+        similar = name && strncmp(name, "--", 2) == 0 ? suggest_similar(name + 2, names, count)
+                                                      : NULL;
         if (similar)
                 return error_hint(err, "Did you mean --%s?", similar);
         return error_hint(err, "`varve %s --help` lists its options.", command->name);
@@ -81,8 +80,7 @@ static void make_tables(const struct command *command, const struct option_spec 
                 *at++ = '+';
         *at++ = ':';
         for (size_t i = 0; i < count; i++) {
-                int has_argument = options[i].type == OPTION_FLAG ? no_argument :
-                                                                    required_argument;
+                int has_argument = options[i].type == OPTION_FLAG ? no_argument : required_argument;
 
                 ret_long[i] = (struct option){ .name = options[i].name,
                                                .has_arg = has_argument,
@@ -99,7 +97,8 @@ static const struct option_spec *find_option(const struct option_spec *options, 
                                              int value)
 {
         for (size_t i = 0; i < count; i++)
-                if (value == VALUE_BASE + (int)i || (options[i].letter && value == options[i].letter))
+                if (value == VALUE_BASE + (int)i ||
+                    (options[i].letter && value == options[i].letter))
                         return &options[i];
         return NULL;
 }

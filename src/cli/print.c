@@ -32,8 +32,12 @@ void print_age(time_t then, char ret[static PRINT_AGE_MAX])
                 time_t seconds;
                 const char *name;
         } units[] = {
-                { 365 * 24 * 3600, "year" }, { 30 * 24 * 3600, "month" }, { 7 * 24 * 3600, "week" },
-                { 24 * 3600, "day" },        { 3600, "hour" },            { 60, "minute" },
+                { 365 * 24 * 3600, "year" },
+                { 30 * 24 * 3600, "month" },
+                { 7 * 24 * 3600, "week" },
+                { 24 * 3600, "day" },
+                { 3600, "hour" },
+                { 60, "minute" },
                 { 1, "second" },
         };
         time_t age = time(NULL) - then;

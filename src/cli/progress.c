@@ -47,8 +47,7 @@ static void keep_line(struct progress_step *step, const char *line, size_t len)
         step->tail[step->tail_len++] = '\n';
 }
 
-static void print_line(const struct progress *progress, unsigned number,
-                       struct progress_step *step)
+static void print_line(const struct progress *progress, unsigned number, struct progress_step *step)
 {
         if (!progress->quiet)
                 fprintf(stderr, "#%u %.*s\n", number, (int)step->line_len, step->line);

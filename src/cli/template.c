@@ -9,7 +9,8 @@
 static int bad(const char *action, struct error *err)
 {
         error_set(err, -EINVAL, "--format does not know {{%s}}", action);
-        return error_hint(err, "It knows {{.Field}}, {{.Field.Sub}}, {{json .}} and {{json .Field}}.");
+        return error_hint(err,
+                          "It knows {{.Field}}, {{.Field.Sub}}, {{json .}} and {{json .Field}}.");
 }
 
 /* Follows ".A.B" from an object; NULL where there is no such member. */
