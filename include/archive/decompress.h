@@ -19,6 +19,11 @@
 /* A ratio is looked at when this much has come out: what is small does no harm. */
 #define DECOMPRESS_RATIO_FREE_BYTES (64ULL * 1024 * 1024)
 
+/* What a stream is, by its first bytes: DECOMPRESS_MAGIC_BYTES of them, or all that there are,
+ * decide. */
+#define DECOMPRESS_MAGIC_BYTES 10
+enum codec decompress_sniff(const uint8_t *data, size_t len);
+
 struct decompress_limits {
         uint64_t bytes_max; /* of output; 0: no limit */
         uint64_t ratio_max; /* of output to input; 0: no limit */

@@ -56,3 +56,8 @@ int layers_take_in(struct store *store, const struct byte_source *blob,
  */
 int layers_seal(struct store *store, struct change_list *changes,
                 const struct compression *compression, struct layer *ret, struct error *err);
+
+/* Makes the blob of a layer anew from its tar where it is missing: garbage collection keeps for the
+ * build cache the tar alone. With another version of the library the blob, and so its digest and
+ * size in `layer`, may be other ones. */
+int layers_restore_blob(struct store *store, struct layer *layer, struct error *err);

@@ -85,6 +85,10 @@ int store_file_new(struct store *store, struct store_file *ret, struct error *er
 int store_file_publish(struct store *store, struct store_file *file, enum store_kind kind,
                        const struct digest *digest, struct error *err);
 
+/* Lets a layer's plain tar stand as its blob too, without holding its bytes twice where the
+ * filesystem has hard links. */
+int store_link_blob(struct store *store, const struct digest *diff_id, struct error *err);
+
 /* Throws it away. */
 void store_file_discard(struct store *store, struct store_file *file);
 
@@ -103,8 +107,8 @@ int store_pin(struct store *store, const struct digest *digest, struct error *er
 
 /*
  * Small documents, each under a key of a group: cache/GROUP/KEY. What they say is their writer's;
- * garbage collection asks for no more than the lines "blob sha256:..." and "layer sha256:...",
- * which keep those files.
+ * garbage collection asks for no more than the lines "layer sha256:...", which keep the layers at
+ * rest of these diffIDs; their blobs can be made again.
  */
 #define STORE_RECORD_MAX ((size_t)64 << 20)
 

@@ -233,7 +233,7 @@ int decoder_run(struct decoder *decoder, struct decode_buffers *buffers, struct 
         }
 }
 
-enum codec decode_sniff(const uint8_t *data, size_t len)
+enum codec decompress_sniff(const uint8_t *data, size_t len)
 {
         static const struct {
                 enum codec codec;

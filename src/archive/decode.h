@@ -33,8 +33,3 @@ int decoder_run(struct decoder *decoder, struct decode_buffers *buffers, struct 
 
 /* Makes ready for a further member, after one has ended. */
 int decoder_reset(struct decoder *decoder, struct error *err);
-
-/* What these bytes are the beginning of. DECODE_MAGIC_BYTES of them, or all that there are, decide.
- */
-#define DECODE_MAGIC_BYTES 10
-enum codec decode_sniff(const uint8_t *data, size_t len);

@@ -53,8 +53,8 @@ static int fill(struct decompressor *decompressor, size_t want, struct error *er
 /* What the input goes on with. */
 static enum codec sniff(const struct decompressor *decompressor)
 {
-        return decode_sniff(decompressor->input + decompressor->input_at,
-                            decompressor->input_len - decompressor->input_at);
+        return decompress_sniff(decompressor->input + decompressor->input_at,
+                                decompressor->input_len - decompressor->input_at);
 }
 
 int decompressor_new(const struct byte_source *in, const struct decompress_limits *limits,
@@ -71,7 +71,7 @@ int decompressor_new(const struct byte_source *in, const struct decompress_limit
         decompressor->input = malloc(INPUT_BYTES);
         if (!decompressor->input)
                 return error_set_oom(err);
-        r = fill(decompressor, DECODE_MAGIC_BYTES, err);
+        r = fill(decompressor, DECOMPRESS_MAGIC_BYTES, err);
         if (r < 0)
                 return r;
         decompressor->codec = sniff(decompressor);
@@ -118,7 +118,7 @@ static int end_member(struct decompressor *decompressor, struct error *err)
 {
         int r;
 
-        r = fill(decompressor, DECODE_MAGIC_BYTES, err);
+        r = fill(decompressor, DECOMPRESS_MAGIC_BYTES, err);
         if (r < 0)
                 return r;
         if (decompressor->input_at == decompressor->input_len) {

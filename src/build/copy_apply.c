@@ -90,10 +90,20 @@ static int explain(int code, const char *what, const char *path, struct error *e
         return error_set_errno(err, code, "cannot %s %s in the image", what, path);
 }
 
+/* A directory on the way to what is copied: made if it is not there. */
+static int make_directory(struct apply *apply, const char *path, struct tree_attr *ret,
+                          struct error *err)
+{
+        static const struct tree_owner root = { .uid = 0 };
+        int r = tree_make_path(apply->image, path, 0755,
+                               apply->manner->owner ? apply->manner->owner : &root, ret);
+
+        return r < 0 ? explain(r, "make the directory", path, err) : 0;
+}
+
 /* The directory that `target` goes into, which is made if it is not there. */
 static int find_parent(struct apply *apply, const char *target, uint64_t *ret, struct error *err)
 {
-        static const struct tree_owner root = { .uid = 0 };
         const char *slash = strrchr(target, '/');
         size_t len = slash > target ? (size_t)(slash - target) : 1;
         struct tree_attr attr;
@@ -108,10 +118,8 @@ static int find_parent(struct apply *apply, const char *target, uint64_t *ret, s
         apply->parent = strndup(target, len);
         if (!apply->parent)
                 return error_set_oom(err);
-        r = tree_make_path(apply->image, apply->parent, 0755,
-                           apply->manner->owner ? apply->manner->owner : &root, &attr);
+        r = make_directory(apply, apply->parent, &attr, err);
         if (r < 0) {
-                r = explain(r, "make the directory", apply->parent, err);
                 free(apply->parent);
                 apply->parent = NULL;
                 return r;
@@ -238,8 +246,8 @@ static int remember_directory(struct apply *apply, uint64_t ino, struct timespec
 
 static int write_directory(struct apply *apply, const struct copy_item *item, struct error *err)
 {
-        struct tree_owner owner = owner_of(apply, &item->st);
-        struct tree_new_inode inode = { .mode = mode_of(apply, &item->st), .owner = owner };
+        struct tree_new_inode inode = { .mode = mode_of(apply, &item->st),
+                                        .owner = owner_of(apply, &item->st) };
         _cleanup_free_ char *clean = path_clean(item->target);
         struct tree_attr attr;
         uint64_t dir;
@@ -251,8 +259,9 @@ static int write_directory(struct apply *apply, const struct copy_item *item, st
         if (r == 0 && !S_ISDIR(attr.mode))
                 return error_set(err, -ENOTDIR,
                                  "%s is a file in the image, and cannot become a directory", clean);
-        if (r == 0 && item->is_destination)
-                return 0;
+        /* What contents are copied into is kept, or made like any directory on the way. */
+        if (item->is_destination)
+                return make_directory(apply, clean, &attr, err);
         if (r == -ENOENT) {
                 r = find_parent(apply, clean, &dir, err);
                 if (r < 0)
@@ -260,7 +269,7 @@ static int write_directory(struct apply *apply, const struct copy_item *item, st
                 /* A symlink to nowhere: what it names is made. */
                 r = tree_create(apply->image, dir, path_base(clean), &inode, &attr);
                 if (r == -EEXIST)
-                        r = tree_make_path(apply->image, clean, 0755, &owner, &attr);
+                        return make_directory(apply, clean, &attr, err);
         }
         if (r == 0)
                 r = set_attributes(apply, item, attr.ino);

@@ -3,6 +3,8 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "fs/index.h"
+#include "layer/compress.h"
+#include "oci/media_type.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -80,18 +82,31 @@ int layers_of_image(const struct manifest *manifest, const struct image_config *
 
 /* ---- taking in ---- */
 
-/* Passes a blob on and writes it to a file on the way. */
+/*
+ * Passes a blob on and writes it to a file on the way, if it is compressed in a way that images
+ * may have. A plain tar is its own blob; and of xz or bzip2 one is made that is plain.
+ */
 struct tee {
         const struct byte_source *from;
         int fd;
+        bool begun;
+        bool keeps;
 };
 
 static ssize_t tee_read(void *context, void *data, size_t len, struct error *err)
 {
         struct tee *tee = context;
         ssize_t n = tee->from->read(tee->from->context, data, len, err);
-        int r = n > 0 ? io_write(tee->fd, data, (size_t)n) : 0;
+        enum codec codec;
+        int r = 0;
 
+        if (n > 0 && !tee->begun) {
+                codec = decompress_sniff(data, (size_t)n);
+                tee->begun = true;
+                tee->keeps = codec == CODEC_GZIP || codec == CODEC_ZSTD;
+        }
+        if (n > 0 && tee->keeps)
+                r = io_write(tee->fd, data, (size_t)n);
         return r < 0 ? error_set_errno(err, r, "cannot write a layer to the store") : n;
 }
 
@@ -152,7 +167,7 @@ int layers_take_in(struct store *store, const struct byte_source *blob,
         struct layer_unpack_options options = *expected;
         struct byte_source source = *blob;
         struct entry_sink sink;
-        struct tee tee;
+        struct tee tee = { .fd = -1 };
         int r;
 
         r = layer_files_new(store, keep_blob, &files, err);
@@ -169,7 +184,15 @@ int layers_take_in(struct store *store, const struct byte_source *blob,
         r = layer_unpack(&source, &sink, &options, ret, err);
         if (r < 0)
                 return r;
-        return layer_files_publish(&files, &ret->diff_id, ret->tar_size, &ret->digest, err);
+        if (keep_blob && !tee.keeps)
+                store_file_discard(store, &files.blob);
+        r = layer_files_publish(&files, &ret->diff_id, ret->tar_size, &ret->digest, err);
+        if (r < 0 || !keep_blob || tee.keeps)
+                return r;
+        ret->codec = CODEC_NONE;
+        ret->digest = ret->diff_id;
+        ret->size = ret->tar_size;
+        return store_link_blob(store, &ret->diff_id, err);
 }
 
 int layers_seal(struct store *store, struct change_list *changes,
@@ -199,6 +222,42 @@ int layers_seal(struct store *store, struct change_list *changes,
         ret->blob.size = sealed.size;
         ret->blob.media_type = strdup(layer_media_type(compression->codec, false));
         return ret->blob.media_type ? 0 : error_set_oom(err);
+}
+
+static int compression_of(const char *media_type, struct compression *ret, struct error *err)
+{
+        return compression_parse(strstr(media_type, "zstd") ? "zstd" : "gzip", 0, ret, err);
+}
+
+int layers_restore_blob(struct store *store, struct layer *layer, struct error *err)
+{
+        struct store_file file = STORE_FILE_INIT;
+        struct compression compression;
+        _cleanup_close_ int fd = -1;
+        struct fd_stream stream = { .name = "a layer of the store" };
+        struct byte_source source;
+        int r;
+
+        if (store_has(store, STORE_BLOB, &layer->blob.digest))
+                return 0;
+        r = store_open_file(store, STORE_TAR, &layer->diff_id, &fd, NULL, err);
+        if (r == 0 && strcmp(layer->blob.media_type, MEDIA_TYPE_OCI_LAYER) == 0)
+                return store_link_blob(store, &layer->diff_id, err);
+        if (r == 0)
+                r = compression_of(layer->blob.media_type, &compression, err);
+        if (r == 0)
+                r = store_file_new(store, &file, err);
+        if (r < 0)
+                return r;
+        stream.fd = fd;
+        source = byte_source_of_fd(&stream);
+        r = layer_compress(&source, &compression, file.fd, &layer->blob.digest, &layer->blob.size,
+                           err);
+        if (r < 0) {
+                store_file_discard(store, &file);
+                return r;
+        }
+        return store_file_publish(store, &file, STORE_BLOB, &layer->blob.digest, err);
 }
 
 /* ---- opening ---- */

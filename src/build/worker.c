@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
 /* ---- beginning ---- */
 
 /* A stage begins with what its base is. What the base says to do ONBUILD is done in it, once. */
@@ -22,7 +24,7 @@ static int begin_stage(struct worker *worker, struct error *err)
         case PLAN_SCRATCH:
                 if (platform_copy(&worker->plan->platform, &state->config.platform) < 0)
                         return error_set_oom(err);
-                return 0;
+                break;
         case PLAN_STAGE:
                 if (stage_result_copy(&worker->results[stage->base_index], state) < 0)
                         return error_set_oom(err);
@@ -35,6 +37,10 @@ static int begin_stage(struct worker *worker, struct error *err)
                         return err->code;
                 break;
         }
+        /* Programs are found where everybody expects them, unless the image says otherwise. */
+        if (!strv_env_get(&state->config.env, "PATH") &&
+            strv_add(&state->config.env, DEFAULT_PATH) < 0)
+                return error_set_oom(err);
         if (state->config.has_created)
                 worker->created = state->config.created;
         strv_done(&state->config.on_build);

@@ -5,6 +5,7 @@
 #include "base/path.h"
 #include "build/execute.h"
 #include "key.h"
+#include "users.h"
 #include "worker.h"
 
 #include <errno.h>
@@ -225,14 +226,18 @@ int worker_run(struct worker *worker, bool *ret_cached, struct error *err)
 
 static int make_directory(struct worker *worker, const char *path, struct error *err)
 {
-        static const struct tree_owner root = { .uid = 0 };
+        const char *user = worker->state.config.user;
+        struct tree_owner owner = { .uid = 0 };
         struct tree_attr attr;
         int r;
 
         r = worker_open_tree(worker, err);
+        /* What is made belongs to the USER. */
+        if (r == 0 && user)
+                r = user_find_owner(worker->tree, user, &owner, err);
         if (r < 0)
                 return r;
-        r = tree_make_path(worker->tree, path, 0755, &root, &attr);
+        r = tree_make_path(worker->tree, path, 0755, &owner, &attr);
         if (r < 0)
                 return error_set_errno(err, r, "cannot make the directory %s", path);
         return 0;
@@ -254,6 +259,7 @@ int worker_workdir_step(struct worker *worker, bool *ret_cached, struct error *e
         if (r < 0)
                 return r;
         key_add_text(&key, path);
+        key_add_text(&key, worker->state.config.user);
         r = key_finish(&key, &group, err);
         if (r == 0)
                 r = worker_try_cache(worker, &group, &no_input, &empty, err);

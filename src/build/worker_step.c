@@ -93,14 +93,13 @@ static int read_record(const char *text, struct timespec *ret_created, struct la
         return 1;
 }
 
-/* Whether the store still has all of a layer; pins it first, so that it stays. */
+/* Whether the store still has a layer at rest; pins it first, so that it stays. */
 static bool layer_is_there(struct worker *worker, const struct layer *layer)
 {
         struct error ignored = ERROR_INIT;
 
         return store_pin(worker->store, &layer->diff_id, &ignored) == 0 &&
                store_pin(worker->store, &layer->blob.digest, &ignored) == 0 &&
-               store_has(worker->store, STORE_BLOB, &layer->blob.digest) &&
                store_has(worker->store, STORE_INDEX, &layer->diff_id) &&
                store_has(worker->store, STORE_TAR, &layer->diff_id);
 }
@@ -156,6 +155,11 @@ int worker_try_cache(struct worker *worker, const struct digest *group, const st
         tree_free(worker->tree);
         worker->tree = NULL;
         worker->created = created;
+        r = layers_restore_blob(worker->store, &layer, err);
+        if (r < 0) {
+                descriptor_done(&layer.blob);
+                return r;
+        }
         r = add_layer(worker, &layer, err);
         return r < 0 ? r : 1;
 }

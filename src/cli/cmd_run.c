@@ -130,6 +130,19 @@ static int make_env(const struct run_flags *flags, const struct image_config *co
         return r < 0 ? error_set_oom(err) : 0;
 }
 
+/* What a command that was not executed is told by. */
+static int failure_status(int code)
+{
+        switch (-code) {
+        case ENOENT:
+                return EXIT_NOT_FOUND;
+        case EACCES:
+                return EXIT_CANNOT_EXECUTE;
+        default:
+                return CLI_EXIT_USAGE;
+        }
+}
+
 static int run_image(struct store *store, const struct run_flags *flags,
                      const struct arguments *arguments, const struct stored_image *image,
                      enum sandbox_users users, int *ret_status, struct error *err)
@@ -172,6 +185,8 @@ static int run_image(struct store *store, const struct run_flags *flags,
         if (r == 0) {
                 r = execute(&execution, ret_status, err);
                 end_signals(&signals);
+                if (r < 0)
+                        *ret_status = failure_status(r);
         }
         tree_free(tree);
         strv_done(&argv);
@@ -201,13 +216,6 @@ static int run_container(struct store *store, const struct run_flags *flags,
         return r;
 }
 
-static int exit_status(int code)
-{
-        return code == -ENOENT   ? EXIT_NOT_FOUND
-               : code == -EACCES ? EXIT_CANNOT_EXECUTE
-                                 : CLI_EXIT_USAGE;
-}
-
 static int run(const struct command *command, int argc, char **argv)
 {
         _cleanup_(run_flags_done) struct run_flags flags = { .rm = false };
@@ -231,9 +239,10 @@ static int run(const struct command *command, int argc, char **argv)
         if (!cli_begin(command, options, ARRAY_SIZE(options), argc, argv, 1, SIZE_MAX, &arguments,
                        &store, &status))
                 return status;
+        status = CLI_EXIT_USAGE;
         r = run_container(store, &flags, &arguments, &status, &err);
         if (r < 0)
-                status = cli_fail(&err, exit_status(r));
+                cli_fail(&err, status);
         store_free(store);
         return status;
 }

@@ -145,8 +145,7 @@ static int mark_record(struct marks *marks, const char *text)
                 struct digest digest;
 
                 line += *line == '\n';
-                if ((sscanf(line, "blob %71s", digest_text) == 1 ||
-                     sscanf(line, "layer %71s", digest_text) == 1) &&
+                if (sscanf(line, "layer %71s", digest_text) == 1 &&
                     digest_parse(digest_text, &digest, &skipped) == 0 && mark(marks, &digest) < 0)
                         return -ENOMEM;
         }

@@ -153,6 +153,40 @@ int store_file_publish(struct store *store, struct store_file *file, enum store_
         return 0;
 }
 
+static int copy_tar(struct store *store, const struct digest *diff_id, struct error *err)
+{
+        struct store_file file = STORE_FILE_INIT;
+        _cleanup_close_ int fd = -1;
+        uint64_t size;
+        int r;
+
+        r = store_open_file(store, STORE_TAR, diff_id, &fd, &size, err);
+        if (r == 0)
+                r = store_file_new(store, &file, err);
+        if (r < 0)
+                return r;
+        r = io_copy_range(fd, 0, size, file.fd);
+        if (r < 0) {
+                store_file_discard(store, &file);
+                return error_set_errno(err, r, "cannot write to the store %s", store->root);
+        }
+        return store_file_publish(store, &file, STORE_BLOB, diff_id, err);
+}
+
+int store_link_blob(struct store *store, const struct digest *diff_id, struct error *err)
+{
+        char tar[STORE_NAME_MAX], blob[STORE_NAME_MAX];
+        int layers_fd = store_place(store, STORE_TAR, diff_id, tar);
+        int blobs_fd = store_place(store, STORE_BLOB, diff_id, blob);
+
+        if (linkat(layers_fd, tar, blobs_fd, blob, 0) == 0 || errno == EEXIST)
+                return fsync(blobs_fd) < 0
+                               ? error_set_errno(err, -errno, "cannot write to the store %s",
+                                                 store->root)
+                               : 0;
+        return copy_tar(store, diff_id, err);
+}
+
 int store_put_blob(struct store *store, const void *data, size_t len, struct digest *ret,
                    struct error *err)
 {

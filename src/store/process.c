@@ -22,7 +22,8 @@
 /* Of a process on another host nobody can tell whether it lives. */
 #define FOREIGN_AGE_S (7 * 24 * 3600)
 
-/* When a process began, in ticks since the system did. Returns 0 where there is none such. */
+/* When a process began, in ticks since the system did. Returns 0 where there is none such, or one
+ * that is dead and only waits for its parent to notice. */
 static uint64_t start_time(pid_t pid)
 {
         struct error err = ERROR_INIT;
@@ -35,6 +36,8 @@ static uint64_t start_time(pid_t pid)
         if (io_read_file(AT_FDCWD, path, 4096, &stat, &err) == 0) {
                 /* The second field is a name that may hold anything, in parentheses. */
                 at = strrchr(stat.data, ')');
+                if (at && (at[2] == 'Z' || at[2] == 'X'))
+                        at = NULL;
                 for (int field = 2; at && field < 22; field++)
                         at = strchr(at + 1, ' ');
                 if (at)
