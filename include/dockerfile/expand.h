@@ -15,8 +15,10 @@
 
 #include <stdbool.h>
 
-/* Of one expanded word: what is longer is an error (-E2BIG). */
-#define EXPAND_RESULT_MAX ((size_t)16 << 20)
+/* Of one expanded word, and of a file written in the Dockerfile: what is longer is an error
+ * (-E2BIG). */
+#define EXPAND_RESULT_MAX ((size_t)1 << 20)
+#define EXPAND_FILE_MAX   ((size_t)16 << 20)
 
 /* Of "${" inside "${": what is deeper is an error (-EINVAL). */
 #define EXPAND_DEPTH_MAX 64

@@ -96,7 +96,7 @@ static int expansion_list(struct expansion *expansion, struct words *words, stru
 static int expansion_copy(struct expansion *expansion, struct error *err)
 {
         /* Bodies are like a shell's heredocs: quotes are text, and the escape is a backslash. */
-        struct shell_options body = { .escape = '\\', .no_quotes = true };
+        struct shell_options body = { .escape = '\\', .file = true };
         struct instruction_copy *copy = &expansion->to->copy;
         const char **fields[] = { &copy->chown, &copy->chmod, &copy->checksum, &copy->destination };
         struct inline_file *files;

@@ -13,9 +13,12 @@
 #include "text.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <string.h>
 
 #define SHELL_TO_THE_END '\0'
+/* So many times the longest result may be put together on the way to one. */
+#define SHELL_WORK_FACTOR 8
 
 struct shell {
         const struct shell_options *options;
@@ -23,7 +26,39 @@ struct shell {
         const char *pos;
         const char *end;
         unsigned int depth;
+        size_t work; /* bytes put together so far, also those that went no further */
 };
+
+static size_t shell_max(const struct shell *shell)
+{
+        return shell->options->file ? EXPAND_FILE_MAX : EXPAND_RESULT_MAX;
+}
+
+/*
+ * Accounts for work. Values and operators within one another could make short words do very much
+ * of it, with little to show in the end.
+ */
+static int shell_charge(struct shell *shell, size_t bytes, struct error *err)
+{
+        size_t max = shell_max(shell) * SHELL_WORK_FACTOR;
+
+        if (bytes > max - shell->work)
+                return error_set(err, -E2BIG, "its variables and operators take too much work");
+        shell->work += bytes;
+        return 0;
+}
+
+/* Accounts for what was appended from `before` on, and holds what was appended from `start` on
+ * against the limit. */
+static int shell_check(struct shell *shell, const struct buf *ret, size_t start, size_t before,
+                       struct error *err)
+{
+        if (ret->len - start > shell_max(shell))
+                return error_set(err, -E2BIG,
+                                 "what its variables make of it is longer than %zu bytes",
+                                 shell_max(shell));
+        return shell_charge(shell, ret->len - before, err);
+}
 
 struct shell_words {
         struct strv *out;
@@ -38,9 +73,6 @@ static void shell_words_done(struct shell_words *words)
 
 static int shell_append(struct buf *buf, const char *data, size_t len, struct error *err)
 {
-        if (buf->len > EXPAND_RESULT_MAX || len > EXPAND_RESULT_MAX - buf->len)
-                return error_set(err, -E2BIG, "an expanded word is longer than %zu bytes",
-                                 EXPAND_RESULT_MAX);
         return buf_append(buf, data, len) < 0 ? error_set_oom(err) : 0;
 }
 
@@ -174,12 +206,25 @@ static int shell_required(const char *name, const char *message, bool set, struc
                          set ? "empty" : "unset");
 }
 
+/* Accounts for holding a pattern against every place of a value. */
+static int shell_charge_pattern(struct shell *shell, const char *pattern, const char *value,
+                                struct error *err)
+{
+        size_t factor = 1 + strlen(pattern) / 16, len = strlen(value), product;
+
+        return shell_charge(
+                shell, __builtin_mul_overflow(len, factor, &product) ? SIZE_MAX : product, err);
+}
+
 /* ${name#word} and ${name%word}; the operator doubled takes the longest match. */
-static int shell_trim(char sign, const char *word, const char *value, struct buf *ret,
-                      struct error *err)
+static int shell_trim(struct shell *shell, char sign, const char *word, const char *value,
+                      struct buf *ret, struct error *err)
 {
         bool longest = word[0] == sign;
+        int r = shell_charge_pattern(shell, word, value, err);
 
+        if (r < 0)
+                return r;
         if (sign == '#')
                 return glob_trim_prefix(word + longest, value, longest, ret, err);
         return glob_trim_suffix(word + longest, value, longest, ret, err);
@@ -210,6 +255,9 @@ static int shell_replace(struct shell *shell, const char *name, struct buf *ret,
                         return error_set_oom(err);
                 return shell_append(ret, start, (size_t)(shell->pos - start), err);
         }
+        r = shell_charge_pattern(shell, buf_str(&pattern), value, err);
+        if (r < 0)
+                return r;
         return glob_replace(buf_str(&pattern), buf_str(&text), value, all, ret, err);
 }
 
@@ -244,7 +292,7 @@ static int shell_operator(struct shell *shell, const char *name, char sign, bool
                         return shell_required(name, word, set > 0, err);
                 return shell_append(ret, value, strlen(value), err);
         default:
-                return shell_trim(sign, word, value, ret, err);
+                return shell_trim(shell, sign, word, value, ret, err);
         }
 }
 
@@ -325,6 +373,7 @@ static int shell_double_quotes(struct shell *shell, bool raw_escapes, struct buf
                                struct error *err)
 {
         bool raw = shell->options->raw_quotes;
+        size_t start = ret->len;
         int r = 0;
 
         shell->pos++;
@@ -340,7 +389,11 @@ static int shell_double_quotes(struct shell *shell, bool raw_escapes, struct buf
                         return raw ? shell_append(ret, "\"", 1, err) : 0;
                 }
                 if (*at == '$') {
+                        size_t before = ret->len;
+
                         r = shell_dollar(shell, ret, err);
+                        if (r == 0)
+                                r = shell_check(shell, ret, start, before, err);
                         continue;
                 }
                 shell->pos++;
@@ -387,12 +440,12 @@ static int shell_construct(struct shell *shell, bool raw_escapes, struct buf *re
                 r = shell_heredoc(shell, ret, err);
                 break;
         case '\'':
-                if (shell->options->no_quotes)
+                if (shell->options->file)
                         return 0;
                 r = shell_single_quotes(shell, ret, err);
                 break;
         case '"':
-                if (shell->options->no_quotes)
+                if (shell->options->file)
                         return 0;
                 r = shell_double_quotes(shell, raw_escapes, ret, err);
                 break;
@@ -430,6 +483,8 @@ static int shell_character(struct shell *shell, bool raw_escapes, struct buf *re
 static int shell_run(struct shell *shell, char stop, bool raw_escapes, struct buf *ret,
                      struct shell_words *words, struct error *err)
 {
+        size_t start = ret->len;
+
         while (shell->pos < shell->end) {
                 char c = *shell->pos;
                 size_t before = ret->len;
@@ -448,6 +503,9 @@ static int shell_run(struct shell *shell, char stop, bool raw_escapes, struct bu
                         r = words ? shell_words_put(words, buf_str(ret) + before, ret->len - before,
                                                     c != '$', err)
                                   : 0;
+                if (r < 0)
+                        return r;
+                r = shell_check(shell, ret, start, before, err);
                 if (r < 0)
                         return r;
         }

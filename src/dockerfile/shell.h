@@ -14,7 +14,7 @@ struct shell_options {
         char escape;
         bool raw_quotes;  /* quotes are understood and stay */
         bool raw_escapes; /* escapes are understood and stay */
-        bool no_quotes;   /* quotes are characters like others */
+        bool file;        /* quotes are characters like others, and more of them may come */
         bool keep_unset;  /* a variable that is not set stays as it was written */
 };
 

@@ -3,6 +3,7 @@
  * anything special in it stays as it is, and single quotes keep all but themselves.
  */
 #include "base/cleanup.h"
+#include "base/path.h"
 #include "dockerfile/expand.h"
 #include "dockerfile/mode.h"
 #include "dockerfile/source.h"
@@ -33,6 +34,17 @@ static void check_quoted(const struct expander *expander, const char *word)
         buf_done(&result);
 }
 
+/* A path within a repository cannot lead out of it. */
+static void check_subdir(const char *path)
+{
+        const char *name;
+        size_t len;
+
+        check(!path_is_absolute(path));
+        while ((len = path_next(&path, &name)) > 0)
+                check(!path_name_is_dot(name, len));
+}
+
 static void check_source(const char *text)
 {
         struct arena arena = ARENA_INIT;
@@ -41,11 +53,13 @@ static void check_source(const char *text)
         enum source_kind kind;
         const char *name;
 
-        if (source_parse(text, true, &arena, &kind, &git, &err) < 0)
+        if (source_parse(text, true, &arena, &kind, &git, &err) < 0) {
                 check(error_is_set(&err));
-        else if (kind == SOURCE_GIT)
-                check(git.remote[0] != '-' && (!git.ref || git.ref[0] != '-') &&
-                      (!git.subdir || (git.subdir[0] != '/' && !strstr(git.subdir, "../"))));
+        } else if (kind == SOURCE_GIT) {
+                check(git.remote[0] != '-' && (!git.ref || git.ref[0] != '-'));
+                if (git.subdir)
+                        check_subdir(git.subdir);
+        }
         check(source_url_name(text, &arena, &name) == 0 && (!name || !strchr(name, '/')));
         arena_done(&arena);
 }

@@ -69,6 +69,22 @@ Test(expand, files_written_in_the_dockerfile)
         cr_assert_str_eq(quoted->copy.files[0].data, "$A\n");
 }
 
+Test(expand, files_that_are_longer_than_a_word_may_be)
+{
+        _cleanup_(buf_done) struct buf text = BUF_INIT;
+
+        buf_append_str(&text, "COPY <<E /d\n$S\n");
+        for (size_t i = 0; i < EXPAND_RESULT_MAX / 8; i++)
+                buf_append_str(&text, "1234567 890\n");
+        buf_append_str(&text, "E\n");
+        {
+                with_expanded(copy, buf_str(&text));
+
+                cr_assert_eq(strncmp(copy->copy.files[0].data, "SIGINT\n1234567", 14), 0);
+                cr_assert_eq(strlen(copy->copy.files[0].data), EXPAND_RESULT_MAX / 8 * 12 + 7);
+        }
+}
+
 Test(expand, names_and_values_of_env_and_label)
 {
         with_expanded(env, "ENV a=$A \"b c\"='$A' d$B=e\\ f");

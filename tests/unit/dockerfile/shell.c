@@ -161,13 +161,24 @@ Test(shell, limits_depth_and_length)
                 buf_append_str(&word, "}");
         assert_bad(buf_str(&word), "more than 64 deep");
         buf_append_str(&value, "B=");
-        for (int i = 0; i < 1 << 16; i++)
+        for (int i = 0; i < 1 << 14; i++)
                 buf_append_str(&value, "0123456789abcdef");
         items[0] = value.data;
+        cr_assert_eq(expand_word(&expander, "$B$B$B$B", &result, &err), 0);
+        cr_assert_eq(result.len, EXPAND_RESULT_MAX);
+        cr_assert_eq(expand_word(&expander, "$B$B$B${B}x", &result, &err), -E2BIG);
+        err = ERROR_INIT;
+        cr_assert_eq(expand_word(&expander, "\"$B$B$B$B$B\"", &result, &err), -E2BIG);
+        err = ERROR_INIT;
+        cr_assert_eq(expand_word(&expander, "${X+\"$B$B$B$B$B\"}", &result, &err), -E2BIG);
+        err = ERROR_INIT;
+        cr_assert_eq(expand_word(&expander, "${B//?/$B}", &result, &err), -E2BIG);
+        err = ERROR_INIT;
         buf_clear(&word);
-        for (int i = 0; i < 17; i++)
-                buf_append_str(&word, "$B");
+        for (int i = 0; i < 8; i++)
+                buf_append_str(&word, "${X+$B$B${B//0/1}}");
         cr_assert_eq(expand_word(&expander, buf_str(&word), &result, &err), -E2BIG);
+        cr_assert_not_null(strstr(err.message, "too much work"));
         buf_done(&word);
         buf_done(&value);
         buf_done(&result);
