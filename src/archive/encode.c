@@ -123,6 +123,7 @@ static int library_failed(const char *library, struct error *err)
  * and it ends with a whole byte. Returns the new length, 0 when the stream is not understood. */
 static size_t open_stream(uint8_t *data, size_t len)
 {
+        static const uint8_t empty_block[] = { 0, 0, 0xff, 0xff };
         size_t final_bit, end_bit, end;
 
         memset(data + len, 0, DEFLATE_SCAN_SLACK);
@@ -131,8 +132,8 @@ static size_t open_stream(uint8_t *data, size_t len)
         data[final_bit / 8] &= (uint8_t) ~(1U << final_bit % 8);
         /* The header of a stored block is three bits of zero, padded with zeros: they are there. */
         end = (end_bit + 3 + 7) / 8;
-        memcpy(data + end, "\0\0\xff\xff", 4);
-        return end + 4;
+        memcpy(data + end, empty_block, sizeof(empty_block));
+        return end + sizeof(empty_block);
 }
 
 static int run_libdeflate(struct encoder *encoder, const void *in, size_t len, uint8_t *out,
