@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <limits.h>
 #include <sched.h>
 #include <stdio.h>
@@ -105,9 +104,6 @@ int builder_run(struct helper *helper, struct error *err)
         pid_t pid;
         int r;
 
-        /* With one uid the kernel forbids it: the caller's groups stay, and are nobody's inside. */
-        if (helper_has_ranges(helper) && setgroups(0, NULL) < 0)
-                return error_set_errno(err, -errno, "cannot drop the caller's groups");
         r = mount_root(helper, err);
         if (r < 0)
                 return r;

@@ -23,6 +23,19 @@ teardown() {
         [ "$output" = '0 1 2 3 ' ] || fail 'more descriptors'
 }
 
+@test "PID 1 keeps nothing of the caller's open" {
+        exec 9<"$work/canary" 57</etc/passwd
+        inside --bind="$work/canary:/work" sh -c 'echo begun; sleep 1000' >"$work/log" &
+        runner=$!
+        until grep -q begun "$work/log"; do sleep 0.05; done
+        run ls -l "/proc/$(pgrep -u "$user" -x varve-sandbox)/fd"
+        pkill -KILL -u "$user" -x varve-sandbox
+        wait "$runner" || :
+        # its socket, the caller's process, and its signals
+        [ "$(grep -c -- '->' <<<"$output")" = 3 ] || fail 'other descriptors'
+        ! grep -v -e socket: -e anon_inode: <<<"${output#*$'\n'}" || fail 'a file'
+}
+
 @test "CVE-2019-5736: the program of PID 1 cannot be opened, let alone written" {
         answers EACCES open /proc/1/exe
         answers EACCES open /proc/1/exe w

@@ -41,6 +41,7 @@ struct options {
         bool times;
         bool fake;
         bool counts;
+        bool hold;
 };
 
 enum driver_option {
@@ -66,6 +67,7 @@ enum driver_option {
         OPTION_CHANGES,
         OPTION_FAKE,
         OPTION_COUNTS,
+        OPTION_HOLD,
 };
 
 static const struct option long_options[] = {
@@ -90,6 +92,7 @@ static const struct option long_options[] = {
         { "changes", required_argument, NULL, OPTION_CHANGES }, /* FILE, for a tar */
         { "fake", no_argument, NULL, OPTION_FAKE },
         { "counts", no_argument, NULL, OPTION_COUNTS },
+        { "hold", no_argument, NULL, OPTION_HOLD }, /* a copy of this process stays */
         { "probe", no_argument, NULL, OPTION_PROBE },
         { NULL, 0, NULL, 0 },
 };
@@ -229,6 +232,9 @@ static void parse_option(struct options *options, int option, char *value)
                 break;
         case OPTION_FAKE:
                 options->fake = true;
+                break;
+        case OPTION_HOLD:
+                options->hold = true;
                 break;
         case OPTION_COUNTS:
                 options->counts = true;
@@ -375,6 +381,9 @@ static int run(struct state *state, struct options *options, int *ret_status, st
         if (r == 0)
                 r = go(state, err);
         go_ms = ms_since(begin);
+        if (options->hold && fork() == 0)
+                for (;;)
+                        pause();
         if (r == 0)
                 r = wait_as_told(options, state->sandbox, ret_status, err);
         if (r < 0)

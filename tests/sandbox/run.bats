@@ -100,6 +100,22 @@ teardown() {
         wait "$runner" || :
 }
 
+@test "nothing outlives a caller that is killed, even if a copy of it holds its sockets" {
+        inside --hold sh -c 'echo begun; sleep 1000' >"$work/log" &
+        runner=$!
+        until grep -q begun "$work/log"; do sleep 0.05; done
+        kill -KILL "$(pgrep -P "$runner" -x sandbox-driver)"
+        for _ in 1 2 3 4 5 6 7 8 9 10; do
+                pgrep -r D,R,S,T -u "$user" -x varve-sandbox >/dev/null || break
+                sleep 0.01
+        done
+        run pgrep -a -r D,R,S,T -u "$user" -x 'varve-sandbox'
+        output+=$(pgrep -a -r D,R,S,T -u "$user" -x 'sh|sleep') || :
+        pkill -KILL -u "$user" -x sandbox-driver
+        wait "$runner" || :
+        [ -z "$output" ] || fail 'still there'
+}
+
 @test "nothing outlives a caller that is killed while the sandbox is made" {
         for delay in 0.000 0.001 0.002 0.003 0.004 0.005 0.006 0.008; do
                 inside sleep 1000 &
