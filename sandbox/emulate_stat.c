@@ -30,7 +30,7 @@ static int find(struct request *request, struct request_target *target, bool des
             (place->node.uid == 0 && place->node.gid == 0))
                 return REQUEST_PASS;
         /* The path to a place has no symbolic link but that of /proc which it begins with. */
-        *ret_flags = place->text[0] ? AT_SYMLINK_NOFOLLOW : 0;
+        *ret_flags = AT_NO_AUTOMOUNT | (place->text[0] ? AT_SYMLINK_NOFOLLOW : 0);
         return request_path_to(request, target, place, ret_path) < 0 ? REQUEST_PASS : 0;
 }
 

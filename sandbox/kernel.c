@@ -1,8 +1,11 @@
 #include "kernel.h"
 
+#include "credentials.h"
+
 #include <errno.h>
 #include <linux/seccomp.h>
 #include <stdint.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -43,4 +46,11 @@ int kernel_landlock_version(void)
         long version = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_VERSION_FLAG);
 
         return version > 0 ? (int)version : 0;
+}
+
+bool kernel_leaves_room_for_marks(void)
+{
+        struct rlimit limit;
+
+        return getrlimit(RLIMIT_LOCKS, &limit) == 0 && limit.rlim_max >= CREDENTIALS_MAX;
 }

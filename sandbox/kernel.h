@@ -14,3 +14,6 @@ bool kernel_has_killable_notification(void);
 
 /* The version of Landlock's interface, 0 where there is none. */
 int kernel_landlock_version(void);
+
+/* This session's hard limit RLIMIT_LOCKS leaves room for the emulation's marks (credentials.h). */
+bool kernel_leaves_room_for_marks(void);

@@ -136,7 +136,12 @@ static void probe_ranges(struct sandbox_fact *fact, bool has_namespaces)
 static void probe_notification(struct sandbox_fact *fact)
 {
         fact->title = "system call notification";
-        if (kernel_has_notification() && kernel_has_killable_notification())
+        if (!kernel_leaves_room_for_marks())
+                set_bad(fact, SANDBOX_STATE_LIMITED,
+                        "With one uid, owners are recorded, but no program can change its user.",
+                        "the hard limit of file locks (ulimit -x) is too low",
+                        "Remove the line with \"locks\" from /etc/security/limits.conf.");
+        else if (kernel_has_notification() && kernel_has_killable_notification())
                 set_good(fact, "owners and users can be emulated");
         else if (kernel_has_notification())
                 set_bad(fact, SANDBOX_STATE_LIMITED,

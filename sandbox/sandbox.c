@@ -18,8 +18,8 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-/* Copies for the helper are made above all numbers that it begins with. */
-#define SAFE_FD (WIRE_SOURCE_FD + SANDBOX_MOUNTS_MAX + 1)
+/* The helper's descriptors, and its program. */
+#define DESCRIPTORS_MAX (WIRE_SOURCE_FD + SANDBOX_MOUNTS_MAX + 1)
 
 struct sandbox {
         int socket;      /* to whatever stage of the helper runs */
@@ -54,7 +54,7 @@ static int copy_aside(const int *fds, size_t count, int *ret, struct error *err)
         for (size_t i = 0; i < count; i++) {
                 int r;
 
-                ret[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, SAFE_FD);
+                ret[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, (int)count);
                 if (ret[i] >= 0)
                         continue;
                 r = error_set_errno(err, -errno, "cannot pass descriptor %d on", fds[i]);
@@ -73,7 +73,7 @@ static int spawn_helper(const int *fds, size_t count, pid_t *ret, struct error *
         char *argv[] = { name, NULL }, *env[] = { NULL };
         posix_spawn_file_actions_t actions;
         posix_spawnattr_t attr;
-        int copies[SAFE_FD];
+        int copies[DESCRIPTORS_MAX];
         sigset_t signals;
         int r;
 
@@ -101,7 +101,7 @@ static int spawn_helper(const int *fds, size_t count, pid_t *ret, struct error *
 static int spawn(const struct sandbox_host *host, const struct sandbox_spec *spec, int socket,
                  pid_t *ret, struct error *err)
 {
-        int fds[SAFE_FD];
+        int fds[DESCRIPTORS_MAX];
         _cleanup_close_ int spec_fd = -1;
         struct buf block = BUF_INIT;
         size_t sources;
@@ -129,7 +129,7 @@ static int receive(struct sandbox *sandbox, struct wire_message *ret, int *ret_f
         int r = wire_receive(sandbox->socket, ret, ret_fd);
 
         if (r == -EPIPE)
-                return error_set(err, -ECHILD, "the sandbox was killed from outside");
+                return error_set(err, -ECHILD, "the sandbox was killed");
         if (r < 0)
                 return error_set_errno(err, r, "cannot hear of the sandbox");
         if (ret->type == WIRE_ERROR) {

@@ -179,7 +179,8 @@ pid_t sandbox_pid(const struct sandbox *sandbox);
  * `ret_status` is its exit status, or 128 and the signal that killed it.
  *
  * Returns 0, -ETIMEDOUT (it still runs), or another negative errno: -ENOENT and -EACCES mean that
- * the command could not be found or executed, -ECHILD that the sandbox was killed from outside.
+ * the command could not be found or executed, -ECHILD that the sandbox was killed, by
+ * sandbox_kill() or from outside.
  */
 int sandbox_wait(struct sandbox *sandbox, int timeout_ms, int *ret_status, struct error *err);
 

@@ -124,3 +124,45 @@ no_getsubids='mount --bind /dev/null /usr/bin/getsubids'
         run -3 as_user sh -c 'trap "" CHLD; exec "$@"' x "$stage/bin/sandbox-driver" \
                 --users "$mode" "$root" sh -c 'exit 3'
 }
+
+# old COMMAND...: in a sandbox on a kernel like 4.18.
+old() {
+        env --ignore-environment --chdir=/ PATH=/usr/bin:/bin "$stage/bin/sandbox-old-kernel" \
+                setpriv --reuid "$user" --regid "$user" --init-groups --inh-caps=-all -- "$@"
+}
+
+@test "on Linux 4.18 a command runs as ever" {
+        exec 9</etc/passwd
+        run -3 old "$stage/bin/sandbox-driver" --users "$mode" --hostname=inner "$root" \
+                sh -c 'id -u; hostname; ls /proc/self/fd; exit 3'
+        [ "$output" = $'0\ninner\n0\n1\n2\n3' ] || fail 'not these'
+        run -143 old "$stage/bin/sandbox-driver" --users "$mode" "$root" sh -c 'kill -TERM $$'
+        old "$stage/bin/sandbox-driver" --users "$mode" "$root" sleep 1000 &
+        runner=$!
+        until pgrep -u "$user" -x sleep >/dev/null; do sleep 0.05; done
+        pkill -KILL -u "$user" -x sandbox-driver
+        wait "$runner" || :
+        nothing_runs
+}
+
+@test "on Linux 4.18 mounts are made read-only one by one, or refused" {
+        as_user mkdir -p "$root/bound" "$work/outer/inner"
+        run -1 old "$stage/bin/sandbox-driver" --users "$mode" --bind-read-only="$work/outer:/bound" \
+                "$root" sh -c 'echo x >/bound/new'
+        [[ $output = *'Read-only'* ]] || fail 'writable'
+        mount -t tmpfs -o mode=1777 x "$work/outer/inner"
+        run old "$stage/bin/sandbox-driver" --users "$mode" --bind-read-only="$work/outer:/bound" \
+                "$root" sh -c 'echo x >/bound/inner/new'
+        umount "$work/outer/inner"
+        [[ $output = *'needs Linux 5.12'* ]] || fail 'no reason'
+}
+
+@test "on Linux 4.18 owners are faked, and doctor says so" {
+        run -0 old "$stage/bin/sandbox-driver" --users "$mode" --probe
+        [[ $output = *'user namespaces: good'*'system call notification: limited'*'Linux 5.6'* ]] ||
+                fail 'not told'
+        [ "$mode" = single ] || return 0
+        run -0 old "$stage/bin/sandbox-driver" --users single --fake "$root" \
+                sh -c 'touch /work/f && chown 33:44 /work/f && attack owner /work/f'
+        [ "$output" = '0:0 644' ]
+}

@@ -134,7 +134,7 @@ teardown() {
         until grep -q begun "$work/log"; do sleep 0.05; done
         pkill -KILL -u "$user" -x varve-sandbox
         ends 125 "$runner"
-        grep 'killed from outside' "$work/log"
+        grep 'the sandbox was killed' "$work/log"
 }
 
 @test "the command has a session, an umask of 022 and no core files" {
