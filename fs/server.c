@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -133,6 +134,18 @@ int server_start(struct tree *tree, int fuse_fd, const struct server_options *op
         }
         *ret = server;
         return 0;
+}
+
+/* The kernel answers ENOENT where it does not know the inode at all: all the better. */
+void server_inode_changed(struct server *server, uint64_t ino)
+{
+        fuse_lowlevel_notify_inval_inode(server->session, ino, -1, 0);
+}
+
+void server_name_made(struct server *server, uint64_t dir, const char *name)
+{
+        fuse_lowlevel_notify_inval_entry(server->session, dir, name, strlen(name));
+        server_inode_changed(server, dir);
 }
 
 void server_stop(struct server *server)

@@ -18,12 +18,9 @@
 static int find(struct request *request, struct request_target *target, bool descriptor,
                 char ret_path[static PATH_MAX], int *ret_flags)
 {
-        const struct emulate_tree *tree = &request->emulator->tree;
         struct walk_place *place;
         int r;
 
-        if (!tree->has_owners(tree->context))
-                return REQUEST_PASS;
         r = descriptor ? request_find_descriptor(request, target->dirfd, &place)
                        : request_find(request, target, NULL, &place);
         if (r < 0 || place->foreign || !place->exists ||

@@ -5,8 +5,8 @@
  * the step's namespaces, has opened and mounted; it serves from outside of them, as the user, and
  * nothing of it can be reached from a step.
  *
- * The tree is changed through the mount alone while it is served, so the kernel is told to keep
- * everything it has seen: names, attributes, listings, content.
+ * The kernel is told to keep everything it has seen: names, attributes, listings, content. Who
+ * changes the tree past the mount while it is served says so.
  */
 #pragma once
 
@@ -45,6 +45,13 @@ int server_mount_options(const struct server_options *options, struct buf *ret);
  */
 int server_start(struct tree *tree, int fuse_fd, const struct server_options *options,
                  struct server **ret, struct error *err);
+
+/*
+ * The kernel forgets what it knows of an inode's attributes, or that a directory has no such name.
+ * From any thread but the server's own.
+ */
+void server_inode_changed(struct server *server, uint64_t ino);
+void server_name_made(struct server *server, uint64_t dir, const char *name);
 
 /*
  * Ends the serving and frees the server: once the mount is gone, or by cutting it off (whoever

@@ -68,8 +68,6 @@ struct emulate_tree {
                      uint32_t uid, uint32_t gid);
         int (*setxattr)(void *context, uint64_t ino, const char *name, const void *value,
                         size_t len, int flags);
-        /* False as long as every inode of the tree belongs to 0:0: then stat is not looked at. */
-        bool (*has_owners)(void *context);
 };
 
 struct emulator;

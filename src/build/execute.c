@@ -2,7 +2,7 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
-#include "fs/server.h"
+#include "emulation.h"
 #include "users.h"
 
 #include <errno.h>
@@ -25,6 +25,7 @@ struct run {
         struct buf hosts;
         struct buf hostname;
         struct sandbox *sandbox;
+        struct emulation emulation;
         struct server *server;
 };
 
@@ -32,6 +33,7 @@ static void run_done(struct run *run)
 {
         /* The server outlives the last process, so that none is stuck in the filesystem. */
         sandbox_free(run->sandbox);
+        emulation_done(&run->emulation);
         server_stop(run->server);
         tree_remove_stubs(run->execution->tree);
         user_done(&run->user);
@@ -129,8 +131,12 @@ static int make_workdir(struct tree *tree, const char *workdir, struct error *er
 static int start(struct run *run, struct error *err)
 {
         const struct execution *execution = run->execution;
-        bool single = sandbox_host_users(execution->host) == SANDBOX_USERS_SINGLE;
-        struct server_options server = { .single_id = single, .id_max = UINT16_MAX };
+        const bool single = sandbox_host_users(execution->host) == SANDBOX_USERS_SINGLE;
+        const bool emulated = sandbox_host_emulation(execution->host) == SANDBOX_EMULATE_RECORD;
+        struct server_options server = { .single_id = single,
+                                         .id_max = UINT16_MAX,
+                                         .owner_of = single && emulated ? emulation_owner_of : NULL,
+                                         .context = &run->emulation };
         const char *workdir = execution->workdir;
         struct sandbox_mount mounts[] = {
                 { .type = SANDBOX_MOUNT_DATA,
@@ -168,7 +174,7 @@ static int start(struct run *run, struct error *err)
                 .network = execution->network,
                 .mounts = mounts,
                 .mount_count = ARRAY_SIZE(mounts) - !execution->script,
-                .emulation = single ? SANDBOX_EMULATE_FAKE : SANDBOX_EMULATE_NOTHING,
+                .emulation = sandbox_host_emulation(execution->host),
         };
         int r;
 
@@ -178,10 +184,18 @@ static int start(struct run *run, struct error *err)
         spec.fuse_options = buf_str(&options);
         r = sandbox_start(execution->host, &spec, &run->sandbox, err);
         buf_done(&options);
+        if (r == 0 && emulated)
+                r = emulation_init(&run->emulation, execution->tree, execution->host, &spec, err);
         if (r == 0)
                 r = server_start(execution->tree, sandbox_take_fuse_fd(run->sandbox), &server,
                                  &run->server, err);
-        return r < 0 ? r : sandbox_go(run->sandbox, err);
+        if (r < 0)
+                return r;
+        run->emulation.server = run->server;
+        r = sandbox_go(run->sandbox, err);
+        if (r == 0 && emulated)
+                r = emulator_start(run->emulation.emulator, run->sandbox, err);
+        return r;
 }
 
 static int prepare(struct run *run, struct error *err)

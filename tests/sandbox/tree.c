@@ -7,13 +7,12 @@
 #include "fs/server.h"
 #include "fs/tree.h"
 
-#include "server_internal.h"
+#include "emulation.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/sysmacros.h>
 
 #define SPOOL_MEMORY_MAX (1ULL << 30)
 #define ID_MAX           65535
@@ -25,7 +24,7 @@ struct test_tree {
         struct server *server;
         struct server_options options;
         struct buf mount_options;
-        struct emulator *emulator;
+        struct emulation emulation;
 };
 
 /* ---- the tar ---- */
@@ -72,115 +71,6 @@ static int open_layer(const char *tar, struct tree_layer *ret, struct error *err
         return r < 0 ? r : index_open(index_fd, tar, &ret->index, err);
 }
 
-/* ---- the emulation's calls ---- */
-
-static void fill_node(const struct tree_attr *attr, struct emulate_node *ret)
-{
-        *ret = (struct emulate_node){ attr->ino, attr->mode, attr->uid, attr->gid };
-}
-
-static int take_parent(void *context, const struct tree_dirent *entry)
-{
-        if (entry->name_len != 2 || memcmp(entry->name, "..", 2) != 0)
-                return 0;
-        *(uint64_t *)context = entry->ino;
-        return 1;
-}
-
-static int node_lookup(void *context, uint64_t dir, const char *name, struct emulate_node *ret)
-{
-        struct test_tree *test = context;
-        struct tree_attr attr;
-        uint64_t parent = dir;
-        int r;
-
-        if (strcmp(name, "..") == 0) {
-                r = tree_readdir(test->tree, dir, 0, false, take_parent, &parent);
-                if (r == 0)
-                        r = tree_getattr(test->tree, parent, &attr);
-        } else {
-                r = tree_lookup(test->tree, dir, name, &attr);
-        }
-        if (r == 0)
-                fill_node(&attr, ret);
-        return r;
-}
-
-static int node_getattr(void *context, uint64_t ino, struct emulate_node *ret)
-{
-        struct test_tree *test = context;
-        struct tree_attr attr;
-        int r = tree_getattr(test->tree, ino, &attr);
-
-        if (r == 0)
-                fill_node(&attr, ret);
-        return r;
-}
-
-static int node_readlink(void *context, uint64_t ino, struct buf *ret)
-{
-        struct test_tree *test = context;
-
-        return tree_readlink(test->tree, ino, ret);
-}
-
-static int node_chown(void *context, uint64_t ino, uint32_t uid, uint32_t gid)
-{
-        struct test_tree *test = context;
-        struct tree_attr attr = { .uid = uid, .gid = gid }, before, after;
-        unsigned set = (uid != EMULATE_UNCHANGED ? TREE_SET_UID : 0) |
-                       (gid != EMULATE_UNCHANGED ? TREE_SET_GID : 0);
-        int r;
-
-        r = tree_getattr(test->tree, ino, &before);
-        if (r == 0)
-                r = tree_setattr(test->tree, ino, &attr, set, &after);
-        if (r < 0)
-                return r;
-        if (after.mode != before.mode)
-                fuse_lowlevel_notify_inval_inode(test->server->session, ino, -1, 0);
-        return 0;
-}
-
-static int node_mknod(void *context, uint64_t dir, const char *name, uint32_t mode, dev_t device,
-                      uint32_t uid, uint32_t gid)
-{
-        struct test_tree *test = context;
-        const struct tree_new_inode inode = { .mode = mode,
-                                              .owner = { uid, gid },
-                                              .rdev_major = major(device),
-                                              .rdev_minor = minor(device) };
-        struct tree_attr attr;
-        int r = tree_create(test->tree, dir, name, &inode, &attr);
-
-        if (r == 0)
-                fuse_lowlevel_notify_inval_entry(test->server->session, dir, name, strlen(name));
-        return r;
-}
-
-static int node_setxattr(void *context, uint64_t ino, const char *name, const void *value,
-                         size_t len, int flags)
-{
-        struct test_tree *test = context;
-
-        return tree_setxattr(test->tree, ino, name, value, len, flags);
-}
-
-/* The layer may have any. */
-static bool has_owners(void *context)
-{
-        (void)context;
-        return true;
-}
-
-static void owner_of(void *context, pid_t pid, struct tree_owner *ret)
-{
-        struct test_tree *test = context;
-
-        if (test->emulator)
-                emulator_owner_of(test->emulator, pid, &ret->uid, &ret->gid);
-}
-
 /* ---- the tree ---- */
 
 int test_tree_new(const char *tar, bool single, struct test_tree **ret, struct error *err)
@@ -200,10 +90,7 @@ int test_tree_new(const char *tar, bool single, struct test_tree **ret, struct e
                 return r;
         for (size_t i = 0; i < ARRAY_SIZE(stubs); i++)
                 tree_add_stub(test->tree, stubs[i], true);
-        test->options = (struct server_options){ .single_id = single,
-                                                 .id_max = ID_MAX,
-                                                 .owner_of = single ? owner_of : NULL,
-                                                 .context = test };
+        test->options = (struct server_options){ .single_id = single, .id_max = ID_MAX };
         return server_mount_options(&test->options, &test->mount_options);
 }
 
@@ -215,24 +102,21 @@ const char *test_tree_options(struct test_tree *tree)
 int test_tree_emulate(struct test_tree *test, const struct sandbox_host *host,
                       const struct sandbox_spec *spec, struct emulator **ret, struct error *err)
 {
-        const struct emulate_tree tree = { .context = test,
-                                           .root = TREE_ROOT,
-                                           .lookup = node_lookup,
-                                           .getattr = node_getattr,
-                                           .readlink = node_readlink,
-                                           .chown = node_chown,
-                                           .mknod = node_mknod,
-                                           .setxattr = node_setxattr,
-                                           .has_owners = has_owners };
-        int r = emulator_new(host, spec, &tree, &test->emulator, err);
+        int r = emulation_init(&test->emulation, test->tree, host, spec, err);
 
-        *ret = test->emulator;
+        if (test->options.single_id)
+                test->options.owner_of = emulation_owner_of;
+        test->options.context = &test->emulation;
+        *ret = test->emulation.emulator;
         return r;
 }
 
 int test_tree_serve(struct test_tree *test, int fuse_fd, struct error *err)
 {
-        return server_start(test->tree, fuse_fd, &test->options, &test->server, err);
+        int r = server_start(test->tree, fuse_fd, &test->options, &test->server, err);
+
+        test->emulation.server = test->server;
+        return r;
 }
 
 static void print_entry(FILE *file, const struct entry *entry)
@@ -276,7 +160,7 @@ void test_tree_free(struct test_tree *test)
         if (!test)
                 return;
         server_stop(test->server);
-        emulator_free(test->emulator);
+        emulation_done(&test->emulation);
         tree_free(test->tree);
         close(test->spool_dir_fd);
         buf_done(&test->mount_options);
