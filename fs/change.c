@@ -503,16 +503,16 @@ static int walk_tree(struct walk *walk)
 
 static int find_changes(struct tree *tree, struct change_list *list)
 {
-        struct walk walk = { .tree = tree, .list = list };
-        int r;
+        struct walk walk = { .tree = tree, .list = list, .again = true };
+        int r = 0;
 
-        do {
+        while (r == 0 && walk.again) {
                 walk.again = false;
                 walk.path.len = 0;
                 change_list_clear(list);
                 tree->walks++;
                 r = walk_tree(&walk);
-        } while (r == 0 && walk.again);
+        }
         free(walk.frames);
         buf_done(&walk.path);
         return r;

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -17,9 +18,9 @@
 #define MFD_NOEXEC_SEAL 0x0008U
 #endif
 
-/* The program, put there by image.S. */
+/* The program and its size in bytes, put there by image.S. */
 extern const unsigned char sandbox_image[];
-extern const unsigned char sandbox_image_end[];
+extern const uint64_t sandbox_image_size;
 
 /* Sealed, so that not even a process with a descriptor of it can change what the next sandbox
  * executes. */
@@ -72,12 +73,11 @@ static int open_unnamed_file(const void *image, size_t size)
 
 int image_open(struct error *err)
 {
-        size_t size = (size_t)(sandbox_image_end - sandbox_image);
         int fd;
 
-        fd = open_memory(sandbox_image, size);
+        fd = open_memory(sandbox_image, sandbox_image_size);
         if (fd < 0)
-                fd = open_unnamed_file(sandbox_image, size);
+                fd = open_unnamed_file(sandbox_image, sandbox_image_size);
         if (fd < 0) {
                 error_set_errno(err, fd, "cannot make the sandbox's program executable");
                 return error_hint(err, "The host forbids to execute memory, and neither /tmp nor "

@@ -5,10 +5,13 @@ strip -o "$2" "$1"
 cat >"$3" <<END
         .section .rodata
         .balign 16
-        .global sandbox_image, sandbox_image_end
-        .hidden sandbox_image, sandbox_image_end
+        .global sandbox_image, sandbox_image_size
+        .hidden sandbox_image, sandbox_image_size
 sandbox_image:
         .incbin "$(realpath "$2")"
-sandbox_image_end:
+1:
+        .balign 8
+sandbox_image_size:
+        .quad 1b - sandbox_image
         .section .note.GNU-stack, "", %progbits
 END

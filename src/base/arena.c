@@ -5,9 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ARENA_BLOCK_SIZE ((size_t)16 << 10)
+/* Blocks grow with what is asked for: thousands of small arenas cost little. */
+#define ARENA_BLOCK_MIN ((size_t)512)
+#define ARENA_BLOCK_MAX ((size_t)16 << 10)
 /* What is larger gets a block of its own, so that little of a block is left unused. */
-#define ARENA_SHARED_MAX (ARENA_BLOCK_SIZE / 4)
+#define ARENA_SHARED_MAX (ARENA_BLOCK_MAX / 4)
 
 struct arena_block {
         struct arena_block *next;
@@ -41,6 +43,16 @@ static struct arena_block *arena_block_new(size_t size)
         return block;
 }
 
+/* Of the block that is made for `size` bytes behind the block `first`. */
+static size_t arena_block_size(const struct arena_block *first, size_t size)
+{
+        size_t shared = first ? first->size * 2 : ARENA_BLOCK_MIN;
+
+        if (shared > ARENA_BLOCK_MAX)
+                shared = ARENA_BLOCK_MAX;
+        return size > ARENA_SHARED_MAX || size > shared ? size : shared;
+}
+
 static void *arena_block_take(struct arena_block *block, size_t size)
 {
         void *data = block->data + block->used;
@@ -58,7 +70,7 @@ void *arena_alloc(struct arena *arena, size_t size)
         size = (size + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
         if (first && size <= first->size - first->used)
                 return arena_block_take(first, size);
-        block = arena_block_new(size > ARENA_SHARED_MAX ? size : ARENA_BLOCK_SIZE);
+        block = arena_block_new(arena_block_size(first, size));
         if (!block)
                 return NULL;
         if (first && size > ARENA_SHARED_MAX) {

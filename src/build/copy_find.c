@@ -310,10 +310,11 @@ static int add_matches(struct walk *walk, const char *dir, const char *pattern, 
 static int add_written(struct walk *walk, const char *written, size_t *count, struct error *err)
 {
         _cleanup_free_ char *rooted = path_resolve("/", written);
-        const char *path = rooted + 1;
+        const char *path;
 
         if (!rooted)
                 return error_set_oom(err);
+        path = rooted + 1;
         if (match_has_wildcard(path))
                 return add_matches(walk, "", path, count, err);
         match_unescape(path, rooted + 1);

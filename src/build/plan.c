@@ -280,8 +280,8 @@ static int add_step(struct plan_stage *stage, const struct instruction *instruct
 
 static int add_trigger(struct plan_stage *stage, struct dockerfile *trigger)
 {
-        struct dockerfile **triggers =
-                reallocarray(stage->triggers, stage->trigger_count + 1, sizeof(*triggers));
+        struct dockerfile **triggers = reallocarray(stage->triggers, stage->trigger_count + 1,
+                                                    sizeof(struct dockerfile *));
 
         if (!triggers) {
                 dockerfile_free(trigger);

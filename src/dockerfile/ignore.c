@@ -91,7 +91,7 @@ static int ignore_add(struct ignore *ignore, struct slice slice, struct error *e
                 if (slice.len == 0)
                         return error_set(err, -EINVAL, "\"!\" stands alone, without a pattern");
         }
-        text = strndup(slice.text, slice.len);
+        text = slice_copy(slice);
         clean = text ? path_clean(text) : NULL;
         if (!clean)
                 return error_set_oom(err);

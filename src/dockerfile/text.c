@@ -1,5 +1,7 @@
 #include "text.h"
 
+#include <stdlib.h>
+#include <string.h>
 #include <unictype.h>
 #include <unistr.h>
 
@@ -109,6 +111,17 @@ struct slice slice_trim(struct slice slice)
         while ((trailing = slice_trailing_space(slice)) > 0)
                 slice.len -= trailing;
         return slice;
+}
+
+char *slice_copy(struct slice slice)
+{
+        char *copy = malloc(slice.len + 1);
+
+        if (copy) {
+                memcpy(copy, slice.text, slice.len);
+                copy[slice.len] = '\0';
+        }
+        return copy;
 }
 
 int words_add(struct arena *arena, struct words *words, size_t *cap, const char *text,

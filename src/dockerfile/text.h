@@ -37,6 +37,9 @@ struct slice {
 /* The piece without the spaces around it. */
 struct slice slice_trim(struct slice slice);
 
+/* A copy that ends in NUL, to be freed; NULL when memory has run out. */
+char *slice_copy(struct slice slice);
+
 /* The bytes of leading spaces. */
 size_t slice_leading_space(struct slice slice);
 

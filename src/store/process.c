@@ -158,8 +158,7 @@ void store_sweep(struct store *store)
 
 static void pin_name(const struct digest *digest, char ret[static DIGEST_HEX_MAX + 4])
 {
-        memcpy(ret, "pin-", 4);
-        digest_format_hex(digest, ret + 4);
+        digest_format_hex(digest, stpcpy(ret, "pin-"));
 }
 
 int store_pin(struct store *store, const struct digest *digest, struct error *err)
