@@ -186,7 +186,7 @@ static int run(const struct command *command, int argc, char **argv)
                   "Build this stage, by name or number" },
                 { OPTION_FLAG, 0, "no-cache", &flags.no_cache, NULL, "Carry every step out again" },
                 { OPTION_STRING, 0, "userns", &flags.userns, "MODE",
-                  "auto, ranges (subordinate ids) or single (one id)" },
+                  "auto (the default), ranges (subordinate ids) or single (one id)" },
                 { OPTION_STRING, 0, "iidfile", &flags.iidfile, "FILE",
                   "Write the image's ID to a file" },
                 { OPTION_FLAG, 'q', "quiet", &flags.quiet, NULL, "Print the image's ID alone" },

@@ -91,5 +91,10 @@ const struct command cmd_doctor = {
         .name = "doctor",
         .arguments = "",
         .summary = "Say what this host offers, and what mends the rest",
+        .details = "Each thing that builds need is tried. Where one is missing, what still works "
+                   "and the\n"
+                   "command that mends it are told.\n\n"
+                   "Example:\n"
+                   "  varve doctor --root /scratch/$USER/varve",
         .run = run,
 };

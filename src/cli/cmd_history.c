@@ -111,5 +111,8 @@ const struct command cmd_history = {
         .name = "history",
         .arguments = "[OPTIONS] IMAGE",
         .summary = "Show how an image was made",
+        .details = "The last step comes first. SIZE is that of the step's layer, uncompressed.\n\n"
+                   "Example:\n"
+                   "  varve history --no-trunc app",
         .run = run,
 };

@@ -132,5 +132,11 @@ const struct command cmd_images = {
         .name = "images",
         .arguments = "[OPTIONS]",
         .summary = "List the images of the store",
+        .details = "The newest come first. SIZE is that of all layers, uncompressed; layers that "
+                   "images\n"
+                   "share are stored once. An image without a name is shown as <none>.\n\n"
+                   "Examples:\n"
+                   "  varve images\n"
+                   "  varve images -q --no-trunc",
         .run = run,
 };

@@ -61,11 +61,11 @@ const struct command cmd_load = {
         .name = "load",
         .arguments = "[OPTIONS] [FILE]",
         .summary = "Take images in from an archive or an OCI layout",
-        .details =
-                "Archives of `docker save`, of OCI layouts, plain or compressed, and OCI layout\n"
-                "directories are told apart by what they hold.\n\n"
-                "Examples:\n"
-                "  varve load -i app.tar\n"
-                "  docker save app | varve load",
+        .details = "Archives of `docker save` and of OCI layouts, plain or compressed, and OCI "
+                   "layout\n"
+                   "directories are told apart by what they hold.\n\n"
+                   "Examples:\n"
+                   "  varve load -i app.tar\n"
+                   "  docker save app | varve load",
         .run = run,
 };

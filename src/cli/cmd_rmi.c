@@ -105,7 +105,10 @@ const struct command cmd_rmi = {
         .name = "rmi",
         .arguments = "[OPTIONS] IMAGE...",
         .summary = "Remove names, and images that have no other",
-        .details =
-                "What no image, no record of the build cache and no running varve needs is freed.",
+        .details = "What no image, no record of the build cache and no running varve needs is "
+                   "freed.\n\n"
+                   "Examples:\n"
+                   "  varve rmi app:1.0\n"
+                   "  varve rmi -f 94d60db588dc",
         .run = run,
 };

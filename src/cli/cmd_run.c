@@ -223,13 +223,14 @@ static int run(const struct command *command, int argc, char **argv)
                 { OPTION_FLAG, 0, "rm", &flags.rm, NULL, "Keep nothing of the container" },
                 { OPTION_LIST, 'e', "env", &flags.env, "NAME[=VALUE]",
                   "Set a variable; may be repeated" },
-                { OPTION_STRING, 'w', "workdir", &flags.workdir, "DIR", "The working directory" },
+                { OPTION_STRING, 'w', "workdir", &flags.workdir, "DIR",
+                  "The working directory (the image's)" },
                 { OPTION_STRING, 'u', "user", &flags.user, "USER[:GROUP]",
-                  "The user, by name or number" },
+                  "The user, by name or number (the image's)" },
                 { OPTION_STRING, 0, "entrypoint", &flags.entrypoint, "PROGRAM",
-                  "Instead of the image's" },
+                  "Run this instead of the image's entrypoint" },
                 { OPTION_STRING, 0, "userns", &flags.userns, "MODE",
-                  "auto, ranges (subordinate ids) or single (one id)" },
+                  "auto (the default), ranges (subordinate ids) or single (one id)" },
         };
         struct error err = ERROR_INIT;
         struct arguments arguments;
@@ -255,8 +256,9 @@ const struct command cmd_run = {
                 "The container has the host's network. The exit status is the command's, 128 and\n"
                 "the number of the signal that ended it, 127 when there is no such command, 126\n"
                 "when it cannot be executed, 125 when varve could not do its part.\n\n"
-                "Example:\n"
-                "  varve run --rm debian:12 cat /etc/os-release",
+                "Examples:\n"
+                "  varve run --rm debian:12 cat /etc/os-release\n"
+                "  varve run --rm -e DEBUG=1 --entrypoint sh app -c env",
         .options_first = true,
         .run = run,
 };

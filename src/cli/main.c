@@ -21,10 +21,11 @@ static int help(FILE *file)
                       "Commands:\n");
         for (size_t i = 0; cli_commands[i]; i++)
                 fprintf(file, "  %-10s %s\n", cli_commands[i]->name, cli_commands[i]->summary);
-        fprintf(file,
-                "\n`varve COMMAND --help` says more. Images are kept in $VARVE_ROOT, else in\n"
-                "$XDG_DATA_HOME/varve, else in ~/.local/share/varve; --root DIR names another "
-                "place.\n");
+        fprintf(file, "\nImages are kept in $VARVE_ROOT, else in $XDG_DATA_HOME/varve, else in\n"
+                      "~/.local/share/varve; --root DIR names another place.\n\n"
+                      "Example:\n"
+                      "  varve load -i debian.tar && varve build -t app . && varve run --rm app\n\n"
+                      "`varve COMMAND --help` says more, and so does `man varve`.\n");
         return EXIT_SUCCESS;
 }
 

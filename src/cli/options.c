@@ -30,7 +30,8 @@ static void print_option(const struct option_spec *option)
 static void print_help(const struct command *command, const struct option_spec *options,
                        size_t count)
 {
-        printf("Usage: varve %s %s\n\n%s.\n", command->name, command->arguments, command->summary);
+        printf("Usage: varve %s%s%s\n\n%s.\n", command->name, *command->arguments ? " " : "",
+               command->arguments, command->summary);
         if (command->details)
                 printf("\n%s\n", command->details);
         printf("\nOptions:\n");
@@ -146,8 +147,9 @@ int options_parse(const struct command *command, const struct option_spec *optio
 
         *ret = (struct arguments){ .root = NULL };
         memcpy(all, options, count * sizeof(*options));
-        all[count] = (struct option_spec){ OPTION_STRING, 0,     "root",
-                                           &ret->root,    "DIR", "Where the store is" };
+        all[count] =
+                (struct option_spec){ OPTION_STRING, 0,     "root",
+                                      &ret->root,    "DIR", "Where the store lies ($VARVE_ROOT)" };
         all[count + 1] =
                 (struct option_spec){ OPTION_FLAG, 'h', "help", &help, NULL, "Print this help" };
         r = parse(command, all, count + COMMON_COUNT, argc, argv, err);
