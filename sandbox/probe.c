@@ -135,7 +135,7 @@ static void probe_ranges(struct sandbox_fact *fact, bool has_namespaces)
 
 static void probe_notification(struct sandbox_fact *fact)
 {
-        fact->title = "system call notification";
+        fact->title = "seccomp user notification";
         if (!kernel_leaves_room_for_marks())
                 set_bad(fact, SANDBOX_STATE_LIMITED,
                         "With one uid, owners are recorded, but no program can change its user.",

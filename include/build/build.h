@@ -67,7 +67,7 @@ void build_result_done(struct build_result *result);
 
 /*
  * Builds. On an error no name has moved, nothing is left behind, and `ret_fault` may say where.
- * What people have written wrong is -EINVAL; a step that failed is -ECHILD; -EINTR: interrupted.
+ * What people have written wrong is -EINVAL; a step that failed is -ECHILD.
  */
 int build_image(struct store *store, const struct build_options *options, struct build_result *ret,
                 struct build_fault *ret_fault, struct error *err);

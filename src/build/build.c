@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -38,9 +37,8 @@ struct builder {
         struct stage_result *results;
         size_t running;
         size_t jobs_max;
-        int signals_fd; /* SIGINT, SIGTERM and SIGHUP come here */
-        sigset_t old_mask;
-        int code; /* the first failure */
+        bool reaps; /* this process gets what workers that were killed leave */
+        int code;   /* the first failure */
 };
 
 void build_fault_done(struct build_fault *fault)
@@ -168,14 +166,9 @@ static void work(struct builder *builder, size_t index, int fd)
         int status;
 
         prctl(PR_SET_PDEATHSIG, SIGKILL);
-        /* Ctrl-C goes to the whole terminal; what is to be done about it the builder decides. */
-        signal(SIGINT, SIG_IGN);
-        signal(SIGHUP, SIG_IGN);
         signal(SIGPIPE, SIG_IGN);
-        sigprocmask(SIG_SETMASK, &builder->old_mask, NULL);
         for (size_t i = 0; i < builder->plan.stage_count; i++)
                 cleanup_close(&builder->jobs[i].fd);
-        close(builder->signals_fd);
         status = worker_main(&worker);
         store_leave(builder->store);
         _exit(status);
@@ -278,7 +271,6 @@ static void wait_for_news(struct builder *builder, struct pollfd *fds, size_t *i
         nfds_t count = 0;
         int r = 0;
 
-        fds[count++] = (struct pollfd){ .fd = builder->signals_fd, .events = POLLIN };
         for (size_t i = 0; i < builder->plan.stage_count; i++) {
                 if (builder->jobs[i].state != JOB_RUNNING)
                         continue;
@@ -287,12 +279,7 @@ static void wait_for_news(struct builder *builder, struct pollfd *fds, size_t *i
         }
         if (poll(fds, count, -1) < 0)
                 return;
-        if (fds[0].revents && builder->code == 0) {
-                error_set(err, -EINTR, "interrupted");
-                builder->code = -EINTR;
-                kill_jobs(builder);
-        }
-        for (nfds_t i = 1; i < count; i++) {
+        for (nfds_t i = 0; i < count; i++) {
                 if (!fds[i].revents)
                         continue;
                 r = read_job(builder, indexes[i], err);
@@ -353,7 +340,7 @@ static int warn_of_unused_args(const struct builder *builder, struct error *err)
 
 static int run_jobs(struct builder *builder, struct error *err)
 {
-        size_t count = builder->plan.stage_count + 1;
+        size_t count = builder->plan.stage_count;
         _cleanup_free_ struct pollfd *fds = calloc(count, sizeof(*fds));
         _cleanup_free_ size_t *indexes = calloc(count, sizeof(*indexes));
 
@@ -384,8 +371,6 @@ static size_t count_cpus(void)
 
 static int builder_open(struct builder *builder, struct error *err)
 {
-        sigset_t set;
-
         builder->jobs_max = builder->options->jobs ? builder->options->jobs : count_cpus();
         builder->jobs = calloc(builder->plan.stage_count, sizeof(*builder->jobs));
         builder->results = calloc(builder->plan.stage_count, sizeof(*builder->results));
@@ -393,25 +378,15 @@ static int builder_open(struct builder *builder, struct error *err)
                 return error_set_oom(err);
         for (size_t i = 0; i < builder->plan.stage_count; i++)
                 builder->jobs[i].fd = -1;
-        sigemptyset(&set);
-        sigaddset(&set, SIGINT);
-        sigaddset(&set, SIGTERM);
-        sigaddset(&set, SIGHUP);
-        sigprocmask(SIG_BLOCK, &set, &builder->old_mask);
-        builder->signals_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-        if (builder->signals_fd < 0)
-                return error_set_errno(err, -errno, "cannot wait for signals");
-        prctl(PR_SET_CHILD_SUBREAPER, 1);
+        builder->reaps = prctl(PR_SET_CHILD_SUBREAPER, 1) == 0;
         return 0;
 }
 
 static void builder_close(struct builder *builder)
 {
-        if (builder->signals_fd >= 0) {
+        if (builder->reaps) {
                 reap_orphans();
                 prctl(PR_SET_CHILD_SUBREAPER, 0);
-                close(builder->signals_fd);
-                sigprocmask(SIG_SETMASK, &builder->old_mask, NULL);
         }
         for (size_t i = 0; i < builder->plan.stage_count && builder->jobs; i++) {
                 cleanup_close(&builder->jobs[i].fd);
@@ -429,9 +404,7 @@ static void builder_close(struct builder *builder)
 int build_image(struct store *store, const struct build_options *options, struct build_result *ret,
                 struct build_fault *ret_fault, struct error *err)
 {
-        struct builder builder = {
-                .store = store, .options = options, .fault = ret_fault, .signals_fd = -1
-        };
+        struct builder builder = { .store = store, .options = options, .fault = ret_fault };
         int r;
 
         *ret_fault = (struct build_fault){ .excerpt = NULL };

@@ -106,5 +106,5 @@ int image_import(struct store *store, const char *path, const char *name, struct
                 if (r < 0)
                         descriptor_done(ret);
         }
-        return r;
+        return r < 0 ? store_explain_full(store, err) : 0;
 }

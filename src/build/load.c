@@ -387,7 +387,7 @@ int images_load(struct store *store, const char *path, struct strv *ret_names, s
 
         r = bundle_open(store, path, &load.bundle, err);
         if (r < 0)
-                return r;
+                return store_explain_full(store, err);
         if (bundle_has(load.bundle, "oci-layout") && bundle_has(load.bundle, "index.json")) {
                 r = load_layout(&load, err);
         } else if (bundle_has(load.bundle, "manifest.json")) {
@@ -397,8 +397,10 @@ int images_load(struct store *store, const char *path, struct strv *ret_names, s
                               "it is neither an OCI layout nor an archive of `docker save`");
                 error_hint(err, "A root filesystem is taken in by `varve import FILE NAME`.");
         }
-        if (r < 0)
+        if (r < 0) {
                 error_wrap(err, "%s", bundle_path(load.bundle));
+                store_explain_full(store, err);
+        }
         bundle_free(load.bundle);
         return r;
 }

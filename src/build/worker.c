@@ -167,6 +167,7 @@ static int report(struct worker *worker, int r, const struct error *err)
                 message_send(worker->events_fd, MESSAGE_RESULT, 0, result.data, result.len);
         } else {
                 failure.err = *err;
+                store_explain_full(worker->store, &failure.err);
                 message_send(worker->events_fd, MESSAGE_FAILED, index, NULL, 0);
                 message_send(worker->events_fd, MESSAGE_FAILURE, index, &failure, sizeof(failure));
         }

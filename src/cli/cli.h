@@ -69,6 +69,13 @@ bool cli_begin(const struct command *command, const struct option_spec *options,
                int argc, char **argv, size_t min, size_t max, struct arguments *ret,
                struct store **ret_store, int *ret_status);
 
+/*
+ * Goes on in a process of its own (guard.c) and returns true there. In this one it waits for that,
+ * sees to it that nothing is left behind, `leftover` among it (a path, or NULL) when the work did
+ * not come to its end, frees `store`, and returns false with the exit status.
+ */
+bool cli_guard(struct store *store, const char *leftover, int *ret_status);
+
 /* Reads --userns; NULL is "auto". */
 int cli_parse_users(const char *text, enum sandbox_users *ret, struct error *err);
 

@@ -199,6 +199,8 @@ static int run(const struct command *command, int argc, char **argv)
         if (!cli_begin(command, options, ARRAY_SIZE(options), argc, argv, 1, 1, &arguments, &store,
                        &status))
                 return status;
+        if (!cli_guard(store, NULL, &status))
+                return status;
         progress.quiet = flags.quiet;
         if (build(store, &flags, arguments.items[0], &progress, &fault, &err) < 0) {
                 tell_fault(&progress, &fault);

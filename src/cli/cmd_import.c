@@ -17,6 +17,8 @@ static int run(const struct command *command, int argc, char **argv)
 
         if (!cli_begin(command, NULL, 0, argc, argv, 1, 2, &arguments, &store, &status))
                 return status;
+        if (!cli_guard(store, NULL, &status))
+                return status;
         r = image_import(store, arguments.items[0], arguments.count > 1 ? arguments.items[1] : NULL,
                          &image, &err);
         if (r == 0) {

@@ -40,6 +40,8 @@ static int run(const struct command *command, int argc, char **argv)
         if (!cli_begin(command, options, ARRAY_SIZE(options), argc, argv, 0, 1, &arguments, &store,
                        &status))
                 return status;
+        if (!cli_guard(store, NULL, &status))
+                return status;
         if (!input && arguments.count > 0)
                 input = arguments.items[0];
         if (!input && isatty(STDIN_FILENO)) {

@@ -40,6 +40,7 @@ struct signals {
         sigset_t set;
         pthread_mutex_t lock;
         struct sandbox *sandbox; /* NULL: there is nobody to pass them on to */
+        int pending;             /* one that came before there was, or 0 */
         pthread_t thread;
 };
 
@@ -52,6 +53,8 @@ static void *pass_signals(void *userdata)
                 pthread_mutex_lock(&signals->lock);
                 if (signals->sandbox)
                         sandbox_signal(signals->sandbox, number);
+                else
+                        signals->pending = number;
                 pthread_mutex_unlock(&signals->lock);
         }
         return NULL;
@@ -63,6 +66,8 @@ static void note_sandbox(void *context, struct sandbox *sandbox)
 
         pthread_mutex_lock(&signals->lock);
         signals->sandbox = sandbox;
+        if (sandbox && signals->pending)
+                sandbox_signal(sandbox, signals->pending);
         pthread_mutex_unlock(&signals->lock);
 }
 
@@ -168,6 +173,9 @@ static int run_image(struct store *store, const struct run_flags *flags,
 
         digest_format_hex(&image->parsed.config.digest, hostname);
         hostname[HOSTNAME_DIGITS] = '\0';
+        r = begin_signals(&signals, err);
+        if (r < 0)
+                return r;
         r = make_argv(flags, config, arguments, &argv, err);
         if (r == 0)
                 r = make_env(flags, config, &env, err);
@@ -180,14 +188,12 @@ static int run_image(struct store *store, const struct run_flags *flags,
         layers_done(&layers);
         execution.tree = tree;
         execution.host = host;
-        if (r == 0)
-                r = begin_signals(&signals, err);
         if (r == 0) {
                 r = execute(&execution, ret_status, err);
-                end_signals(&signals);
                 if (r < 0)
                         *ret_status = failure_status(r);
         }
+        end_signals(&signals);
         tree_free(tree);
         strv_done(&argv);
         strv_done(&env);

@@ -21,12 +21,20 @@ static int choose_format(const char *text, enum image_format *ret, struct error 
         return error_set(err, -EINVAL, "--format is docker-archive or oci-archive, not %s", text);
 }
 
-/* Whether a file is written beside and renamed: a device or a pipe is written as it is. */
-static bool is_replaceable(const char *path)
+/* Where a file is written before it is renamed; NULL for a device or a pipe, which is written as it
+ * is. */
+static int choose_temporary(const char *path, char **ret, struct error *err)
 {
         struct stat st;
 
-        return stat(path, &st) < 0 || S_ISREG(st.st_mode);
+        *ret = NULL;
+        if (!path || (stat(path, &st) == 0 && !S_ISREG(st.st_mode)))
+                return 0;
+        if (asprintf(ret, "%s.tmp-%d", path, (int)getpid()) < 0) {
+                *ret = NULL;
+                return error_set_oom(err);
+        }
+        return 0;
 }
 
 static int save_to_fd(struct store *store, const struct strv *names, enum image_format format,
@@ -40,30 +48,25 @@ static int save_to_fd(struct store *store, const struct strv *names, enum image_
 
 /* The file is there as a whole or not at all. */
 static int save_to_file(struct store *store, const struct strv *names, enum image_format format,
-                        const char *path, struct error *err)
+                        const char *path, const char *temporary, struct error *err)
 {
-        bool replace = is_replaceable(path);
-        _cleanup_free_ char *temporary = NULL;
         _cleanup_close_ int fd = -1;
         int r;
 
-        if (asprintf(&temporary, replace ? "%s.tmp-%d" : "%s", path, (int)getpid()) < 0) {
-                temporary = NULL;
-                return error_set_oom(err);
-        }
-        fd = open(temporary, O_WRONLY | O_CREAT | O_CLOEXEC | (replace ? O_EXCL : 0), 0666);
+        fd = open(temporary ? temporary : path,
+                  O_WRONLY | O_CREAT | O_CLOEXEC | (temporary ? O_EXCL : 0), 0666);
         if (fd < 0)
                 return error_set_errno(err, -errno, "cannot write %s", path);
         r = save_to_fd(store, names, format, fd, path, err);
-        if (r == 0 && replace && (fsync(fd) < 0 || rename(temporary, path) < 0))
+        if (r == 0 && temporary && (fsync(fd) < 0 || rename(temporary, path) < 0))
                 r = error_set_errno(err, -errno, "cannot write %s", path);
-        if (r < 0 && replace)
+        if (r < 0 && temporary)
                 unlink(temporary);
         return r;
 }
 
 static int save(struct store *store, const struct arguments *arguments, const char *output,
-                const char *format_text, struct error *err)
+                const char *temporary, const char *format_text, struct error *err)
 {
         struct strv names = STRV_INIT;
         enum image_format format;
@@ -73,7 +76,7 @@ static int save(struct store *store, const struct arguments *arguments, const ch
                 if (strv_add(&names, arguments->items[i]) < 0)
                         r = error_set_oom(err);
         if (r == 0 && output) {
-                r = save_to_file(store, &names, format, output, err);
+                r = save_to_file(store, &names, format, output, temporary, err);
         } else if (r == 0 && isatty(STDOUT_FILENO)) {
                 r = error_set(err, -EINVAL, "an archive is not written to a terminal");
                 error_hint(err, "Name a file with -o FILE, or redirect standard output.");
@@ -86,6 +89,7 @@ static int save(struct store *store, const struct arguments *arguments, const ch
 
 static int run(const struct command *command, int argc, char **argv)
 {
+        _cleanup_free_ char *temporary = NULL;
         const char *output = NULL, *format = NULL;
         const struct option_spec options[] = {
                 { OPTION_STRING, 'o', "output", &output, "FILE", "Write here (standard output)" },
@@ -100,7 +104,13 @@ static int run(const struct command *command, int argc, char **argv)
         if (!cli_begin(command, options, ARRAY_SIZE(options), argc, argv, 1, SIZE_MAX, &arguments,
                        &store, &status))
                 return status;
-        if (save(store, &arguments, output, format, &err) < 0)
+        if (choose_temporary(output, &temporary, &err) < 0) {
+                store_free(store);
+                return cli_fail(&err, EXIT_FAILURE);
+        }
+        if (!cli_guard(store, temporary, &status))
+                return status;
+        if (save(store, &arguments, output, temporary, format, &err) < 0)
                 status = cli_fail(&err, EXIT_FAILURE);
         store_free(store);
         return status;

@@ -173,22 +173,81 @@ print(blob(m["layers"][-1]))' "$work/saved")
         varve build -t unneeded "$context"
 }
 
+# interrupts SIGNAL: sends it to varve, which runs as the last job; sets `status` to what it exits
+# with, and `output` to what it has printed to the file "log".
+interrupts() {
+        local pid=$!
+        pkill "-$1" -u "$user" -x -o varve
+        ends "$pid"
+        output=$(cat "$work/log")
+}
+
+# begins: waits until the step of a build has printed "begun".
+begins() {
+        for _ in $(seq 100); do
+                ! grep -qs ' begun$' "$work/log" || break
+                sleep 0.1
+        done
+}
+
 @test "an interrupted build ends its step, unmounts and leaves nothing behind" {
         context_of interrupted \
                 'FROM busybox:1' \
-                'RUN echo begun; sleep 1000'
-        varve build -t interrupted "$context" >"$work/log" 2>&1 &
-        builder=$!
-        for _ in $(seq 100); do
-                grep -q '^.*begun$' "$work/log" && break
-                sleep 0.1
+                'RUN head -c 70000000 /dev/zero > /big; echo begun; sleep 1000'
+        for signal in INT TERM HUP; do
+                rm -f "$work/log"
+                varve build -t interrupted "$context" >"$work/log" 2>&1 &
+                begins
+                interrupts "$signal"
+                [ "$status" -eq $((128 + $(kill -l "$signal"))) ] || fail 'another status'
+                [ "$(grep -A 9 '^varve: ' <<<"$output" | wc -l)" -eq 1 ] || fail 'not one line'
+                says 'interrupted'
+                nothing_runs
+                store_is_sound
+                run ! grep interrupted < <(varve images)
         done
-        pkill -INT -u "$user" -x -o varve
+}
+
+@test "a build whose worker is killed tells it, and leaves nothing behind" {
+        context_of killed-worker 'FROM busybox:1' 'RUN echo begun; sleep 1000'
+        rm -f "$work/log"
+        varve build -t killed-worker "$context" >"$work/log" 2>&1 &
+        builder=$!
+        begins
+        # The youngest of the three is the one that has the stage.
+        pkill -KILL -u "$user" -x -n varve
         ends "$builder"
-        [ "$status" -ne 0 ]
+        output=$(cat "$work/log")
+        [ "$status" -eq 1 ] || fail 'another status'
+        says 'killed by signal 9'
         nothing_runs
         store_is_sound
-        run ! grep interrupted < <(varve images)
+}
+
+@test "an interrupted import, load and save leave nothing behind" {
+        for command in 'import - x:1' load; do
+                mkfifo "$work/fifo"
+                # shellcheck disable=SC2086 # words
+                varve $command <"$work/fifo" >"$work/log" 2>&1 &
+                exec 7>"$work/fifo"
+                head -c 3000000 "$stage/busybox.tar" >&7
+                sleep 0.2
+                interrupts INT
+                exec 7>&-
+                rm "$work/fifo"
+                [ "$status" -eq 130 ] || fail "another status of $command"
+                says '^varve: interrupted'
+                nothing_runs
+                store_is_sound
+        done
+        # An archive is renamed once it is whole.
+        varve import "$stage/debian.tar" large:1
+        varve save -o "$work/half.tar" large:1 >"$work/log" 2>&1 &
+        until compgen -G "$work/half.tar*"; do :; done
+        interrupts TERM
+        [ "$status" -eq 143 ] || fail 'another status of save'
+        ! compgen -G "$work/half.tar*" || fail 'a half archive'
+        nothing_runs
 }
 
 @test "two builds at once in one store both succeed" {

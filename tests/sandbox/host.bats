@@ -159,7 +159,7 @@ old() {
 
 @test "on Linux 4.18 owners are faked, and doctor says so" {
         run -0 old "$stage/bin/sandbox-driver" --users "$mode" --probe
-        [[ $output = *'user namespaces: good'*'system call notification: limited'*'Linux 5.6'* ]] ||
+        [[ $output = *'user namespaces: good'*'seccomp user notification: limited'*'Linux 5.6'* ]] ||
                 fail 'not told'
         [ "$mode" = single ] || return 0
         run -0 old "$stage/bin/sandbox-driver" --users single --fake "$root" \
