@@ -184,6 +184,17 @@ static bool lists_member(const struct group *entry, const char *name)
         return false;
 }
 
+/* A user's own group is among the supplementary ones too, as other builders have it: who takes it
+ * off as his primary one shall not get past what is closed to it (CVE-2022-36109). */
+static int begin_groups(struct user *user, struct error *err)
+{
+        user->groups = calloc(USERS_GROUPS_MAX, sizeof(*user->groups));
+        if (!user->groups)
+                return error_set_oom(err);
+        user->groups[user->group_count++] = user->gid;
+        return 0;
+}
+
 /* The groups that list the user, besides his own. */
 static int find_supplementary(struct tree *tree, struct user *user, struct error *err)
 {
@@ -194,9 +205,6 @@ static int find_supplementary(struct tree *tree, struct user *user, struct error
         r = database_open(tree, "/etc/group", &database, err);
         if (r < 0)
                 return r;
-        user->groups = calloc(USERS_GROUPS_MAX, sizeof(*user->groups));
-        if (!user->groups)
-                return error_set_oom(err);
         while (user->group_count < USERS_GROUPS_MAX && next_group(&database, &entry))
                 if (lists_member(&entry, user->name) && entry.gr_gid != user->gid)
                         user->groups[user->group_count++] = entry.gr_gid;
@@ -236,7 +244,9 @@ int user_find(struct tree *tree, const char *text, struct user *ret, struct erro
         r = find_named(tree, *name ? name : "0", &user, &known, err);
         if (r == 0 && colon && colon[1])
                 r = find_group(tree, colon + 1, &user.gid, err);
-        else if (r == 0 && known)
+        if (r == 0)
+                r = begin_groups(&user, err);
+        if (r == 0 && known && !(colon && colon[1]))
                 r = find_supplementary(tree, &user, err);
         if (r < 0) {
                 user_done(&user);

@@ -20,7 +20,7 @@
 struct user {
         uint32_t uid;
         uint32_t gid;
-        uint32_t *groups; /* supplementary, owned */
+        uint32_t *groups; /* supplementary, `gid` the first of them; owned */
         size_t group_count;
         char *home; /* owned; "/" where nothing is known */
         char *name; /* owned; NULL where the image has no name for it */

@@ -26,9 +26,8 @@ build_case() {
 
 check_expected() {
         local line
-        [ -e "$stage/cases/$1/expect" ] || return 0
         whole_manifest "$2" >"$work/whole"
-        while read -r line; do
+        [ ! -e "$stage/cases/$1/expect" ] || while read -r line; do
                 grep -qF -- "$line" "$work/whole" || fail "not in the tree: $line"
         done <"$stage/cases/$1/expect"
         [ ! -e "$stage/cases/$1/expect-not" ] || while read -r line; do
