@@ -36,6 +36,14 @@ static int begin_file(struct save *save, const char *path, uint64_t size, struct
         return tar_writer_add(save->writer, &entry, &offset, err);
 }
 
+static int write_directory(struct save *save, const char *path, struct error *err)
+{
+        struct entry entry = { .path = path, .type = ENTRY_DIRECTORY, .mode = 0755 };
+        uint64_t offset;
+
+        return tar_writer_add(save->writer, &entry, &offset, err);
+}
+
 /* Whether a file has still to be written; remembers it. */
 static int is_new(struct save *save, const char *path, struct error *err)
 {
@@ -149,6 +157,11 @@ static int save_oci(struct save *save, const struct strv *names, struct error *e
         r = index.media_type ? 0 : error_set_oom(err);
         if (r == 0)
                 r = write_text(save, "oci-layout", OCI_LAYOUT, strlen(OCI_LAYOUT), err);
+        /* Directories that skopeo makes of its own accord it tries to give to root. */
+        if (r == 0)
+                r = write_directory(save, "blobs", err);
+        if (r == 0)
+                r = write_directory(save, "blobs/sha256", err);
         for (size_t i = 0; i < names->count && r == 0; i++) {
                 struct stored_image image;
 

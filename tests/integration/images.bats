@@ -83,6 +83,14 @@ assert len(image["RootFS"]["Layers"]) == 2, image'
         same_when_loaded "$work/oci.tar"
 }
 
+@test "an ordinary user's skopeo reads what is saved, in both formats" {
+        local format
+        for format in docker-archive oci-archive; do
+                varve save --format "$format" -o "$work/$format.tar" sample
+                as_user "$user" skopeo inspect "$format:$work/$format.tar" | grep Layers
+        done
+}
+
 @test "a docker-archive is saved and loaded again" {
         varve save --format docker-archive -o "$work/docker.tar" sample
         same_when_loaded "$work/docker.tar"
