@@ -224,6 +224,26 @@ static const struct instruction *stage_from(const struct plan_stage *stage)
         return stage->stage->from;
 }
 
+/* Refuses what would otherwise be passed over: images are built for this machine alone. */
+static int check_platform(const struct plan *plan, const char *text, struct error *err)
+{
+        struct platform wanted = PLATFORM_INIT;
+        _cleanup_free_ char *own = NULL;
+        int r = platform_parse(text, &wanted, err);
+
+        if (r < 0)
+                return r;
+        own = platform_format(&plan->platform);
+        if (!own)
+                r = error_set_oom(err);
+        else if (platform_rank(&plan->platform, &wanted) != 0)
+                r = error_set(err, -EOPNOTSUPP, "FROM --platform=%s is not supported", text);
+        if (r == -EOPNOTSUPP)
+                error_hint(err, "Images are built for this machine's platform, %s.", own);
+        platform_done(&wanted);
+        return r;
+}
+
 /* What the FROM of a stage means. */
 static int resolve_base(struct store *store, struct plan *plan, struct plan_stage *stage,
                         struct build_fault *ret_fault, struct error *err)
@@ -238,6 +258,10 @@ static int resolve_base(struct store *store, struct plan *plan, struct plan_stag
 
         r = instruction_expand(stage_from(stage), &expander, &plan->file->arena, &from, &where,
                                err);
+        if (r == 0 && from->from.platform) {
+                where = instruction_locate(stage_from(stage), stage_from(stage)->from.platform);
+                r = check_platform(plan, from->from.platform, err);
+        }
         if (r < 0)
                 return plan_blame(plan, stage_from(stage), where, ret_fault, err);
         base = dockerfile_find_stage(plan->file, from->from.base, stage->index);

@@ -50,6 +50,15 @@ one_paragraph() {
         one_paragraph
 }
 
+@test "another platform than this machine's" {
+        context_of foreign 'FROM --platform=linux/s390x busybox:1' 'RUN true'
+        refused build -t bad "$context"
+        says 'Dockerfile:1' 'linux/s390x' 'linux/'
+        one_paragraph
+        context_of own 'FROM --platform=$BUILDPLATFORM busybox:1' 'RUN true'
+        varve build -t good "$context"
+}
+
 @test "an instruction before FROM" {
         context_of early 'RUN echo x' 'FROM busybox:1'
         refused build -t bad "$context"
