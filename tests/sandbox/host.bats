@@ -50,7 +50,9 @@ no_getsubids='mount --bind /dev/null /usr/bin/getsubids'
 }
 
 @test "inside of a container that hides parts of /proc, that /proc is shown and told of" {
-        container='mount --bind /dev/null /proc/keys; exec "$@"'
+        # Every /proc of the host, as one that is whole would do.
+        container='findmnt -rno TARGET -t proc | while read -r at; do
+                mount --bind /dev/null "$at/keys" 2>/dev/null; done; exec "$@"'
         nested() {
                 as_user unshare -Urmpf --mount-proc sh -c "$container" x "$@"
         }

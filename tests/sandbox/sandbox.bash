@@ -1,12 +1,12 @@
 # shellcheck shell=bash
 # What the tests of the sandbox share: they run as root, and the sandbox as an ordinary user.
-# tests/sandbox/run sets SANDBOX_TEST_STAGE and SANDBOX_TEST_MODE.
+# tests/sandbox/run sets SANDBOX_TEST_STAGE, SANDBOX_TEST_MODE and SANDBOX_TEST_USER.
 
 bats_require_minimum_version 1.5.0
 
 stage=${SANDBOX_TEST_STAGE:?run these by tests/sandbox/run}
 mode=${SANDBOX_TEST_MODE:?}
-user=sandbox-$mode
+user=${SANDBOX_TEST_USER:?}
 work=$stage/$mode/$(basename "${BATS_TEST_FILENAME:?}" .bats)
 root=$work/root
 
