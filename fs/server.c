@@ -3,7 +3,9 @@
  *
  * On a virtual machine most of a message's cost is not work but waking an idle CPU, once for the
  * server and once for the client. So the server does not go to sleep while requests keep coming:
- * it asks again and again, for a bounded time after the last one.
+ * it asks again and again, for a bounded time after the last one, and only as long as nobody else
+ * has work for its CPU. Unpacking 8,000 files takes 1.6 s so, and 3.4 s asleep; with other work on
+ * each CPU it is asleep that is faster.
  */
 #include "server_internal.h"
 
@@ -20,6 +22,14 @@
 
 /* How long the server stays awake after a request. */
 #define SPIN_NS 100000u
+
+/* Only then does it give way: most requests follow the last reply sooner. */
+#define BUSY_NS 20000u
+
+/* Giving way takes longer than this where somebody else takes the CPU; then for how long the server
+ * sleeps between requests. */
+#define YIELD_NS 200000u
+#define SHARE_NS 20000000u
 
 int server_mount_options(const struct server_options *options, struct buf *ret)
 {
@@ -48,19 +58,50 @@ static bool wait_for_request(struct server *server)
         return fds[1].revents == 0;
 }
 
+/* When to spin. */
+struct spin {
+        bool allowed;          /* there is more than one CPU to run on */
+        uint64_t last_ns;      /* the last request */
+        uint64_t shared_until; /* somebody else has work for this CPU */
+};
+
+/* Lets a moment pass. Returns false when it is time to sleep. */
+static bool spin(struct spin *spin)
+{
+        uint64_t before, after;
+
+        if (!spin->allowed)
+                return false;
+        before = clock_monotonic_ns();
+        if (before - spin->last_ns >= SPIN_NS || before < spin->shared_until)
+                return false;
+        if (before - spin->last_ns < BUSY_NS)
+                return true;
+        sched_yield();
+        after = clock_monotonic_ns();
+        if (after - before > YIELD_NS)
+                spin->shared_until = after + SHARE_NS;
+        return true;
+}
+
+static bool has_cpus_to_spin(void)
+{
+        cpu_set_t set;
+
+        return sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_COUNT(&set) > 1;
+}
+
 static void *serve(void *userdata)
 {
         struct server *server = userdata;
         struct fuse_buf buf = { .mem = NULL };
-        uint64_t last = 0;
+        struct spin spinning = { .allowed = has_cpus_to_spin() };
 
         for (;;) {
                 int r = fuse_session_receive_buf(server->session, &buf);
 
                 if (r == -EAGAIN) {
-                        if (server->spins && clock_monotonic_ns() - last < SPIN_NS)
-                                continue;
-                        if (!wait_for_request(server))
+                        if (!spin(&spinning) && !wait_for_request(server))
                                 break;
                         continue;
                 }
@@ -70,18 +111,11 @@ static void *serve(void *userdata)
                         break; /* unmounted */
                 if (!raw_answer(server, &buf))
                         fuse_session_process_buf(server->session, &buf);
-                if (server->spins)
-                        last = clock_monotonic_ns();
+                if (spinning.allowed)
+                        spinning.last_ns = clock_monotonic_ns();
         }
         free(buf.mem);
         return NULL;
-}
-
-static bool has_cpus_to_spin(void)
-{
-        cpu_set_t set;
-
-        return sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_COUNT(&set) > 1;
 }
 
 static int server_open(struct server *server, struct error *err)
@@ -120,7 +154,6 @@ int server_start(struct tree *tree, int fuse_fd, const struct server_options *op
         server->options = *options;
         server->fuse_fd = fuse_fd;
         server->stop_fd = -1;
-        server->spins = has_cpus_to_spin();
         r = server_open(server, err);
         if (r == 0) {
                 r = -pthread_create(&server->thread, NULL, serve, server);

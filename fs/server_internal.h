@@ -21,7 +21,6 @@ struct server {
         int stop_fd; /* an eventfd: readable when the threads shall end */
         pthread_t thread;
         bool started;
-        bool spins;            /* there is more than one CPU to run on */
         uint64_t kernel_flags; /* what the kernel offered in INIT */
         bool init_replied;
 };
