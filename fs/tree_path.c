@@ -42,7 +42,7 @@ static int way_push(struct way *way, uint64_t ino)
         return 0;
 }
 
-/* Puts a symlink's target before what is left of the path. */
+/* Puts a symlink's target before what is left of the path: nothing, or a slash and more. */
 static int expand(struct way *way, const char *rest, char **path)
 {
         struct buf target = BUF_INIT;
@@ -53,8 +53,6 @@ static int expand(struct way *way, const char *rest, char **path)
         r = tree_readlink(way->tree, way->at.ino, &target);
         if (r == 0 && target.len == 0)
                 r = -ENOENT;
-        if (r == 0)
-                r = buf_append_char(&target, '/');
         if (r == 0)
                 r = buf_append_str(&target, rest);
         if (r < 0) {
