@@ -1,9 +1,13 @@
 #include "host.h"
 #include "kernel.h"
 
+#include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/io.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -16,6 +20,7 @@
 /* Enough ids that nobody (65534) is one of them. A user with fewer gets one uid unless ranges are
  * asked for: then the emulation knows all ids, and no chown fails. */
 #define RANGES_MIN_IDS 65534
+#define RANGES_COUNT   65536 /* as useradd gives each user */
 
 #define PASSWD_BYTES_MAX (1024 * 1024)
 
@@ -92,55 +97,88 @@ static size_t make_map(uint32_t own, const struct subid_ranges *ranges, struct w
         return ranges->count + 1;
 }
 
+/* What stands in the way of ranges. */
+struct lack {
+        bool programs;
+        bool ids;
+};
+
 /* Takes the user's ranges if there are `min_ids` of them and the programs to map them. Returns 1, 0
- * if not (`ret_missing` says what is missing), or a negative errno. */
-static int take_ranges(struct sandbox_host *host, uint64_t min_ids, const char **ret_missing,
+ * if not (`ret_lack` says what is missing), or a negative errno. */
+static int take_ranges(struct sandbox_host *host, uint64_t min_ids, struct lack *ret_lack,
                        struct error *err)
 {
         struct subid_ranges uids, gids;
-        _cleanup_free_ char *name = NULL;
+        _cleanup_free_ char *name = user_name();
         int r;
 
-        *ret_missing = "newuidmap and newgidmap, with their privilege";
-        host->newuidmap = find_privileged_program("newuidmap");
-        host->newgidmap = find_privileged_program("newgidmap");
-        if (!host->newuidmap || !host->newgidmap)
-                return 0;
-        name = user_name();
         if (!name)
                 return error_set_oom(err);
+        host->newuidmap = find_privileged_program("newuidmap");
+        host->newgidmap = find_privileged_program("newgidmap");
         r = subid_find(SUBID_USERS, name, getuid(), &uids, err);
         if (r == 0)
                 r = subid_find(SUBID_GROUPS, name, getuid(), &gids, err);
         if (r < 0)
                 return error_wrap(err, "the subordinate ids of %s", name);
-        *ret_missing = "subordinate ids of this user in /etc/subuid and /etc/subgid";
-        if (subid_total(&uids) < min_ids || subid_total(&gids) < min_ids)
+        *ret_lack = (struct lack){
+                .programs = !host->newuidmap || !host->newgidmap,
+                .ids = subid_total(&uids) < min_ids || subid_total(&gids) < min_ids,
+        };
+        if (ret_lack->programs || ret_lack->ids)
                 return 0;
         host->uid_map_count = make_map(geteuid(), &uids, host->uid_map);
         host->gid_map_count = make_map(getegid(), &gids, host->gid_map);
         return 1;
 }
 
+static uint64_t next_free(const char *path)
+{
+        struct error ignored = ERROR_INIT;
+        struct buf text = BUF_INIT;
+        uint64_t next;
+
+        io_read_file(AT_FDCWD, path, SUBID_FILE_MAX, &text, &ignored);
+        next = subid_next_free(buf_str(&text));
+        buf_done(&text);
+        return next;
+}
+
+/* Says what is missing and which command adds it: ids that no other user has. */
+static int explain_lack(const struct lack *lack, struct error *err)
+{
+        uint64_t uid = next_free("/etc/subuid"), gid = next_free("/etc/subgid");
+        char usermod[160] = "";
+
+        if (lack->ids)
+                snprintf(usermod, sizeof(usermod),
+                         "sudo usermod --add-subuids %" PRIu64 "-%" PRIu64 " --add-subgids %" PRIu64
+                         "-%" PRIu64 " $USER",
+                         uid, uid + RANGES_COUNT - 1, gid, gid + RANGES_COUNT - 1);
+        error_set(err, -EPERM, "this host has no %s",
+                  lack->programs ? "newuidmap and newgidmap, with their privilege"
+                                 : "subordinate ids of this user in /etc/subuid and /etc/subgid");
+        return error_hint(err,
+                          "Its administrator can add them: %s%s%s; or build with one uid: "
+                          "--userns=single",
+                          lack->programs ? "sudo apt-get install uidmap" : "",
+                          lack->programs && lack->ids ? " && " : "", usermod);
+}
+
 static int choose_users(struct sandbox_host *host, enum sandbox_users wanted, struct error *err)
 {
         const struct subid_ranges none = { .count = 0 };
-        const char *missing;
+        struct lack lack = { .ids = false };
         int r;
 
         host->users = SANDBOX_USERS_SINGLE;
         if (wanted != SANDBOX_USERS_SINGLE) {
-                r = take_ranges(host, wanted == SANDBOX_USERS_RANGES ? 1 : RANGES_MIN_IDS, &missing,
+                r = take_ranges(host, wanted == SANDBOX_USERS_RANGES ? 1 : RANGES_MIN_IDS, &lack,
                                 err);
                 if (r < 0)
                         return r;
-                if (r == 0 && wanted == SANDBOX_USERS_RANGES) {
-                        error_set(err, -EPERM, "this host has no %s", missing);
-                        return error_hint(err, "Its administrator can add them: sudo apt-get "
-                                               "install uidmap && sudo usermod --add-subuids "
-                                               "100000-165535 --add-subgids 100000-165535 $USER; "
-                                               "or build with one uid: --userns=single");
-                }
+                if (r == 0 && wanted == SANDBOX_USERS_RANGES)
+                        return explain_lack(&lack, err);
                 if (r > 0)
                         host->users = SANDBOX_USERS_RANGES;
         }

@@ -84,8 +84,8 @@ static void probe_namespaces(struct sandbox_fact *fact)
                 set_good(fact, "a command runs in namespaces of its own");
         else
                 set_bad(fact, SANDBOX_STATE_MISSING,
-                        "Images can be imported, pulled, inspected, saved and pushed; no RUN "
-                        "step and no container runs.",
+                        "Images can be imported, loaded, inspected and saved; no RUN step and no "
+                        "container runs.",
                         err.message, err.hint);
         if (outer_proc)
                 set_bad(fact, SANDBOX_STATE_LIMITED,
@@ -99,8 +99,8 @@ static void probe_namespaces(struct sandbox_fact *fact)
 
 static void probe_fuse(struct sandbox_fact *fact, bool has_namespaces)
 {
-        static const char without[] = "Images can be imported, pulled, inspected, saved and "
-                                      "pushed; a RUN step has no filesystem.";
+        static const char without[] = "Images can be imported, loaded, inspected and saved; a RUN "
+                                      "step has no filesystem.";
         struct error err = ERROR_INIT;
         bool ignored;
 
@@ -168,7 +168,7 @@ static void probe_tun(struct sandbox_fact *fact)
         }
         error_set_errno(&err, -errno, "cannot open /dev/net/tun");
         set_bad(fact, SANDBOX_STATE_LIMITED,
-                "Commands use the host's network, or none: --network=host, --network=none.",
+                "Everything works: a step has the host's network, or none (RUN --network=none).",
                 err.message,
                 err.code == -EACCES ? "sudo chmod 0666 /dev/net/tun" : "sudo modprobe tun");
 }
@@ -179,12 +179,11 @@ static void probe_landlock(struct sandbox_fact *fact)
         int version = kernel_landlock_version();
 
         fact->title = "Landlock";
-        snprintf(detail, sizeof(detail), "version %d confines the filesystem server", version);
+        snprintf(detail, sizeof(detail), "version %d can confine a process", version);
         if (version > 0)
                 set_good(fact, detail);
         else
-                set_bad(fact, SANDBOX_STATE_LIMITED,
-                        "Everything works; the filesystem server has one wall less around it.",
+                set_bad(fact, SANDBOX_STATE_LIMITED, "Everything works.",
                         "the kernel has no Landlock, or it is not switched on",
                         "Use Linux 5.13, booted with landlock in the list lsm=.");
 }

@@ -21,6 +21,9 @@ static void add_range(struct subid_ranges *ranges, uint64_t start, uint64_t coun
         ranges->items[ranges->count++] = (struct subid_range){ (uint32_t)start, (uint32_t)count };
 }
 
+/* Where useradd begins. */
+#define FIRST_SUBID 100000
+
 /* Reads a decimal number that `end` follows, and moves past both. */
 static bool parse_number(const char **at, char end, uint64_t *ret)
 {
@@ -61,6 +64,23 @@ void subid_parse_file(const char *text, const char *name, uid_t uid, struct subi
                 if (parse_number(&at, ':', &start) && parse_number(&at, '\n', &count))
                         add_range(ret, start, count);
         }
+}
+
+uint64_t subid_next_free(const char *text)
+{
+        uint64_t next = FIRST_SUBID;
+
+        for (const char *line = text; *line; line = next_line(line)) {
+                const char *at = line + strcspn(line, ":\n");
+                uint64_t start, count;
+
+                if (*at++ != ':' || !parse_number(&at, ':', &start) ||
+                    !parse_number(&at, '\n', &count) || start > UINT32_MAX || count > UINT32_MAX)
+                        continue;
+                if (start + count > next)
+                        next = start + count;
+        }
+        return next;
 }
 
 void subid_parse_output(const char *text, struct subid_ranges *ret)

@@ -46,5 +46,9 @@ void subid_parse_file(const char *text, const char *name, uid_t uid, struct subi
 /* Reads the lines "index: owner start count" that getsubids prints. */
 void subid_parse_output(const char *text, struct subid_ranges *ret);
 
+/* The first id behind all ranges of a file's lines, 100000 at least: where those of a user who has
+ * none may begin. */
+uint64_t subid_next_free(const char *text);
+
 /* How many ids these are. */
 uint64_t subid_total(const struct subid_ranges *ranges);

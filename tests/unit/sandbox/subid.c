@@ -58,3 +58,13 @@ Test(subid, reads_nothing_out_of_other_output)
                            &ranges);
         cr_expect_eq(ranges.count, 0);
 }
+
+Test(subid, offers_ids_behind_those_of_all_users)
+{
+        cr_expect_eq(subid_next_free(""), 100000);
+        cr_expect_eq(subid_next_free("root:1:65536\n"), 100000);
+        cr_expect_eq(subid_next_free("ann:100000:65536\nbob:300000:65536\ncy:165536:65536\n"),
+                     365536);
+        cr_expect_eq(subid_next_free("ann:200000\nann\n:x:1\nann:99999999999:1\nbob:150000:10"),
+                     150010);
+}
