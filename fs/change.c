@@ -104,6 +104,9 @@ static int add_node(struct walk *walk, size_t path_len, struct node *node)
 
         if (r < 0)
                 return r;
+        /* Docker and containers/storage give a hard link's file what the link's header says. */
+        change->meta = node->meta;
+        xattr_set_ref(change->meta.xattrs);
         if (node->nlink > 1 && !S_ISDIR(node->meta.mode)) {
                 if (node->listed == walk->tree->walks) {
                         change->type = ENTRY_HARDLINK;
@@ -114,8 +117,6 @@ static int add_node(struct walk *walk, size_t path_len, struct node *node)
                 node->listed_as = (uint32_t)(walk->list->count - 1);
         }
         change->type = type_of(node->meta.mode);
-        change->meta = node->meta;
-        xattr_set_ref(change->meta.xattrs);
         if (change->type == ENTRY_FILE)
                 return content_copy(&node->file, &change->content);
         if (change->type == ENTRY_SYMLINK)

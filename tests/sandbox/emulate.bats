@@ -30,8 +30,9 @@ add_attack() {
 
 # run_in MODE TAR [OPTION]... COMMAND...: over the tar, and keeps the list of changes.
 run_in() {
-        local which=$1 tar=$2 user=sandbox-$1
+        local which=$1 tar=$2 user=$user
         shift 2
+        [ "$which" = single ] || user=$real_user
         rm -f "$work/changes/$which"
         as_user "$stage/bin/sandbox-driver" --users "$which" --changes "$work/changes/$which" \
                 --env=DEBIAN_FRONTEND=noninteractive "${options[@]}" "$work/$tar.tar" "$@"

@@ -1,12 +1,15 @@
 # shellcheck shell=bash
 # What the tests of the sandbox share: they run as root, and the sandbox as an ordinary user.
-# tests/sandbox/run sets SANDBOX_TEST_STAGE, SANDBOX_TEST_MODE and SANDBOX_TEST_USER.
+# tests/sandbox/run sets SANDBOX_TEST_STAGE, SANDBOX_TEST_MODE, SANDBOX_TEST_USER, a user of this mode
+# alone, and SANDBOX_TEST_REAL_USER, one with subordinate ids to compare the emulation with.
 
 bats_require_minimum_version 1.5.0
 
 stage=${SANDBOX_TEST_STAGE:?run these by tests/sandbox/run}
 mode=${SANDBOX_TEST_MODE:?}
 user=${SANDBOX_TEST_USER:?}
+# shellcheck disable=SC2034 # for the tests of the emulation
+real_user=${SANDBOX_TEST_REAL_USER:?}
 work=$stage/$mode/$(basename "${BATS_TEST_FILENAME:?}" .bats)
 root=$work/root
 
@@ -63,10 +66,11 @@ ends() {
         [ "$got" -eq "$1" ] || fail "ended with $got, not with $1"
 }
 
-# No process of the user is left, within 100 ms; the dead that nobody has waited for do not count.
+# No process of the user is left, within a second, as the machine may be busy; the dead that nobody
+# has waited for do not count.
 nothing_runs() {
         local _
-        for _ in 1 2 3 4 5 6 7 8 9 10; do
+        for _ in {1..100}; do
                 pgrep -r D,R,S,T -u "$user" >/dev/null || return 0
                 sleep 0.01
         done
