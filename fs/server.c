@@ -1,35 +1,14 @@
 /*
- * The loop of the FUSE server.
- *
- * On a virtual machine most of a message's cost is not work but waking an idle CPU, once for the
- * server and once for the client. So the server does not go to sleep while requests keep coming:
- * it asks again and again, for a bounded time after the last one, and only as long as nobody else
- * has work for its CPU. Unpacking 8,000 files takes 1.6 s so, and 3.4 s asleep; with other work on
- * each CPU it is asleep that is faster.
+ * Opening and closing the FUSE server.
  */
 #include "server_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
-
-#include "base/clock.h"
-
-/* How long the server stays awake after a request. */
-#define SPIN_NS 100000u
-
-/* Only then does it give way: most requests follow the last reply sooner. */
-#define BUSY_NS 20000u
-
-/* Giving way takes longer than this where somebody else takes the CPU; then for how long the server
- * sleeps between requests. */
-#define YIELD_NS 200000u
-#define SHARE_NS 20000000u
 
 int server_mount_options(const struct server_options *options, struct buf *ret)
 {
@@ -44,78 +23,6 @@ static ssize_t server_read(int fd, void *data, size_t len, void *userdata)
 {
         (void)userdata;
         return read(fd, data, len);
-}
-
-/* Sleeps until there is a request. Returns false when it is time to end. */
-static bool wait_for_request(struct server *server)
-{
-        struct pollfd fds[] = { { .fd = server->fuse_fd, .events = POLLIN },
-                                { .fd = server->stop_fd, .events = POLLIN } };
-
-        while (poll(fds, 2, -1) < 0)
-                if (errno != EINTR)
-                        return false;
-        return fds[1].revents == 0;
-}
-
-/* When to spin. */
-struct spin {
-        bool allowed;          /* there is more than one CPU to run on */
-        uint64_t last_ns;      /* the last request */
-        uint64_t shared_until; /* somebody else has work for this CPU */
-};
-
-/* Lets a moment pass. Returns false when it is time to sleep. */
-static bool spin(struct spin *spin)
-{
-        uint64_t before, after;
-
-        if (!spin->allowed)
-                return false;
-        before = clock_monotonic_ns();
-        if (before - spin->last_ns >= SPIN_NS || before < spin->shared_until)
-                return false;
-        if (before - spin->last_ns < BUSY_NS)
-                return true;
-        sched_yield();
-        after = clock_monotonic_ns();
-        if (after - before > YIELD_NS)
-                spin->shared_until = after + SHARE_NS;
-        return true;
-}
-
-static bool has_cpus_to_spin(void)
-{
-        cpu_set_t set;
-
-        return sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_COUNT(&set) > 1;
-}
-
-static void *serve(void *userdata)
-{
-        struct server *server = userdata;
-        struct fuse_buf buf = { .mem = NULL };
-        struct spin spinning = { .allowed = has_cpus_to_spin() };
-
-        for (;;) {
-                int r = fuse_session_receive_buf(server->session, &buf);
-
-                if (r == -EAGAIN) {
-                        if (!spin(&spinning) && !wait_for_request(server))
-                                break;
-                        continue;
-                }
-                if (r == -EINTR || r == -ENOENT)
-                        continue;
-                if (r <= 0)
-                        break; /* unmounted */
-                if (!raw_answer(server, &buf))
-                        fuse_session_process_buf(server->session, &buf);
-                if (spinning.allowed)
-                        spinning.last_ns = clock_monotonic_ns();
-        }
-        free(buf.mem);
-        return NULL;
 }
 
 static int server_open(struct server *server, struct error *err)
@@ -153,11 +60,10 @@ int server_start(struct tree *tree, int fuse_fd, const struct server_options *op
         server->tree = tree;
         server->options = *options;
         server->fuse_fd = fuse_fd;
-        server->stop_fd = -1;
+        server->stop_fd = server->companion.wake_fd = -1;
         r = server_open(server, err);
         if (r == 0) {
-                r = -pthread_create(&server->thread, NULL, serve, server);
-                server->started = r == 0;
+                r = server_loop_start(server);
                 if (r < 0)
                         error_set_errno(err, r, "cannot start the filesystem's thread");
         }
@@ -185,10 +91,7 @@ void server_stop(struct server *server)
 {
         if (!server)
                 return;
-        if (server->started) {
-                eventfd_write(server->stop_fd, 1);
-                pthread_join(server->thread, NULL);
-        }
+        server_loop_stop(server);
         /* The last descriptor of a connection cuts off whoever still waits on it. */
         if (!server->session_has_fd)
                 close(server->fuse_fd);

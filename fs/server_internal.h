@@ -10,7 +10,20 @@
 #include <fuse_lowlevel.h>
 #include <linux/fuse.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/uio.h>
+
+/* The thread that runs where its client does (server_loop.c). */
+struct companion {
+        pthread_t thread;
+        bool started;
+        int wake_fd;        /* an eventfd: it shall look at `serves` or `ends` */
+        atomic_bool ready;  /* it has the policy that it needs */
+        atomic_bool serves; /* set by the leader, taken back by both */
+        atomic_bool ends;
+        atomic_bool busy;   /* not asleep */
+        atomic_uint served; /* requests */
+};
 
 struct server {
         struct tree *tree; /* borrowed */
@@ -21,6 +34,7 @@ struct server {
         int stop_fd; /* an eventfd: readable when the threads shall end */
         pthread_t thread;
         bool started;
+        struct companion companion;
         uint64_t kernel_flags; /* what the kernel offered in INIT */
         bool init_replied;
 };
@@ -29,6 +43,14 @@ struct server {
 #define SERVER_FOREVER_S (10.0 * 365 * 24 * 3600)
 
 extern const struct fuse_lowlevel_ops server_ops;
+
+/* ---- server_loop.c ---- */
+
+/* Starts the threads. Returns 0 or a negative errno. */
+int server_loop_start(struct server *server);
+void server_loop_stop(struct server *server);
+
+/* ---- server_ops.c ---- */
 
 /* As the kernel shall see an inode. */
 void server_stat(const struct server *server, const struct tree_attr *attr, struct stat *ret);

@@ -1,0 +1,353 @@
+/*
+ * The threads of the FUSE server: where it runs, and when it sleeps.
+ *
+ * Most of a message's cost is not work but waking a CPU, once for the server and once for its
+ * client, above all on virtual machines. Unpacking 8,000 files takes 3.4 s with a server that
+ * sleeps between requests, on two CPUs of which nobody else wants one; 1.7 s with one that keeps
+ * asking for a while; 1.1 s where client and server share a CPU and no other is ever woken.
+ *
+ * Nobody but the step decides where its processes run. But the kernel lets a process that it wakes
+ * stay where it was if nothing but a thread of policy SCHED_IDLE runs there (since Linux 5.7), and
+ * the process takes the CPU at once. So there are two threads, of which one serves:
+ *
+ *   companion  of policy SCHED_IDLE, on the CPU where its client runs. It serves while one process
+ *              after the other asks, as in most steps.
+ *   leader     an ordinary thread. It serves as long as more than one process asks, or others want
+ *              the CPU: then the companion would come last everywhere. While the companion serves,
+ *              the leader looks at it every few milliseconds, and takes over where it gets nowhere.
+ *
+ * A thread cannot leave SCHED_IDLE without privilege: therefore two.
+ */
+#include "server_internal.h"
+
+#include "base/clock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+/* How long the leader stays awake after a request. */
+#define SPIN_NS 100000u
+
+/* Only then does it give way: most requests follow the last reply sooner. */
+#define BUSY_NS 20000u
+
+/* Giving way takes longer than this where somebody else takes the CPU; then for how long the leader
+ * sleeps between requests. */
+#define YIELD_NS 200000u
+#define SHARE_NS 20000000u
+
+/* Requests without a pause of SPIN_NS before the companion is tried. */
+#define STREAK 128u
+
+/* How often the leader looks, how often in vain until it takes over, and how long nothing is asked
+ * until it sleeps too. */
+#define TICK_MS    4
+#define TICKS_LOST 2u
+#define TICKS_IDLE 10u
+
+/* How long the leader serves before the companion is tried again: twice as long each time, until
+ * the companion has served for a second. */
+#define RETRY_MIN_NS 50000000u
+#define RETRY_MAX_NS 2000000000u
+#define SERVED_NS    1000000000u
+
+/* The companion looks every so many requests where its client runs. One that has moved so often in
+ * so many looks is several, or the kernel is older. */
+#define LOOK_EVERY   16u
+#define LOOKS        64u
+#define LOOKS_MOVED  32u
+#define STAT_CPU     39u /* proc(5): the field of /proc/PID/stat */
+#define STAT_BYTES   512u
+#define STAT_SKIPPED 2u /* fields up to the name's end */
+
+/* ---- one request ---- */
+
+/* Answers one request. Returns 0, -EAGAIN where there is none, or -ENODEV: it is unmounted. */
+static int serve_one(struct server *server, struct fuse_buf *buf)
+{
+        int r;
+
+        do
+                r = fuse_session_receive_buf(server->session, buf);
+        while (r == -EINTR || r == -ENOENT);
+        if (r <= 0)
+                return r == -EAGAIN ? r : -ENODEV;
+        if (!raw_answer(server, buf))
+                fuse_session_process_buf(server->session, buf);
+        return 0;
+}
+
+static bool is_readable(int fd)
+{
+        struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+
+        return poll(&poll_fd, 1, 0) > 0;
+}
+
+/* Sleeps until there is a request. Returns false when it is time to end. */
+static bool wait_for_request(struct server *server)
+{
+        struct pollfd fds[] = { { .fd = server->fuse_fd, .events = POLLIN },
+                                { .fd = server->stop_fd, .events = POLLIN } };
+
+        while (poll(fds, 2, -1) < 0)
+                if (errno != EINTR)
+                        return false;
+        return fds[1].revents == 0;
+}
+
+/* ---- the companion ---- */
+
+/* The CPU on which a process runs or ran last; -1 where that is not shown. */
+static int cpu_of(pid_t pid)
+{
+        char path[32], text[STAT_BYTES], *field;
+        ssize_t n;
+        int fd;
+
+        snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd < 0)
+                return -1;
+        n = read(fd, text, sizeof(text) - 1);
+        close(fd);
+        text[n > 0 ? n : 0] = '\0';
+        /* The second field is the name, which may hold anything. */
+        field = strrchr(text, ')');
+        for (unsigned i = STAT_SKIPPED; field && i < STAT_CPU; i++)
+                field = strchr(field + 1, ' ');
+        return field ? atoi(field) : -1;
+}
+
+/* Where the companion runs. */
+struct place {
+        int cpu;
+        unsigned requests;
+        unsigned looks;
+        unsigned moves;
+};
+
+/* Goes where the client is. Returns false where that leads nowhere. */
+static bool follow(struct place *place, const struct fuse_in_header *request)
+{
+        cpu_set_t set;
+        int cpu;
+
+        /* The kernel itself asks as process 0. */
+        if (place->requests++ % LOOK_EVERY != 0 || request->pid == 0)
+                return true;
+        if (++place->looks == LOOKS) {
+                if (place->moves >= LOOKS_MOVED)
+                        return false;
+                place->looks = place->moves = 0;
+        }
+        cpu = cpu_of((pid_t)request->pid);
+        if (cpu < 0 || cpu >= CPU_SETSIZE)
+                return false;
+        if (cpu == place->cpu)
+                return true;
+        CPU_ZERO(&set);
+        CPU_SET((unsigned)cpu, &set);
+        if (sched_setaffinity(0, sizeof(set), &set) < 0)
+                return false;
+        place->cpu = cpu;
+        place->moves++;
+        return true;
+}
+
+static void *accompany(void *userdata)
+{
+        const struct sched_param param = { .sched_priority = 0 };
+        struct server *server = userdata;
+        struct fuse_buf buf = { .mem = NULL };
+        eventfd_t woken;
+
+        if (sched_setscheduler(0, SCHED_IDLE, &param) < 0)
+                return NULL;
+        atomic_store(&server->companion.ready, true);
+        while (eventfd_read(server->companion.wake_fd, &woken) == 0) {
+                struct place place = { .cpu = -1 };
+
+                while (atomic_load(&server->companion.serves)) {
+                        int r = serve_one(server, &buf);
+
+                        if (r == -EAGAIN) {
+                                atomic_store(&server->companion.busy, false);
+                                if (!wait_for_request(server))
+                                        break;
+                                atomic_store(&server->companion.busy, true);
+                                continue;
+                        }
+                        atomic_fetch_add(&server->companion.served, 1);
+                        if (r == -ENODEV || !follow(&place, buf.mem))
+                                break;
+                }
+                atomic_store(&server->companion.serves, false);
+                if (atomic_load(&server->companion.ends))
+                        break;
+        }
+        free(buf.mem);
+        return NULL;
+}
+
+/* ---- the leader ---- */
+
+struct leader {
+        bool spins;            /* there is more than one CPU to run on */
+        uint64_t last_ns;      /* the last request */
+        uint64_t shared_until; /* somebody else has work for this CPU */
+        unsigned streak;
+        uint64_t retry_at;
+        uint64_t retry_ns;
+};
+
+/* Lets a moment pass. Returns false when it is time to sleep. */
+static bool spin(struct leader *leader)
+{
+        uint64_t before, after;
+
+        if (!leader->spins)
+                return false;
+        before = clock_monotonic_ns();
+        if (before - leader->last_ns >= SPIN_NS) {
+                leader->streak = 0;
+                return false;
+        }
+        if (before < leader->shared_until)
+                return false;
+        if (before - leader->last_ns < BUSY_NS)
+                return true;
+        sched_yield();
+        after = clock_monotonic_ns();
+        if (after - before > YIELD_NS)
+                leader->shared_until = after + SHARE_NS;
+        return true;
+}
+
+/* Lets the companion serve. Returns true when the leader shall, false when it is time to end. */
+static bool watch(struct server *server)
+{
+        struct companion *companion = &server->companion;
+        struct pollfd stop = { .fd = server->stop_fd, .events = POLLIN };
+        unsigned served = atomic_load(&companion->served), lost = 0, idle = 0;
+        bool goes_on = true;
+
+        atomic_store(&companion->serves, true);
+        eventfd_write(companion->wake_fd, 1);
+        while (goes_on && lost < TICKS_LOST && atomic_load(&companion->serves)) {
+                unsigned now;
+
+                if (poll(&stop, 1, TICK_MS) > 0)
+                        goes_on = false;
+                now = atomic_load(&companion->served);
+                if (now != served)
+                        lost = idle = 0;
+                else if (atomic_load(&companion->busy) || is_readable(server->fuse_fd))
+                        lost++;
+                else if (++idle == TICKS_IDLE) {
+                        goes_on = wait_for_request(server);
+                        idle = 0;
+                }
+                served = now;
+        }
+        atomic_store(&companion->serves, false);
+        return goes_on;
+}
+
+/* Whether the companion is worth a try. */
+static bool is_streak(const struct server *server, struct leader *leader, uint64_t now)
+{
+        if (now - leader->last_ns >= SPIN_NS)
+                leader->streak = 0;
+        leader->last_ns = now;
+        return ++leader->streak >= STREAK && now >= leader->retry_at &&
+               atomic_load(&server->companion.ready);
+}
+
+static void *lead(void *userdata)
+{
+        struct server *server = userdata;
+        struct fuse_buf buf = { .mem = NULL };
+        struct leader leader = { .spins = server->companion.started, .retry_ns = RETRY_MIN_NS };
+        bool goes_on = true;
+
+        while (goes_on) {
+                int r = serve_one(server, &buf);
+                uint64_t began, now;
+
+                if (r == -ENODEV)
+                        break;
+                if (r == -EAGAIN) {
+                        goes_on = spin(&leader) || wait_for_request(server);
+                        continue;
+                }
+                began = clock_monotonic_ns();
+                if (!is_streak(server, &leader, began))
+                        continue;
+                goes_on = watch(server);
+                now = clock_monotonic_ns();
+                if (now - began >= SERVED_NS)
+                        leader.retry_ns = RETRY_MIN_NS;
+                else if (leader.retry_ns < RETRY_MAX_NS)
+                        leader.retry_ns *= 2;
+                leader.retry_at = now + leader.retry_ns;
+                leader.streak = 0;
+        }
+        free(buf.mem);
+        return NULL;
+}
+
+/* ---- both ---- */
+
+static bool has_several_cpus(void)
+{
+        cpu_set_t set;
+
+        return sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_COUNT(&set) > 1;
+}
+
+/* The companion is not needed: without it the leader serves alone. */
+static void start_companion(struct server *server)
+{
+        struct companion *companion = &server->companion;
+
+        companion->wake_fd = eventfd(0, EFD_CLOEXEC);
+        if (companion->wake_fd >= 0)
+                companion->started =
+                        pthread_create(&companion->thread, NULL, accompany, server) == 0;
+}
+
+int server_loop_start(struct server *server)
+{
+        int r;
+
+        if (has_several_cpus())
+                start_companion(server);
+        r = pthread_create(&server->thread, NULL, lead, server);
+        server->started = r == 0;
+        return -r;
+}
+
+void server_loop_stop(struct server *server)
+{
+        struct companion *companion = &server->companion;
+
+        if (server->stop_fd >= 0)
+                eventfd_write(server->stop_fd, 1);
+        if (server->started)
+                pthread_join(server->thread, NULL);
+        if (companion->started) {
+                atomic_store(&companion->ends, true);
+                eventfd_write(companion->wake_fd, 1);
+                pthread_join(companion->thread, NULL);
+        }
+        if (companion->wake_fd >= 0)
+                close(companion->wake_fd);
+}
