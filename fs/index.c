@@ -1,6 +1,6 @@
 /*
  * Reading an index: it is mapped, checked once, and then trusted, because it lies in a directory
- * that only its user can write and the check has found what disks and crashes do.
+ * that only its user can write.
  */
 #include "fs/index.h"
 #include "base/cleanup.h"
@@ -90,6 +90,10 @@ int index_open(int fd, const char *name, struct index **ret, struct error *err)
         index->extents = (const void *)(index->map + index->header->extents);
         index->xattrs = index->map + index->header->xattrs;
         index->strings = index->map + index->header->strings;
+        if (!index_is_sound(index)) {
+                index_free(index);
+                return error_set(err, -EBADMSG, "the layer index %s is damaged", name);
+        }
         *ret = index;
         return 0;
 }

@@ -60,7 +60,7 @@ struct index_inode {
         uint32_t mode; /* S_IFMT and 07777 */
         uint32_t uid;
         uint32_t gid;
-        uint32_t nlink;  /* names in this layer; directories 1 */
+        uint32_t nlink;  /* names in this layer; of a directory 2 and its subdirectories */
         uint32_t entry;  /* the name (for several: the first); unused for the root */
         uint32_t xattrs; /* offset in the xattr section, 0 for none */
         uint32_t first;  /* directory: of its entries; sparse file: of its extents */
@@ -117,6 +117,9 @@ static inline int index_name_cmp(const char *a, size_t a_len, const char *b, siz
 
         return order ? order : (a_len > b_len) - (a_len < b_len);
 }
+
+/* Whether all that the sections say of each other holds; the header was checked before. */
+bool index_is_sound(const struct index *index);
 
 /* The entry of `name` in directory `dir`, a whiteout too, or NULL. */
 const struct index_entry *index_find(const struct index *index, uint32_t dir, const char *name,

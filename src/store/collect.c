@@ -48,7 +48,8 @@ static int compare_digests(const void *a, const void *b)
 
 static bool is_marked(const struct marks *marks, const struct digest *digest)
 {
-        return bsearch(digest, marks->items, marks->count, sizeof(*digest), compare_digests);
+        return marks->count > 0 &&
+               bsearch(digest, marks->items, marks->count, sizeof(*digest), compare_digests);
 }
 
 /* Marks a document and all that it points at. */
@@ -235,7 +236,8 @@ static int collect(struct store *store, struct marks *marks, uint64_t *ret_bytes
                 r = each_name(store->cache_fd, ".", visit_group, marks, err);
         if (r < 0)
                 return r;
-        qsort(marks->items, marks->count, sizeof(*marks->items), compare_digests);
+        if (marks->count > 0)
+                qsort(marks->items, marks->count, sizeof(*marks->items), compare_digests);
         r = each_name(store->blobs_fd, ".", visit_file, &sweep, err);
         if (r == 0)
                 r = each_name(store->layers_fd, ".", visit_file, &sweep, err);

@@ -243,3 +243,163 @@ Test(index, is_refused_wherever_it_ends_too_early)
         cr_assert_eq(try_open(&bytes, bytes.len), -EBADMSG);
         buf_done(&bytes);
 }
+
+/* ---- numbers that lead nowhere, under a checksum that is right ---- */
+
+struct forged {
+        struct buf bytes;
+        struct index_header *header;
+        struct index_inode *inodes;
+        struct index_entry *entries;
+        struct index_link *links;
+        struct index_extent *extents;
+        char *xattrs;
+        char *strings;
+};
+
+static void forge(struct forged *forged)
+{
+        char *data;
+
+        forged->bytes = BUF_INIT;
+        read_index(&forged->bytes);
+        data = forged->bytes.data;
+        forged->header = (void *)data;
+        forged->inodes = (void *)(data + forged->header->inodes);
+        forged->entries = (void *)(data + forged->header->entries);
+        forged->links = (void *)(data + forged->header->links);
+        forged->extents = (void *)(data + forged->header->extents);
+        forged->xattrs = data + forged->header->xattrs;
+        forged->strings = data + forged->header->strings;
+}
+
+/* The inode at a path. */
+static struct index_inode *forged_inode(const struct forged *forged, const char *path)
+{
+        struct index index = { .inodes = forged->inodes,
+                               .entries = forged->entries,
+                               .strings = forged->strings };
+
+        return (struct index_inode *)(uintptr_t)find(&index, path);
+}
+
+static int try_forged(struct forged *forged)
+{
+        int r;
+
+        forged->header->crc = 0;
+        forged->header->crc = libdeflate_crc32(0, forged->bytes.data, forged->bytes.len);
+        r = try_open(&forged->bytes, forged->bytes.len);
+        buf_done(&forged->bytes);
+        return r;
+}
+
+/* Each of these alone makes the index one that is refused. */
+#define assert_forgery_is_refused(...)                                \
+        do {                                                          \
+                struct forged f;                                      \
+                                                                      \
+                forge(&f);                                            \
+                __VA_ARGS__;                                          \
+                cr_assert_eq(try_forged(&f), -EBADMSG, #__VA_ARGS__); \
+        } while (0)
+
+Test(index, that_was_not_changed_is_taken_under_a_new_checksum)
+{
+        struct forged f;
+
+        forge(&f);
+        f.header->diff_id[0] ^= 1;
+        cr_assert_eq(try_forged(&f), 0);
+}
+
+Test(index, is_refused_where_a_section_is_not_inside_of_it)
+{
+        assert_forgery_is_refused(f.header->inodes += 8 << 20);
+        assert_forgery_is_refused(f.header->entries = UINT64_MAX - 7);
+        assert_forgery_is_refused(f.header->links += 4);
+        assert_forgery_is_refused(f.header->inode_count = UINT32_MAX);
+        assert_forgery_is_refused(f.header->inode_count = 1);
+        assert_forgery_is_refused(f.header->entry_count = UINT32_MAX);
+        assert_forgery_is_refused(f.header->link_count = UINT32_MAX);
+        assert_forgery_is_refused(f.header->extent_count = UINT32_MAX);
+        assert_forgery_is_refused(f.header->strings_size = UINT64_MAX);
+        assert_forgery_is_refused(f.header->xattrs_size = UINT64_MAX);
+        assert_forgery_is_refused(f.header->file_size -= 8);
+}
+
+Test(index, is_refused_where_an_inode_is_none)
+{
+        assert_forgery_is_refused(f.inodes[INDEX_ROOT].mode = S_IFREG | 0644);
+        assert_forgery_is_refused(forged_inode(&f, "bin")->mode = 0170000 | 0777);
+        assert_forgery_is_refused(forged_inode(&f, "bin")->mode |= 1u << 20);
+        assert_forgery_is_refused(forged_inode(&f, "bin")->place = f.header->strings_size);
+        assert_forgery_is_refused(forged_inode(&f, "bin")->size = UINT64_MAX);
+        assert_forgery_is_refused(forged_inode(&f, "bin")->mtime_nsec = 1000000000);
+        assert_forgery_is_refused(forged_inode(&f, "bin")->entry = 1);
+        assert_forgery_is_refused(forged_inode(&f, "bin")->entry = UINT32_MAX);
+        assert_forgery_is_refused(forged_inode(&f, "etc/below")->size = UINT32_MAX);
+        assert_forgery_is_refused(forged_inode(&f, "etc/passwd")->place = 10240 - 99);
+        assert_forgery_is_refused(forged_inode(&f, "etc/passwd")->nlink = 3);
+        assert_forgery_is_refused(forged_inode(&f, "dev/null")->nlink = 2);
+        assert_forgery_is_refused(forged_inode(&f, "etc")->first = f.header->entry_count);
+        assert_forgery_is_refused(forged_inode(&f, "etc")->count = UINT32_MAX);
+}
+
+Test(index, is_refused_where_an_entry_leads_elsewhere)
+{
+        assert_forgery_is_refused(f.entries[0].inode = f.header->inode_count);
+        assert_forgery_is_refused(f.entries[0].inode = INDEX_ROOT);
+        assert_forgery_is_refused(f.entries[0].parent = 0);
+        assert_forgery_is_refused(f.entries[0].parent = f.header->inode_count);
+        assert_forgery_is_refused(f.entries[0].parent = f.entries[0].inode);
+        assert_forgery_is_refused(f.entries[0].name = UINT32_MAX);
+        assert_forgery_is_refused(f.entries[0].name_len = 0);
+        assert_forgery_is_refused(f.entries[0].name_len = INDEX_NAME_MAX + 1);
+        assert_forgery_is_refused(f.strings[f.entries[0].name] = '/');
+        assert_forgery_is_refused(f.strings[f.entries[0].name] = '\0');
+        assert_forgery_is_refused(f.strings[f.entries[0].name] = '\xff');
+        assert_forgery_is_refused(f.entries[1] = f.entries[0]);
+        assert_forgery_is_refused(f.links[0].entry = UINT32_MAX);
+        assert_forgery_is_refused(f.links[0].inode = UINT32_MAX);
+        assert_forgery_is_refused(f.links[1].entry = 0);
+}
+
+Test(index, is_refused_where_a_directory_lies_in_itself)
+{
+        struct forged f;
+        uint32_t dev, etc;
+
+        forge(&f);
+        dev = f.entries[forged_inode(&f, "dev")->entry].inode;
+        etc = f.entries[forged_inode(&f, "etc")->entry].inode;
+        for (uint32_t i = 0; i < f.header->entry_count; i++)
+                if (f.entries[i].parent == dev)
+                        f.entries[i].inode = etc < dev ? etc : dev;
+        cr_assert_eq(try_forged(&f), -EBADMSG);
+}
+
+Test(index, is_refused_where_data_is_not_in_the_tar)
+{
+        assert_forgery_is_refused(f.extents[0].place = 10240);
+        assert_forgery_is_refused(f.extents[0].length = UINT64_MAX);
+        assert_forgery_is_refused(f.extents[1].offset = 100);
+        assert_forgery_is_refused(f.extents[1].offset = 9000);
+        assert_forgery_is_refused(forged_inode(&f, "sparse")->count = 3);
+        assert_forgery_is_refused(f.header->tar_size = 512);
+}
+
+Test(index, is_refused_where_xattrs_do_not_end)
+{
+        assert_forgery_is_refused(forged_inode(&f, "xattrs")->xattrs = 1);
+        assert_forgery_is_refused(forged_inode(&f, "xattrs")->xattrs = UINT32_MAX - 3);
+        /* references, size and count of the set; the first item's lengths; the end of its name */
+        assert_forgery_is_refused(f.xattrs[8 + 0] = 1);
+        assert_forgery_is_refused(f.xattrs[8 + 4] = 4);
+        assert_forgery_is_refused(f.xattrs[8 + 6] = 1);
+        assert_forgery_is_refused(f.xattrs[8 + 8] = 9);
+        assert_forgery_is_refused(f.xattrs[8 + 16] = 60);
+        assert_forgery_is_refused(f.xattrs[8 + 23] = 1);
+        assert_forgery_is_refused(f.xattrs[8 + 24 + 2] = '\0');
+        assert_forgery_is_refused(f.xattrs[8 + 24 + 6] = 'x');
+}
