@@ -49,15 +49,17 @@ give_subordinate_ids() {
 }
 
 # Makes an ordinary user unless it is there: `ranges` with subordinate ids, `single` with none
-# (a system user gets none from useradd). Its number is none that an image gives a user of its own:
-# the steps of builders that are root run under these on the host. Root only.
+# (a system user gets none from useradd). Its number is none that an image gives a user of its own,
+# as the steps of builders that are root run under these on the host; nor the one that a container
+# beside this one gives at the same time. Root only.
 ordinary_user() {
         user=$1
         ids=$2
         if ! getent passwd "$user" >/dev/null; then
+                last=$((50100 + $$ % 9900))
                 useradd --system --user-group --create-home --shell /bin/sh \
-                        -K SYS_UID_MIN=50000 -K SYS_UID_MAX=59999 \
-                        -K SYS_GID_MIN=50000 -K SYS_GID_MAX=59999 "$user"
+                        -K SYS_UID_MIN=50000 -K "SYS_UID_MAX=$last" \
+                        -K SYS_GID_MIN=50000 -K "SYS_GID_MAX=$last" "$user"
                 chmod 700 "$(getent passwd "$user" | cut -d: -f6)"
         fi
         if [ "$ids" = ranges ]; then

@@ -21,7 +21,7 @@ int io_pwrite(int fd, const void *data, size_t len, off_t offset);
 
 /*
  * Reads the whole of `path` (relative to `dir_fd`, or AT_FDCWD) and appends it to `ret`.
- * More than `max_bytes` is -EFBIG. Errors name the path.
+ * More than `max_bytes` is -EFBIG. Errors name the path. A FIFO that nobody writes to is empty.
  */
 int io_read_file(int dir_fd, const char *path, size_t max_bytes, struct buf *ret,
                  struct error *err);

@@ -15,8 +15,8 @@
  * or compressed with gzip, zstd, xz or bzip2). The names that were set are appended to
  * `ret_names`; an image without one is there by its ID, "sha256:...". `path` "-" is standard input.
  *
- * Every digest is checked before an image gets its name. -EBADMSG: something is not what it says,
- * or is cut; -ENOENT.
+ * Every digest of every image is checked before one of them gets its name. -EBADMSG: something is
+ * not what it says, or is cut; -ENOENT.
  */
 int images_load(struct store *store, const char *path, struct strv *ret_names, struct error *err);
 

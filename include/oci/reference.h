@@ -30,6 +30,10 @@ struct reference {
 int reference_parse(const char *text, struct reference *ret, struct error *err);
 void reference_done(struct reference *reference);
 
+/* Reads a name that an image shall get, and yields the whole reference, which the caller frees. As
+ * reference_parse(); -EINVAL also where it has a digest, or could be taken for one. */
+int reference_parse_name(const char *text, char **ret, struct error *err);
+
 /* A copy. Returns 0 or -ENOMEM. */
 int reference_copy(const struct reference *from, struct reference *ret);
 

@@ -62,3 +62,7 @@ int store_image_load(struct store *store, const struct descriptor *root,
 /* Removes every file that neither an image, nor a record, nor a living process needs. Tells the
  * bytes that were freed. */
 int store_collect(struct store *store, uint64_t *ret_bytes, struct error *err);
+
+/* After a failure, or for a process that was killed: lets go of what this process has pinned, and
+ * removes what nobody needs. That it cannot be removed is no error: the next collection does it. */
+void store_abandon(struct store *store);

@@ -107,10 +107,12 @@ int io_read_fd(int fd, const char *name, size_t max_bytes, struct buf *ret, stru
 
 int io_read_file(int dir_fd, const char *path, size_t max_bytes, struct buf *ret, struct error *err)
 {
-        _cleanup_close_ int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC);
+        /* Opening waits for nobody who might write to a FIFO; reading does, where there is one. */
+        _cleanup_close_ int fd = openat(dir_fd, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 
         if (fd < 0)
                 return error_set_errno(err, -errno, "cannot open %s", path);
+        fcntl(fd, F_SETFL, 0);
         return io_read_fd(fd, path, max_bytes, ret, err);
 }
 

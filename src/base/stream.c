@@ -10,12 +10,7 @@ static int fd_write(void *context, const void *data, size_t len, struct error *e
         struct fd_stream *stream = context;
         int r = io_write(stream->fd, data, len);
 
-        if (r == 0)
-                return 0;
-        error_set_errno(err, r, "cannot write %s", stream->name);
-        if (r == -ENOSPC || r == -EDQUOT)
-                error_hint(err, "free some space, or use a directory on another filesystem");
-        return r;
+        return r < 0 ? error_set_errno(err, r, "cannot write %s", stream->name) : 0;
 }
 
 static ssize_t fd_read(void *context, void *data, size_t len, struct error *err)

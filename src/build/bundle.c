@@ -229,29 +229,42 @@ bool bundle_has(const struct bundle *bundle, const char *path)
         return find_member(bundle, path);
 }
 
+/* What a directory says of its files is no reason to look at others. Symlinks in it are those of
+ * whoever made it: he may keep blobs elsewhere. */
+static bool is_inside(const char *path)
+{
+        const char *at = path, *name;
+        size_t len;
+
+        while ((len = path_next(&at, &name)) > 0)
+                if (len == 2 && memcmp(name, "..", 2) == 0)
+                        return false;
+        return !path_is_absolute(path);
+}
+
 int bundle_file_open(const struct bundle *bundle, const char *path, struct bundle_file *ret,
                      struct error *err)
 {
-        struct bundle_file file = { .fd = bundle->tar_fd, .name = bundle->path };
+        struct bundle_file file = { .fd = bundle->tar_fd, .name = path };
         const struct member *member;
         struct stat st;
 
         if (bundle->dir_fd >= 0) {
+                if (!is_inside(path))
+                        return error_set(err, -EBADMSG, "%s leads out of it", path);
                 file.close = true;
                 file.fd = openat(bundle->dir_fd, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
                 if (file.fd < 0)
-                        return error_set_errno(err, -errno, "cannot open %s/%s", bundle->path,
-                                               path);
+                        return error_set_errno(err, -errno, "cannot open %s", path);
                 if (fstat(file.fd, &st) < 0 || !S_ISREG(st.st_mode)) {
                         close(file.fd);
-                        return error_set(err, -EBADMSG, "%s/%s is no regular file", bundle->path,
-                                         path);
+                        return error_set(err, -EBADMSG, "%s is no regular file", path);
                 }
                 file.left = (uint64_t)st.st_size;
         } else {
                 member = find_member(bundle, path);
                 if (!member)
-                        return error_set(err, -ENOENT, "%s holds no %s", bundle->path, path);
+                        return error_set(err, -ENOENT, "it holds no %s", path);
                 file.offset = member->offset;
                 file.left = member->size;
         }
@@ -299,8 +312,7 @@ int bundle_read(const struct bundle *bundle, const char *path, size_t max_bytes,
         if (r < 0)
                 return r;
         if (file.left > max_bytes)
-                r = error_set(err, -EFBIG, "%s: %s has over %zu bytes", bundle->path, path,
-                              max_bytes);
+                r = error_set(err, -EFBIG, "%s has over %zu bytes", path, max_bytes);
         else if (buf_reserve(ret, (size_t)file.left + 1) < 0)
                 r = error_set_oom(err);
         while (r == 0 && file.left > 0 && n > 0) {

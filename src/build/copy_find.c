@@ -66,14 +66,6 @@ struct walk {
 static int walk_directory(struct walk *walk, const char *path, const char *target,
                           const struct ignore_scope *scope, struct error *err);
 
-static int check_special(uint32_t mode, const char *path, struct error *err)
-{
-        if (S_ISREG(mode) || S_ISDIR(mode) || S_ISLNK(mode))
-                return 0;
-        return error_set(err, -EINVAL, "%s is a %s, which cannot be copied", path,
-                         S_ISFIFO(mode) ? "FIFO" : "device");
-}
-
 /* A directory below the one whose contents are copied. */
 static int walk_subdirectory(struct walk *walk, const char *path, const char *target,
                              const struct copy_stat *st, const struct ignore_scope *parent,
@@ -121,10 +113,9 @@ static int walk_entry(struct walk *walk, const char *path, const char *target,
         /* A socket is no content: others skip it as well. */
         if (S_ISSOCK(st.mode) || (source->ignore && ignore_test(source->ignore, scope, path)))
                 return 0;
-        r = source->tree ? 0 : check_special(st.mode, path, err);
-        if (r == 0 && add_item(walk->items, &st, strdup(path), strdup(target), false) < 0)
-                r = error_set_oom(err);
-        return r;
+        if (add_item(walk->items, &st, strdup(path), strdup(target), false) < 0)
+                return error_set_oom(err);
+        return 0;
 }
 
 static int walk_directory(struct walk *walk, const char *path, const char *target,
@@ -217,11 +208,12 @@ static int add_source(struct walk *walk, const char *path, const char *name, str
                 return r;
         if (S_ISDIR(st.mode))
                 return copy_contents(walk, real, &st, rules->destination, err);
-        r = check_special(st.mode, path, err);
-        if (r == 0 && rules->unpacks)
+        if (S_ISSOCK(st.mode))
+                return error_set(err, -EINVAL, "%s is a socket, which cannot be copied", path);
+        if (rules->unpacks && S_ISREG(st.mode))
                 archive = copy_is_archive(rules->source, real, err);
-        if (r < 0 || archive < 0)
-                return r < 0 ? r : archive;
+        if (archive < 0)
+                return archive;
         if (add_item(walk->items, &st, TAKE_PTR(real), strdup(rules->destination), false) < 0)
                 return error_set_oom(err);
         item = &walk->items->items[walk->items->count - 1];
@@ -235,6 +227,29 @@ static bool is_left_out(const struct copy_source *source, const char *path)
         return source->ignore && *path && ignore_matches(source->ignore, path);
 }
 
+/* What a person needs to know of a source that is not there. */
+static int tell_missing(const struct copy_source *source, const char *path, const char *written,
+                        struct error *err)
+{
+        const char *root =
+                source->tree ? "root of what is copied from" : "build's context, the last argument";
+        struct error ignored = ERROR_INIT;
+        struct buf link = BUF_INIT;
+        struct copy_stat st;
+
+        if (copy_source_stat(source, path, &st, &ignored) == 0 && S_ISLNK(st.mode) &&
+            copy_source_readlink(source, path, &link, &ignored) == 0) {
+                error_set(err, -ENOENT, "%s is a link to %s, which is not there", written,
+                          buf_str(&link));
+                error_hint(err, "Links are followed inside the %s.", root);
+        } else {
+                error_set(err, -ENOENT, "%s is not there", written);
+                error_hint(err, "Paths are relative to the %s.", root);
+        }
+        buf_done(&link);
+        return err->code;
+}
+
 static int add_literal(struct walk *walk, const char *path, const char *written, struct error *err)
 {
         const struct copy_source *source = walk->rules->source;
@@ -245,12 +260,8 @@ static int add_literal(struct walk *walk, const char *path, const char *written,
         r = copy_source_resolve(source, path, &real, err);
         if (r == 0)
                 r = copy_source_stat(source, real, &st, err);
-        if (r == -ENOENT && !error_is_set(err)) {
-                error_set(err, r, "%s is not there", written);
-                return error_hint(err, "Paths are relative to the %s.",
-                                  source->tree ? "root of what is copied from"
-                                               : "build's context, the last argument");
-        }
+        if (r == -ENOENT && !error_is_set(err))
+                return tell_missing(source, path, written, err);
         if (r < 0)
                 return r;
         /* Of a directory that is left out some things may be taken in again. */

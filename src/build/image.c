@@ -84,15 +84,11 @@ static int tag(struct store *store, const struct strv *tags, const struct descri
         if (!tags || tags->count == 0)
                 return store_images_put(store, NULL, manifest, err);
         for (size_t i = 0; i < tags->count && r == 0; i++) {
-                struct reference reference = REFERENCE_INIT;
                 _cleanup_free_ char *name = NULL;
 
-                r = reference_parse(tags->items[i], &reference, err);
-                if (r < 0)
-                        return r;
-                name = reference_format(&reference);
-                reference_done(&reference);
-                r = name ? store_images_put(store, name, manifest, err) : error_set_oom(err);
+                r = reference_parse_name(tags->items[i], &name, err);
+                if (r == 0)
+                        r = store_images_put(store, name, manifest, err);
         }
         return r;
 }

@@ -83,20 +83,15 @@ static int put_image(struct store *store, struct layer *layer, const char *path,
 int image_import(struct store *store, const char *path, const char *name, struct descriptor *ret,
                  struct error *err)
 {
-        struct reference reference = REFERENCE_INIT;
         _cleanup_free_ char *whole = NULL;
         struct layer layer;
         int r;
 
         /* A name that is none is told before the work. */
         if (name) {
-                r = reference_parse(name, &reference, err);
+                r = reference_parse_name(name, &whole, err);
                 if (r < 0)
                         return r;
-                whole = reference_format(&reference);
-                reference_done(&reference);
-                if (!whole)
-                        return error_set_oom(err);
         }
         r = take_layer(store, path, &layer, err);
         if (r == 0)
@@ -106,5 +101,8 @@ int image_import(struct store *store, const char *path, const char *name, struct
                 if (r < 0)
                         descriptor_done(ret);
         }
-        return r < 0 ? store_explain_full(store, err) : 0;
+        if (r == 0)
+                return 0;
+        store_abandon(store);
+        return store_explain_full(store, err);
 }

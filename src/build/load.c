@@ -21,49 +21,99 @@
 #define INDEX_DEPTH    4
 #define IMAGES_MAX     1000u
 
+/* An image that is whole, and is still to be named. */
+struct loaded_image {
+        char *name; /* a whole reference, or NULL; owned */
+        struct descriptor image;
+};
+
 struct load {
         struct store *store;
         struct bundle *bundle;
-        struct strv *names;
+        struct loaded_image *images; /* owned; named when all is well with all of them */
+        size_t count;
 };
+
+static void load_done(struct load *load)
+{
+        for (size_t i = 0; i < load->count; i++) {
+                free(load->images[i].name);
+                descriptor_done(&load->images[i].image);
+        }
+        free(load->images);
+        bundle_free(load->bundle);
+}
 
 /* ---- names ---- */
 
-static int add_name(struct load *load, const char *name, const struct descriptor *image,
-                    struct error *err)
+/* A name that is none is told before its image is loaded. `name` NULL: there is none. */
+static int check_name(const char *name, char **ret, struct error *err)
 {
         struct reference reference = REFERENCE_INIT;
-        _cleanup_free_ char *whole = NULL;
         int r;
 
+        *ret = NULL;
         if (!name)
-                return store_images_put(load->store, NULL, image, err);
+                return 0;
         r = reference_parse(name, &reference, err);
         if (r < 0)
                 return r;
-        whole = reference_format(&reference);
+        *ret = reference_format(&reference);
         reference_done(&reference);
-        r = whole ? store_images_put(load->store, whole, image, err) : error_set_oom(err);
-        if (r == 0 && strv_add(load->names, whole) < 0)
-                r = error_set_oom(err);
-        return r;
+        return *ret ? 0 : error_set_oom(err);
+}
+
+/* `name` is a whole reference, or NULL. */
+static int add_image(struct load *load, const char *name, const struct descriptor *image,
+                     struct error *err)
+{
+        struct loaded_image *images =
+                reallocarray(load->images, load->count + 1, sizeof(*load->images));
+        struct loaded_image *added;
+
+        if (!images)
+                return error_set_oom(err);
+        load->images = images;
+        added = &images[load->count];
+        *added = (struct loaded_image){ .name = name ? strdup(name) : NULL };
+        if ((name && !added->name) || descriptor_copy(image, &added->image) < 0) {
+                free(added->name);
+                return error_set_oom(err);
+        }
+        strmap_done(&added->image.annotations);
+        load->count++;
+        return 0;
 }
 
 /* An image without a name is told by its ID. */
-static int add_nameless(struct load *load, const struct descriptor *image, struct error *err)
+static int tell_id(struct load *load, const struct descriptor *image, struct strv *ret_names,
+                   struct error *err)
 {
         struct stored_image stored;
         char id[DIGEST_TEXT_MAX];
-        int r;
+        int r = store_image_load(load->store, image, NULL, &stored, err);
 
-        r = add_name(load, NULL, image, err);
-        if (r == 0)
-                r = store_image_load(load->store, image, NULL, &stored, err);
         if (r < 0)
                 return r;
         digest_format(&stored.parsed.config.digest, id);
         stored_image_done(&stored);
-        return strv_add(load->names, id) < 0 ? error_set_oom(err) : 0;
+        return strv_add(ret_names, id) < 0 ? error_set_oom(err) : 0;
+}
+
+static int name_images(struct load *load, struct strv *ret_names, struct error *err)
+{
+        for (size_t i = 0; i < load->count; i++) {
+                const struct loaded_image *loaded = &load->images[i];
+                int r = store_images_put(load->store, loaded->name, &loaded->image, err);
+
+                if (r == 0 && !loaded->name)
+                        r = tell_id(load, &loaded->image, ret_names, err);
+                else if (r == 0 && strv_add(ret_names, loaded->name) < 0)
+                        r = error_set_oom(err);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
 }
 
 /* ---- layers ---- */
@@ -247,21 +297,16 @@ static int load_descriptor(struct load *load, const struct descriptor *descripto
 
 static int load_named(struct load *load, const struct descriptor *descriptor, struct error *err)
 {
-        const char *name = strmap_get(&descriptor->annotations, CONTAINERD_REF);
-        struct descriptor image;
+        const char *written = strmap_get(&descriptor->annotations, CONTAINERD_REF);
+        _cleanup_free_ char *name = NULL;
         int r;
 
-        if (!name)
-                name = strmap_get(&descriptor->annotations, REF_NAME);
-        r = load_descriptor(load, descriptor, 0, err);
-        if (r < 0)
-                return r;
-        if (descriptor_copy(descriptor, &image) < 0)
-                return error_set_oom(err);
-        strmap_done(&image.annotations);
-        r = name ? add_name(load, name, &image, err) : add_nameless(load, &image, err);
-        descriptor_done(&image);
-        return r;
+        if (!written)
+                written = strmap_get(&descriptor->annotations, REF_NAME);
+        r = check_name(written, &name, err);
+        if (r == 0)
+                r = load_descriptor(load, descriptor, 0, err);
+        return r < 0 ? r : add_image(load, name, descriptor, err);
 }
 
 static int load_layout(struct load *load, struct error *err)
@@ -324,10 +369,34 @@ static int put_docker_image(struct load *load, const struct strv *paths,
         return r;
 }
 
+static int load_docker_named(struct load *load, const struct strv *tags, const struct strv *paths,
+                             const struct buf *config_text, struct error *err)
+{
+        struct descriptor image = DESCRIPTOR_INIT;
+        struct strv names = STRV_INIT;
+        int r = 0;
+
+        for (size_t i = 0; i < tags->count && r == 0; i++) {
+                char *name;
+
+                r = check_name(tags->items[i], &name, err);
+                if (r == 0 && strv_take(&names, name) < 0)
+                        r = error_set_oom(err);
+        }
+        if (r == 0)
+                r = put_docker_image(load, paths, config_text, &image, err);
+        if (r == 0 && names.count == 0)
+                r = add_image(load, NULL, &image, err);
+        for (size_t i = 0; i < names.count && r == 0; i++)
+                r = add_image(load, names.items[i], &image, err);
+        descriptor_done(&image);
+        strv_done(&names);
+        return r;
+}
+
 static int load_docker_image(struct load *load, const json_t *object, struct error *err)
 {
         struct strv tags = STRV_INIT, paths = STRV_INIT;
-        struct descriptor image = DESCRIPTOR_INIT;
         struct buf config_text = BUF_INIT;
         const char *config_path = NULL;
         int r;
@@ -342,12 +411,7 @@ static int load_docker_image(struct load *load, const json_t *object, struct err
         if (r == 0)
                 r = bundle_read(load->bundle, config_path, MANIFEST_BYTES_MAX, &config_text, err);
         if (r == 0)
-                r = put_docker_image(load, &paths, &config_text, &image, err);
-        if (r == 0 && tags.count == 0)
-                r = add_nameless(load, &image, err);
-        for (size_t i = 0; i < tags.count && r == 0; i++)
-                r = add_name(load, tags.items[i], &image, err);
-        descriptor_done(&image);
+                r = load_docker_named(load, &tags, &paths, &config_text, err);
         buf_done(&config_text);
         strv_done(&paths);
         strv_done(&tags);
@@ -380,27 +444,36 @@ static int load_docker(struct load *load, struct error *err)
         return 0;
 }
 
+static int load_all(struct load *load, struct error *err)
+{
+        if (bundle_has(load->bundle, "oci-layout") && bundle_has(load->bundle, "index.json"))
+                return load_layout(load, err);
+        if (bundle_has(load->bundle, "manifest.json"))
+                return load_docker(load, err);
+        if (bundle_has(load->bundle, "repositories")) {
+                error_set(err, -EBADMSG, "it is of a Docker before 1.10: it has no manifest.json");
+                return error_hint(err, "Load it into a newer Docker and save it again there.");
+        }
+        error_set(err, -EBADMSG, "it is neither an OCI layout nor an archive of `docker save`");
+        return error_hint(err, "A root filesystem is taken in by `varve import FILE NAME`.");
+}
+
 int images_load(struct store *store, const char *path, struct strv *ret_names, struct error *err)
 {
-        struct load load = { .store = store, .names = ret_names };
+        struct load load = { .store = store };
         int r;
 
         r = bundle_open(store, path, &load.bundle, err);
-        if (r < 0)
-                return store_explain_full(store, err);
-        if (bundle_has(load.bundle, "oci-layout") && bundle_has(load.bundle, "index.json")) {
-                r = load_layout(&load, err);
-        } else if (bundle_has(load.bundle, "manifest.json")) {
-                r = load_docker(&load, err);
-        } else {
-                r = error_set(err, -EBADMSG,
-                              "it is neither an OCI layout nor an archive of `docker save`");
-                error_hint(err, "A root filesystem is taken in by `varve import FILE NAME`.");
+        if (r == 0) {
+                r = load_all(&load, err);
+                if (r < 0)
+                        error_wrap(err, "%s", bundle_path(load.bundle));
         }
-        if (r < 0) {
-                error_wrap(err, "%s", bundle_path(load.bundle));
-                store_explain_full(store, err);
-        }
-        bundle_free(load.bundle);
-        return r;
+        if (r == 0)
+                r = name_images(&load, ret_names, err);
+        load_done(&load);
+        if (r == 0)
+                return 0;
+        store_abandon(store);
+        return store_explain_full(store, err);
 }

@@ -108,6 +108,12 @@ static int add_layer(struct worker *worker, struct layer *layer, struct error *e
 {
         struct digest diff_id = layer->diff_id;
 
+        if (worker->state.layers.count >= TREE_LAYERS_MAX) {
+                descriptor_done(&layer->blob);
+                error_set(err, -E2BIG, "the image would have more than %u layers", TREE_LAYERS_MAX);
+                return error_hint(err, "Join steps, such as RUN one && two, or copy what the "
+                                       "stage has into a new one.");
+        }
         if (layers_add(&worker->state.layers, layer) < 0 ||
             image_config_add_diff_id(&worker->state.config, &diff_id) < 0)
                 return error_set_oom(err);

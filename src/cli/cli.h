@@ -94,7 +94,12 @@ void print_age(time_t then, char ret[static PRINT_AGE_MAX]);
 
 #define TABLE_COLUMNS_MAX 16
 
-/* Rows of columns, each as wide as its widest cell. The last cell of a row ends it. */
+/* Makes control characters other than newline and tab "?", in place: what images, files and
+ * Dockerfiles call things shall not play tricks on a terminal. */
+void print_plain(char *text);
+
+/* Rows of columns, each as wide as its widest cell. The last cell of a row ends it. A cell is one
+ * line, and plain. */
 struct table {
         struct strv cells;
         size_t columns; /* at most TABLE_COLUMNS_MAX */

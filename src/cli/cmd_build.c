@@ -1,15 +1,18 @@
 #include "cli.h"
 
 #include "base/cleanup.h"
+#include "base/path.h"
 #include "build/build.h"
 #include "oci/reference.h"
 #include "progress.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* What --build-arg, --label and their like give. */
 struct build_flags {
@@ -65,15 +68,9 @@ static int resolve_labels(const struct strv *written, struct strmap *ret, struct
 static int check_tags(const struct strv *tags, struct error *err)
 {
         for (size_t i = 0; i < tags->count; i++) {
-                struct reference reference = REFERENCE_INIT;
-                int r = reference_parse(tags->items[i], &reference, err);
+                _cleanup_free_ char *name = NULL;
+                int r = reference_parse_name(tags->items[i], &name, err);
 
-                if (r < 0)
-                        return r;
-                if (reference.has_digest)
-                        r = error_set(err, -EINVAL, "-t %s: an image cannot be named by a digest",
-                                      tags->items[i]);
-                reference_done(&reference);
                 if (r < 0)
                         return r;
         }
@@ -85,12 +82,23 @@ static int check_context(const char *context, struct error *err)
         struct stat st;
 
         if (stat(context, &st) < 0)
-                return error_set_errno(err, -errno, "cannot use %s as the context", context);
+                return error_set_errno(err, -errno, "cannot use \"%s\" as the context", context);
         if (!S_ISDIR(st.st_mode)) {
                 error_set(err, -ENOTDIR, "the context %s is no directory", context);
                 return error_hint(err, "Give the directory that COPY takes its files from.");
         }
         return 0;
+}
+
+/* That the ID could not be written is told before the work, too. */
+static int check_iidfile(const char *path, struct error *err)
+{
+        char parent[PATH_MAX];
+        int r = path ? path_parent(path, parent, sizeof(parent)) : 0;
+
+        if (r == 0 && path && access(access(path, F_OK) == 0 ? path : parent, W_OK) < 0)
+                r = -errno;
+        return r < 0 ? error_set_errno(err, r, "cannot write %s", path) : 0;
 }
 
 static int write_iidfile(const char *path, const char *id, struct error *err)
@@ -140,6 +148,8 @@ static int build(struct store *store, const struct build_flags *flags, const cha
         r = check_tags(&flags->tags, err);
         if (r == 0)
                 r = check_context(context, err);
+        if (r == 0)
+                r = check_iidfile(flags->iidfile, err);
         if (r == 0)
                 r = resolve_args(&flags->args, &args, err);
         if (r == 0)

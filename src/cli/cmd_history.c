@@ -33,9 +33,6 @@ static int add_row(struct table *table, const struct image_history *entry, const
 
         if (!text)
                 return -1;
-        for (char *c = text; *c; c++)
-                if (*c == '\n' || *c == '\t')
-                        *c = ' ';
         if (!whole && strlen(text) > CREATED_BY_MAX)
                 strcpy(text + CREATED_BY_MAX - 3, "...");
         print_size(bytes, size);

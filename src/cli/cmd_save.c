@@ -60,6 +60,8 @@ static int save_to_file(struct store *store, const struct strv *names, enum imag
         r = save_to_fd(store, names, format, fd, path, err);
         if (r == 0 && temporary && (fsync(fd) < 0 || rename(temporary, path) < 0))
                 r = error_set_errno(err, -errno, "cannot write %s", path);
+        if (r == -ENOSPC || r == -EDQUOT)
+                error_hint(err, "Free some room there, or write to another filesystem.");
         if (r < 0 && temporary)
                 unlink(temporary);
         return r;

@@ -8,19 +8,11 @@
 
 static int tag(struct store *store, const char *from, const char *to, struct error *err)
 {
-        struct reference reference = REFERENCE_INIT;
         _cleanup_free_ char *name = NULL;
         struct stored_image image;
         int r;
 
-        r = reference_parse(to, &reference, err);
-        if (r == 0 && reference.has_digest)
-                r = error_set(err, -EINVAL, "%s: an image cannot be named by a digest", to);
-        if (r == 0) {
-                name = reference_format(&reference);
-                r = name ? 0 : error_set_oom(err);
-        }
-        reference_done(&reference);
+        r = reference_parse_name(to, &name, err);
         if (r == 0)
                 r = store_image_find(store, from, NULL, &image, err);
         if (r < 0)

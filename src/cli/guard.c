@@ -6,6 +6,8 @@
  */
 #include "cli.h"
 
+#include "store/images.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -103,9 +105,12 @@ bool cli_guard(struct store *store, const char *leftover, int *ret_status)
                 *ret_status = cli_fail(&err, EXIT_FAILURE);
         } else {
                 interrupted = wait_for_worker(worker, &set, &status);
-                if (!WIFEXITED(status) && leftover)
-                        unlink(leftover);
-                store_sweep(store);
+                if (!WIFEXITED(status)) {
+                        if (leftover)
+                                unlink(leftover);
+                        store_sweep(store);
+                        store_abandon(store);
+                }
                 *ret_status = tell_end(interrupted, status);
         }
         store_free(store);

@@ -1,15 +1,31 @@
 #include "cli.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 int cli_fail(const struct error *err, int status)
 {
+        struct error plain = *err;
+
+        print_plain(plain.message);
+        print_plain(plain.hint);
         fflush(stdout);
-        fprintf(stderr, "varve: %s\n", err->message);
-        if (err->hint[0] != '\0')
-                fprintf(stderr, "%s\n", err->hint);
+        fprintf(stderr, "varve: %s\n", plain.message);
+        if (plain.hint[0] != '\0')
+                fprintf(stderr, "%s\n", plain.hint);
         return status;
+}
+
+void print_plain(char *text)
+{
+        for (unsigned char *c = (unsigned char *)text; *c; c++) {
+                if ((*c < ' ' && *c != '\n' && *c != '\t') || *c == 0x7f)
+                        *c = '?';
+                /* U+0080 to U+009F, in UTF-8. */
+                if (*c == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0)
+                        c[0] = c[1] = '?';
+        }
 }
 
 void print_size(uint64_t bytes, char ret[static PRINT_SIZE_MAX])
@@ -58,7 +74,16 @@ void print_age(time_t then, char ret[static PRINT_AGE_MAX])
 
 int table_add(struct table *table, const char *cell)
 {
-        return strv_add(&table->cells, cell);
+        char *text;
+
+        if (strv_add(&table->cells, cell) < 0)
+                return -ENOMEM;
+        text = table->cells.items[table->cells.count - 1];
+        print_plain(text);
+        for (; *text; text++)
+                if (*text == '\n' || *text == '\t')
+                        *text = ' ';
+        return 0;
 }
 
 void table_print(struct table *table)

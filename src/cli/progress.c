@@ -1,6 +1,7 @@
 #include "progress.h"
 
 #include "base/clock.h"
+#include "cli.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,8 +79,10 @@ static void begin(struct progress *progress, unsigned number, struct progress_st
         free(step->title);
         *step = (struct progress_step){ .began_ns = clock_monotonic_ns(),
                                         .title = title ? strdup(title) : NULL };
+        if (step->title)
+                print_plain(step->title);
         if (!progress->quiet)
-                fprintf(stderr, "#%u %s\n", number, title);
+                fprintf(stderr, "#%u %s\n", number, step->title ? step->title : "");
 }
 
 static void end(const struct progress *progress, unsigned number, struct progress_step *step,

@@ -324,3 +324,25 @@ char *reference_format_familiar(const struct reference *reference)
                 return NULL;
         return finish_text(reference, &buf);
 }
+
+int reference_parse_name(const char *text, char **ret, struct error *err)
+{
+        struct reference reference = REFERENCE_INIT;
+        char *whole = NULL;
+        int r = reference_parse(text, &reference, err);
+
+        if (r < 0)
+                return r;
+        if (reference.has_digest) {
+                r = error_set(err, -EINVAL, "%s: an image cannot be named by a digest", text);
+        } else if (strncmp(text, "sha256:", strlen("sha256:")) == 0) {
+                r = error_set(err, -EINVAL, "%s: the name would be taken for a digest", text);
+        } else {
+                whole = reference_format(&reference);
+                r = whole ? 0 : error_set_oom(err);
+        }
+        reference_done(&reference);
+        if (r == 0)
+                *ret = whole;
+        return r;
+}

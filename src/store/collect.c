@@ -259,3 +259,13 @@ int store_collect(struct store *store, uint64_t *ret_bytes, struct error *err)
         store_lock_release(store, &lock);
         return r < 0 ? error_wrap(err, "cannot clean up the store %s", store->root) : 0;
 }
+
+void store_abandon(struct store *store)
+{
+        struct error ignored = ERROR_INIT;
+        uint64_t freed;
+
+        store_leave(store);
+        store_collect(store, &freed, &ignored);
+        store_leave(store);
+}

@@ -31,6 +31,9 @@ int store_images_read(struct store *store, struct image_index *ret, struct error
         if (r == 0)
                 r = image_index_parse(text.data, text.len, NULL, ret, err);
         buf_done(&text);
+        if (r == -EINVAL || r == -EBADMSG)
+                error_hint(err, "Move %s/oci/" INDEX_NAME " away to begin with an empty list.",
+                           store->root);
         return r < 0 ? error_wrap(err, "the list of images of the store %s", store->root) : 0;
 }
 

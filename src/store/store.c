@@ -159,10 +159,9 @@ const char *store_root(const struct store *store)
 
 int store_explain_full(const struct store *store, struct error *err)
 {
-        if (err->code != -ENOSPC && err->code != -EDQUOT)
+        /* Who gave a hint knew better: a host may have no room for user namespaces. */
+        if ((err->code != -ENOSPC && err->code != -EDQUOT) || err->hint[0] != '\0')
                 return err->code;
-        /* What knew of no store has another hint. */
-        err->hint[0] = '\0';
         error_hint(err, "Free some room there, or keep images elsewhere, with --root DIR.");
         return error_wrap(err, "the store %s has no room", store->root);
 }

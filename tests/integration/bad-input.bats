@@ -43,6 +43,32 @@ one_paragraph() {
         one_paragraph
 }
 
+@test "a Dockerfile that is a directory, a FIFO, too large, closed, or none" {
+        as_tester mkdir -p "$work/odd/directory/Dockerfile" "$work/odd/fifo" "$work/odd/plain"
+        as_tester mkfifo "$work/odd/fifo/Dockerfile"
+        refused build -t bad "$work/odd/directory"
+        says "$work/odd/directory/Dockerfile" 'directory'
+        refused build -t bad "$work/odd/fifo"
+        says "$work/odd/fifo/Dockerfile" 'no instructions'
+        refused build -t bad -f /dev/zero "$work/odd/plain"
+        says '/dev/zero is larger'
+        one_paragraph
+        head -c 100000 /dev/urandom | as_tester tee "$work/odd/plain/Dockerfile" >/dev/null
+        refused build -t bad "$work/odd/plain"
+        says 'Dockerfile:[0-9]'
+        as_tester chmod 000 "$work/odd/plain/Dockerfile"
+        refused build -t bad "$work/odd/plain"
+        says "$work/odd/plain/Dockerfile" 'permission'
+        one_paragraph
+}
+
+@test "what a Dockerfile calls things plays no tricks on a terminal" {
+        context_of tricks 'FROM busybox:1' $'COPY a\e]0;b /'
+        refused build -t bad "$context"
+        says 'Dockerfile:2' 'a\?\]0;b is not there'
+        ! grep -q $'\e' <<<"$output" || fail 'an escape'
+}
+
 @test "an unknown instruction" {
         context_of unknown 'FROM busybox:1' '' 'RUNN echo x'
         refused build -t bad "$context"
@@ -86,6 +112,30 @@ one_paragraph() {
         refused build -t bad "$context"
         says 'Dockerfile:3' '\bnowhere\b'
         one_paragraph
+}
+
+@test "a COPY of links that lead out of the context, or nowhere" {
+        context_of links 'FROM busybox:1' 'COPY link /'
+        as_tester ln -s "$work/outside" "$context/link"
+        as_tester touch "$work/outside"
+        refused build -t bad "$context"
+        says 'Dockerfile:2' "link to $work/outside" 'inside the build'
+        one_paragraph
+        as_tester ln -sf link "$context/link"
+        refused build -t bad "$context"
+        says 'Dockerfile:2' 'symbolic links'
+}
+
+@test "a socket in the context is passed over, and refused where it is named" {
+        context_of socket 'FROM busybox:1' 'COPY . /all/' 'RUN ls -A /all | wc -l > /count'
+        as_tester python3 -c 'import socket, sys
+socket.socket(socket.AF_UNIX).bind(sys.argv[1])' "$context/socket"
+        varve build -t socket "$context"
+        [ "$(varve run --rm socket cat /count)" = 1 ]
+        context_of named 'FROM busybox:1' 'COPY socket /'
+        as_tester mv "$work/socket/socket" "$context/"
+        refused build -t bad "$context"
+        says 'Dockerfile:2' 'socket is a socket'
 }
 
 @test "a COPY of what .dockerignore leaves out says so" {
@@ -184,6 +234,11 @@ one_paragraph() {
         says Upper/Case 'lower'
         refused build -t 'a:b:c' "$context"
         refused tag busybox:1 ../../x
+        refused tag busybox:1 "sha256:$(printf '%064d' 1)"
+        says 'digest'
+        refused build -t '' "$context"
+        refused build --iidfile /nowhere/id -t bad "$context"
+        says '/nowhere/id'
         one_paragraph
 }
 
@@ -381,4 +436,28 @@ refused_without() {
         run as_tester env VARVE_ROOT=/proc/varve "$stage/bin/varve" images
         [ "$status" -ne 0 ] && says /proc/varve
         one_paragraph
+}
+
+@test "a store whose list of images is damaged says how to begin anew" {
+        store=$work/damaged
+        varve import "$stage/busybox.tar" busybox:1
+        for text in '' '{' '[]'; do
+                printf %s "$text" >"$store/oci/index.json"
+                run varve images
+                [ "$status" -eq 1 ] || fail 'it was to fail'
+                says "$store/oci/index.json away"
+                one_paragraph
+        done
+        rm "$store/oci/index.json"
+        varve images
+}
+
+@test "a store that others can write to, or that belongs to somebody else" {
+        install -d -m 777 -o "$user" "$work/open"
+        for directory in "$work/open" / /tmp; do
+                run as_tester env VARVE_ROOT="$directory" "$stage/bin/varve" images
+                [ "$status" -eq 1 ] || fail 'it was to fail'
+                says "the store $directory " 'chmod|--root'
+                one_paragraph
+        done
 }

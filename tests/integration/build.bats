@@ -267,6 +267,41 @@ begins() {
         store_is_sound
 }
 
+@test "six builds of one Dockerfile at once, and their removal at once" {
+        context_of many 'FROM busybox:1' 'RUN sleep 0.5; seq 9999 > /seq' 'COPY Dockerfile /'
+        pids=()
+        for n in 1 2 3 4 5 6; do
+                varve build -t "many$n" "$context" >"$work/log$n" 2>&1 &
+                pids+=($!)
+        done
+        for pid in "${pids[@]}"; do wait "$pid"; done
+        [ "$(varve images | grep -c '^many')" -eq 6 ]
+        pids=()
+        for n in 1 2 3 4 5 6; do
+                varve rmi "many$n" &
+                pids+=($!)
+        done
+        for pid in "${pids[@]}"; do wait "$pid"; done
+        [ "$(varve images | grep -c '^many')" -eq 0 ]
+        store_is_sound
+}
+
+@test "a base that is removed while a build and a container use it" {
+        varve import "$stage/debian.tar" base:1
+        context_of using 'FROM base:1' 'RUN echo begun; sleep 1' 'RUN cat /etc/os-release > /copy'
+        rm -f "$work/log"
+        varve build --no-cache -t using "$context" >"$work/log" 2>&1 &
+        begins
+        varve rmi base:1
+        wait "$!"
+        varve run --rm using sh -c 'sleep 1; cat /copy' >"$work/log" &
+        sleep 0.5
+        varve rmi using
+        wait "$!"
+        grep -q bookworm "$work/log"
+        store_is_sound
+}
+
 @test "the store belongs to its user alone, who removes it with rm" {
         [ "$(stat -c %a "$store")" = 700 ]
         [ -z "$(find "$store" ! -user "$user")" ]

@@ -25,7 +25,7 @@ Test(stream, passes_bytes_through_descriptors_to_the_end)
         close(fds[0]);
 }
 
-Test(stream, names_what_it_could_not_write_and_what_to_do)
+Test(stream, names_what_it_could_not_write)
 {
         struct error err = ERROR_INIT;
         struct fd_stream out = { open("/dev/full", O_WRONLY | O_CLOEXEC), "the layer" };
@@ -33,6 +33,5 @@ Test(stream, names_what_it_could_not_write_and_what_to_do)
 
         cr_assert_eq(sink.write(sink.context, "x", 1, &err), -ENOSPC);
         cr_assert_str_eq(err.message, "cannot write the layer: No space left on device");
-        cr_assert_str_neq(err.hint, "");
         close(out.fd);
 }

@@ -1,5 +1,7 @@
 #include "oci/reference.h"
 
+#include "base/cleanup.h"
+
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -163,4 +165,29 @@ Test(reference, remembers_whether_a_tag_was_written)
         cr_assert_str_eq(repository, "docker.io/library/a");
         free(repository);
         reference_done(&reference);
+}
+
+Test(reference, names_an_image_by_no_digest)
+{
+        static const char *const bad[] = {
+                "debian@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+                "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+                "sha256:1",
+                "Debian",
+                "",
+        };
+        char *name = NULL;
+
+        for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+                struct error err = ERROR_INIT;
+
+                cr_assert_eq(reference_parse_name(bad[i], &name, &err), -EINVAL, "%s", bad[i]);
+                cr_assert(error_is_set(&err));
+                cr_assert_null(name);
+        }
+        struct error err = ERROR_INIT;
+
+        cr_assert_eq(reference_parse_name("debian:12", &name, &err), 0);
+        cr_assert_str_eq(name, "docker.io/library/debian:12");
+        free(name);
 }

@@ -105,17 +105,20 @@ Test(store, lies_where_the_environment_says)
 
 Test(store, names_itself_where_there_is_no_room_and_nowhere_else)
 {
-        struct error full = ERROR_INIT, other = ERROR_INIT;
+        struct error full = ERROR_INIT, other = ERROR_INIT, explained = ERROR_INIT;
         struct fresh fresh;
 
         fresh_begin(&fresh);
         error_set(&full, -ENOSPC, "cannot write");
-        error_hint(&full, "of another place");
         cr_assert_eq(store_explain_full(fresh.store, &full), -ENOSPC);
         cr_assert_not_null(strstr(full.message, fresh.root));
         cr_assert_not_null(strstr(full.hint, "--root"));
         error_set(&other, -EIO, "cannot write");
         cr_assert_eq(store_explain_full(fresh.store, &other), -EIO);
         cr_assert_str_eq(other.message, "cannot write");
+        error_set(&explained, -ENOSPC, "no more user namespaces");
+        error_hint(&explained, "known already");
+        cr_assert_eq(store_explain_full(fresh.store, &explained), -ENOSPC);
+        cr_assert_str_eq(explained.message, "no more user namespaces");
         fresh_end(&fresh);
 }
