@@ -146,7 +146,8 @@ int options_parse(const struct command *command, const struct option_spec *optio
         int r;
 
         *ret = (struct arguments){ .root = NULL };
-        memcpy(all, options, count * sizeof(*options));
+        for (size_t i = 0; i < count; i++)
+                all[i] = options[i];
         all[count] =
                 (struct option_spec){ OPTION_STRING, 0,     "root",
                                       &ret->root,    "DIR", "Where the store lies ($VARVE_ROOT)" };

@@ -148,16 +148,14 @@ Test(options, and_arguments_that_are_wrong_end_with_their_own_status)
                                                 .summary = "Remove" };
         char a[] = "a", *argv[] = { a, a, a, a, NULL };
         struct arguments arguments;
-        bool force;
-        struct option_spec option = { OPTION_FLAG, 0, "force", &force, NULL, "Ask nothing" };
         int status;
 
         cr_redirect_stderr();
-        cr_assert(!cli_begin(&command, &option, 1, 1, argv, 1, 2, &arguments, NULL, &status));
+        cr_assert(!cli_begin(&command, NULL, 0, 1, argv, 1, 2, &arguments, NULL, &status));
         cr_assert_eq(status, CLI_EXIT_USAGE);
-        cr_assert(!cli_begin(&command, &option, 1, 4, argv, 1, 2, &arguments, NULL, &status));
+        cr_assert(!cli_begin(&command, NULL, 0, 4, argv, 1, 2, &arguments, NULL, &status));
         cr_assert_eq(status, CLI_EXIT_USAGE);
-        cr_assert(cli_begin(&command, &option, 1, 3, argv, 1, 2, &arguments, NULL, &status));
+        cr_assert(cli_begin(&command, NULL, 0, 3, argv, 1, 2, &arguments, NULL, &status));
         cr_assert_eq(arguments.count, 2);
         fflush(stderr);
         cr_assert_stderr_eq_str("varve: rmi takes [OPTIONS] IMAGE...\n"
