@@ -184,7 +184,8 @@ pid_t sandbox_pid(const struct sandbox *sandbox);
  */
 int sandbox_wait(struct sandbox *sandbox, int timeout_ms, int *ret_status, struct error *err);
 
-/* Sends a signal to the command. Without effect once it is over. */
+/* Sends a signal to the command; SIGINT and SIGQUIT, as a terminal's keys do, to its whole process
+ * group. Without effect once it is over. */
 void sandbox_signal(struct sandbox *sandbox, int signal_number);
 
 /* Kills all of it at once; sandbox_wait() then tells of it. May be called from another thread

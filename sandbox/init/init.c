@@ -130,6 +130,15 @@ static bool reap(pid_t step, int *ret_status)
         return over;
 }
 
+/* Keys of a terminal are meant for all processes in its foreground, and a shell or npm that waits
+ * for its child counts on that. The command's session has no terminal, so its group gets them from
+ * here. Before it has made its session there is only itself. */
+static void pass_on(pid_t step, int signal)
+{
+        if ((signal != SIGINT && signal != SIGQUIT) || kill(-step, signal) < 0)
+                kill(step, signal);
+}
+
 /* Does what the caller says. Ends the sandbox when the caller is gone. */
 static void obey(pid_t step)
 {
@@ -138,7 +147,7 @@ static void obey(pid_t step)
         if (wire_receive(WIRE_SOCKET_FD, &message, NULL) < 0)
                 _exit(0);
         if (message.type == WIRE_SIGNAL)
-                kill(step, message.value);
+                pass_on(step, message.value);
 }
 
 /* Waits for the end of the step. Does not return when the caller ends first: with PID 1 all goes.
@@ -161,7 +170,7 @@ static int watch(const struct helper *helper, int signal_fd, pid_t step)
                 if (!fds[0].revents || read(signal_fd, &info, sizeof(info)) != sizeof(info))
                         continue;
                 if (info.ssi_signo != SIGCHLD)
-                        kill(step, (int)info.ssi_signo);
+                        pass_on(step, (int)info.ssi_signo);
                 else if (reap(step, &status))
                         return status;
         }

@@ -75,6 +75,15 @@ teardown() {
         run -5 inside --signal=15:300 sh -c 'trap "exit 5" TERM; while :; do sleep 0.05; done'
 }
 
+@test "the keys of a terminal reach what the command waits for, too" {
+        local loop='while :; do sleep 0.05; done'
+        for signal in 2:INT 3:QUIT; do
+                run inside "--signal=${signal%:*}:300" --timeout-ms=5000 sh -c \
+                        "trap : ${signal#*:}; sh -c 'trap \"echo caught; exit\" ${signal#*:}; $loop'"
+                grep -q caught <<<"$output" || fail 'its child has not got it'
+        done
+}
+
 @test "a signal sent to PID 1 reaches the command" {
         inside sh -c 'trap "echo caught; exit 6" TERM; echo begun; while :; do sleep 0.05; done' \
                 >"$work/log" &
