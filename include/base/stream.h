@@ -23,10 +23,16 @@ struct byte_source {
         void *context;
 };
 
-/* A descriptor as a stream; `name` is for errors ("cannot write NAME: ..."). Both are borrowed. */
+/*
+ * A descriptor as a stream; `name` is for errors ("cannot write NAME: ..."). Both are borrowed.
+ *
+ * What is written to a file begins its way to the disk meanwhile, so that an fsync(2) later waits
+ * for the last of it alone.
+ */
 struct fd_stream {
         int fd;
         const char *name;
+        size_t written; /* since then */
 };
 
 struct byte_sink byte_sink_of_fd(struct fd_stream *stream);

@@ -138,7 +138,7 @@ static int start_compressor(struct seal *seal)
 
         if (options->blob_fd < 0 || options->compression.codec == CODEC_NONE)
                 return 0;
-        seal->blob = (struct fd_stream){ options->blob_fd, "the layer's blob" };
+        seal->blob = (struct fd_stream){ .fd = options->blob_fd, .name = "the layer's blob" };
         seal->to_blob = (struct byte_sink){ write_blob, seal };
         r = digest_hasher_new(&seal->blob_hasher, seal->err);
         if (r < 0)

@@ -47,8 +47,8 @@ int tar_output_new(int tar_fd, int copy_fd, struct tar_output **ret, struct erro
 
         if (!output)
                 return error_set_oom(err);
-        output->tar = (struct fd_stream){ tar_fd, "the layer's tar" };
-        output->copy = (struct fd_stream){ copy_fd, "the layer's blob" };
+        output->tar = (struct fd_stream){ .fd = tar_fd, .name = "the layer's tar" };
+        output->copy = (struct fd_stream){ .fd = copy_fd, .name = "the layer's blob" };
         r = digest_hasher_new(&output->hasher, err);
         if (r < 0)
                 return r;

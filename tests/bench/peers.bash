@@ -56,7 +56,8 @@ fs_fuse-overlayfs() {
 }
 
 # Builders: build_PEER_import takes the image in as bench:1, untimed; build_PEER DOCKERFILE CONTEXT
-# builds.
+# builds; build_PEER_archive FILE, where there is one, writes what was built last as an OCI archive,
+# whose layers are compressed.
 
 build_varve_import() {
         varve import "$image" bench:1 >/dev/null
@@ -64,6 +65,10 @@ build_varve_import() {
 
 build_varve() {
         "${timed[@]}" env VARVE_ROOT="$disk/store" "$varve" build -t measured -f "$1" "$2"
+}
+
+build_varve_archive() {
+        "${timed[@]}" env VARVE_ROOT="$disk/store" "$varve" save -o "$1" measured
 }
 
 varve() {
@@ -83,6 +88,10 @@ build_buildah_import() {
 build_buildah() {
         "${timed[@]}" buildah "${containers[@]}" bud --layers --pull-never --network host \
                 -t measured -f "$1" "$2"
+}
+
+build_buildah_archive() {
+        "${timed[@]}" buildah "${containers[@]}" push -q measured "oci-archive:$1"
 }
 
 build_ch-image_import() {

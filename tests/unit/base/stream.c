@@ -13,7 +13,8 @@ Test(stream, passes_bytes_through_descriptors_to_the_end)
         int fds[2];
 
         cr_assert_eq(pipe2(fds, O_CLOEXEC), 0);
-        struct fd_stream in = { fds[0], "the pipe" }, out = { fds[1], "the pipe" };
+        struct fd_stream in = { .fd = fds[0], .name = "the pipe" },
+                         out = { .fd = fds[1], .name = "the pipe" };
         struct byte_source source = byte_source_of_fd(&in);
         struct byte_sink sink = byte_sink_of_fd(&out);
 
@@ -28,7 +29,8 @@ Test(stream, passes_bytes_through_descriptors_to_the_end)
 Test(stream, names_what_it_could_not_write)
 {
         struct error err = ERROR_INIT;
-        struct fd_stream out = { open("/dev/full", O_WRONLY | O_CLOEXEC), "the layer" };
+        struct fd_stream out = { .fd = open("/dev/full", O_WRONLY | O_CLOEXEC),
+                                 .name = "the layer" };
         struct byte_sink sink = byte_sink_of_fd(&out);
 
         cr_assert_eq(sink.write(sink.context, "x", 1, &err), -ENOSPC);

@@ -73,7 +73,7 @@ static void assert_digest(const struct buf *bytes, const struct digest *expected
 /* The blob unpacks to exactly the tar. */
 static void assert_blob_is_of_tar(int blob_fd, const struct buf *tar)
 {
-        struct fd_stream stream = { blob_fd, "the blob" };
+        struct fd_stream stream = { .fd = blob_fd, .name = "the blob" };
         struct byte_source source = byte_source_of_fd(&stream);
         struct decompress_limits limits = { 0, 0 };
         struct decompressor *decompressor;
