@@ -1,0 +1,199 @@
+#include "plan.h"
+
+#include "../store/fresh.h"
+
+#include <errno.h>
+
+struct fixture {
+        struct fresh fresh;
+        struct build_options options;
+        struct build_fault fault;
+        struct plan plan;
+        bool is_made;
+        struct error err;
+};
+
+static void begin(struct fixture *fixture, const char *dockerfile)
+{
+        struct descriptor image;
+        char path[100];
+        int fd;
+
+        *fixture = (struct fixture){ .options = { .no_cache = false } };
+        fresh_begin(&fixture->fresh);
+        image = fresh_image(&fixture->fresh, "base");
+        cr_assert_eq(store_images_put(fixture->fresh.store, "docker.io/library/base:latest", &image,
+                                      &fixture->err),
+                     0);
+        descriptor_done(&image);
+        fixture->options.context = fixture->fresh.root;
+        snprintf(path, sizeof(path), "%s/Dockerfile", fixture->fresh.root);
+        fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        cr_assert_eq(io_write(fd, dockerfile, strlen(dockerfile)), 0);
+        close(fd);
+}
+
+static int make(struct fixture *fixture)
+{
+        int r = plan_make(fixture->fresh.store, &fixture->options, &fixture->plan, &fixture->fault,
+                          &fixture->err);
+
+        fixture->is_made = r == 0;
+        return r;
+}
+
+static void end(struct fixture *fixture)
+{
+        if (fixture->is_made)
+                plan_done(&fixture->plan);
+        build_fault_done(&fixture->fault);
+        fresh_end(&fixture->fresh);
+}
+
+/* The titles of all steps that are shown, a line each. */
+static void assert_titles(const char *dockerfile, const char *target, const char *expected)
+{
+        struct fixture fixture;
+        struct buf titles = BUF_INIT;
+
+        begin(&fixture, dockerfile);
+        fixture.options.target = target;
+        cr_assert_eq(make(&fixture), 0, "%s", fixture.err.message);
+        for (size_t i = 0; i < fixture.plan.stage_count; i++) {
+                const struct plan_stage *stage = &fixture.plan.stages[i];
+
+                if (!stage->needed)
+                        continue;
+                buf_appendf(&titles, "%u %s\n", stage->from.number, stage->from.title);
+                for (size_t j = 0; j < stage->step_count; j++)
+                        if (stage->steps[j].number > 0)
+                                buf_appendf(&titles, "%u %s\n", stage->steps[j].number,
+                                            stage->steps[j].title);
+        }
+        cr_assert_str_eq(buf_str(&titles), expected, "%s", buf_str(&titles));
+        buf_done(&titles);
+        end(&fixture);
+}
+
+static void assert_refused(const char *dockerfile, const char *target, int code,
+                           const char *message, bool shown)
+{
+        struct fixture fixture;
+
+        begin(&fixture, dockerfile);
+        fixture.options.target = target;
+        cr_assert_eq(make(&fixture), code, "%d: %s", fixture.err.code, fixture.err.message);
+        cr_assert_not_null(strstr(fixture.err.message, message), "%s", fixture.err.message);
+        cr_assert_eq(fixture.fault.excerpt != NULL, shown, "%s", fixture.err.message);
+        end(&fixture);
+}
+
+Test(plan, counts_the_steps_that_are_shown)
+{
+        assert_titles("FROM base\nENV A=1\nRUN true\nCOPY a b\n", NULL,
+                      "1 [1/3] FROM base\n2 [2/3] RUN true\n3 [3/3] COPY a b\n");
+}
+
+Test(plan, names_stages_where_there_are_several)
+{
+        assert_titles("FROM base AS first\nRUN a\nFROM base\nCOPY --from=first /x /y\n", NULL,
+                      "1 [first 1/2] FROM base AS first\n"
+                      "2 [first 2/2] RUN a\n"
+                      "3 [stage-1 1/2] FROM base\n"
+                      "4 [stage-1 2/2] COPY --from=first /x /y\n");
+}
+
+Test(plan, leaves_out_the_stages_that_nobody_needs)
+{
+        static const char text[] = "FROM base AS a\nRUN a\n"
+                                   "FROM a AS b\nRUN b\n"
+                                   "FROM base AS c\nRUN c\n"
+                                   "FROM scratch\nCOPY --from=b / /\n";
+
+        assert_titles(text, NULL,
+                      "1 [a 1/2] FROM base AS a\n2 [a 2/2] RUN a\n"
+                      "3 [b 1/2] FROM a AS b\n4 [b 2/2] RUN b\n"
+                      "5 [stage-3 1/2] FROM scratch\n6 [stage-3 2/2] COPY --from=b / /\n");
+        assert_titles(text, "c", "1 [c 1/2] FROM base AS c\n2 [c 2/2] RUN c\n");
+        assert_titles(text, "0", "1 [a 1/2] FROM base AS a\n2 [a 2/2] RUN a\n");
+}
+
+Test(plan, runs_the_triggers_of_a_base_first)
+{
+        assert_titles("FROM base AS a\nONBUILD RUN triggered\nFROM a\nRUN own\n", NULL,
+                      "1 [a 1/1] FROM base AS a\n"
+                      "2 [stage-1 1/3] FROM a\n"
+                      "3 [stage-1 2/3] RUN triggered\n"
+                      "4 [stage-1 3/3] RUN own\n");
+}
+
+Test(plan, takes_a_base_from_an_argument)
+{
+        char given[] = "WHICH=base", *items[] = { given, NULL };
+        struct strv args = { .items = items, .count = 1 };
+        struct fixture fixture;
+
+        assert_titles("ARG WHICH=base\nFROM ${WHICH}\n", NULL, "1 [1/1] FROM ${WHICH}\n");
+        begin(&fixture, "ARG WHICH=none\nFROM $WHICH\n");
+        fixture.options.args = &args;
+        cr_assert_eq(make(&fixture), 0, "%s", fixture.err.message);
+        cr_assert_eq(fixture.plan.stages[0].base, PLAN_IMAGE);
+        cr_assert_str_eq(strv_env_get(&fixture.plan.globals, "WHICH"), "base");
+        end(&fixture);
+}
+
+Test(plan, finds_a_source_among_the_earlier_stages_alone)
+{
+        struct fixture fixture;
+        size_t index = 99;
+
+        begin(&fixture, "FROM base AS a\nFROM base AS b\nFROM base\n");
+        cr_assert_eq(make(&fixture), 0, "%s", fixture.err.message);
+        cr_assert(plan_find_source(&fixture.plan, &fixture.plan.stages[2], "b", &index));
+        cr_assert_eq(index, 1);
+        cr_assert(plan_find_source(&fixture.plan, &fixture.plan.stages[2], "0", &index));
+        cr_assert_eq(index, 0);
+        cr_assert(!plan_find_source(&fixture.plan, &fixture.plan.stages[1], "b", &index));
+        cr_assert(!plan_find_source(&fixture.plan, &fixture.plan.stages[1], "1", &index));
+        end(&fixture);
+}
+
+Test(plan, names_the_line_of_what_is_not_there)
+{
+        assert_refused("FROM base\n\nFROM none\n", NULL, -ENOENT, "Dockerfile:3", true);
+        assert_refused("FROM base\nCOPY --from=none a b\n", NULL, -ENOENT,
+                       "--from=none is no earlier stage and no image", true);
+        assert_refused("FROM base\nRUN\n", NULL, -EINVAL, "Dockerfile:2", true);
+        assert_refused("FROM base AS a\n", "b", -EINVAL, "no stage \"b\"", false);
+}
+
+Test(plan, looks_for_no_image_that_nobody_needs)
+{
+        assert_titles("FROM none AS unused\nFROM base\n", NULL, "1 [1/1] FROM base\n");
+}
+
+Test(plan, tells_where_a_dockerfile_was_looked_for)
+{
+        struct fixture fixture;
+        char path[100];
+
+        begin(&fixture, "FROM base\n");
+        snprintf(path, sizeof(path), "%s/Dockerfile", fixture.fresh.root);
+        cr_assert_eq(unlink(path), 0);
+        cr_assert_eq(make(&fixture), -ENOENT);
+        cr_assert_not_null(strstr(fixture.err.message, fixture.fresh.root));
+        cr_assert_not_null(strstr(fixture.err.hint, "-f FILE"));
+        end(&fixture);
+}
+
+Test(plan, cuts_a_long_title)
+{
+        char text[2000] = "FROM base\nRUN ";
+        struct fixture fixture;
+
+        memset(text + strlen(text), 'x', 1000);
+        begin(&fixture, text);
+        cr_assert_eq(make(&fixture), 0, "%s", fixture.err.message);
+        cr_assert_lt(strlen(fixture.plan.stages[0].steps[0].title), 450);
+        end(&fixture);
+}
