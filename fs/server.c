@@ -39,6 +39,7 @@ static int server_open(struct server *server, struct error *err)
         if (server->stop_fd < 0)
                 return error_set_errno(err, -errno, "cannot serve a filesystem");
         server->session = fuse_session_new(&args, &server_ops, sizeof(server_ops), server);
+        fuse_opt_free_args(&args);
         if (!server->session)
                 return error_set_oom(err);
         if (fuse_session_custom_io(server->session, &io, fd) != 0)
