@@ -163,7 +163,7 @@ Test(plan, names_the_line_of_what_is_not_there)
         assert_refused("FROM base\n\nFROM none\n", NULL, -ENOENT, "Dockerfile:3", true);
         assert_refused("FROM base\nCOPY --from=none a b\n", NULL, -ENOENT,
                        "--from=none is no earlier stage and no image", true);
-        assert_refused("FROM base\nRUN\n", NULL, -EINVAL, "Dockerfile:2", true);
+        assert_refused("FROM base\nCOPY a\n", NULL, -EINVAL, "Dockerfile:2", true);
         assert_refused("FROM base AS a\n", "b", -EINVAL, "no stage \"b\"", false);
 }
 
