@@ -41,11 +41,12 @@ static int take_layer(struct store *store, const char *path, struct layer *ret, 
         return ret->blob.media_type ? 0 : error_set_oom(err);
 }
 
+/* Where an archive lies is nobody's business who gets the image. */
 static int make_config(const struct layer *layer, const char *path, struct image_config *ret)
 {
         struct image_history history = { .has_created = true, .created = clock_now() };
         _cleanup_free_ char *comment = NULL;
-        int r = asprintf(&comment, "imported from %s", path) < 0 ? -ENOMEM : 0;
+        int r = asprintf(&comment, "imported from %s", basename(path)) < 0 ? -ENOMEM : 0;
 
         *ret = IMAGE_CONFIG_INIT;
         ret->has_created = true;
