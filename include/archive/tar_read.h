@@ -32,6 +32,10 @@
 #define TAR_XATTR_SIZE_MAX 65536         /* XATTR_SIZE_MAX of Linux */
 #define TAR_EXTENTS_MAX    (1024 * 1024) /* of one sparse file */
 
+/* After the end marker: tar fills up its last record, which nobody makes larger. Without this, a
+ * small blob of compressed zeros would fill a disk. */
+#define TAR_TRAILER_BYTES_MAX (64u * 1024 * 1024)
+
 struct tar_reader;
 
 /*
@@ -44,9 +48,10 @@ int tar_reader_new(const struct entry_sink *sink, const struct byte_sink *conten
 void tar_reader_free(struct tar_reader *reader);
 
 /*
- * Takes the next bytes of the archive. What follows the end marker is not looked at. Returns 0,
- * -EBADMSG for what is no tar or exceeds the limits above (the error names the entry and the
- * offset), -ENOMEM, or what a callback returned. After an error the reader is only to be freed.
+ * Takes the next bytes of the archive. What follows the end marker is counted, and not
+ * looked at. Returns 0, -EBADMSG for what is no tar or exceeds the limits above (the error names
+ * the entry and the offset), -ENOMEM, or what a callback returned. After an error the reader is
+ * only to be freed.
  */
 int tar_reader_feed(struct tar_reader *reader, const void *data, size_t len, struct error *err);
 

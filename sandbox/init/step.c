@@ -119,11 +119,16 @@ static int become_user(const struct helper *helper, struct error *err)
         if (!helper_has_ranges(helper))
                 return 0;
         if (setgroups(spec->groups.count, wire_at(spec, spec->groups.offset)) < 0)
-                return error_set_errno(err, -errno, "cannot set the supplementary groups");
-        if (setresgid(spec->gid, spec->gid, spec->gid) < 0)
-                return error_set_errno(err, -errno, "cannot become group %u", spec->gid);
-        if (setresuid(spec->uid, spec->uid, spec->uid) < 0)
-                return error_set_errno(err, -errno, "cannot become user %u", spec->uid);
+                error_set_errno(err, -errno, "cannot set the groups of user %u", spec->uid);
+        else if (setresgid(spec->gid, spec->gid, spec->gid) < 0)
+                error_set_errno(err, -errno, "cannot become group %u", spec->gid);
+        else if (setresuid(spec->uid, spec->uid, spec->uid) < 0)
+                error_set_errno(err, -errno, "cannot become user %u", spec->uid);
+        if (err->code == -EINVAL)
+                error_hint(err, "The host does not give this user that many subordinate ids; "
+                                "--userns=single knows all ids.");
+        if (error_is_set(err))
+                return err->code;
         return 0;
 }
 

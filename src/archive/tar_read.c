@@ -31,6 +31,7 @@ struct tar_reader {
         uint64_t header_offset; /* of the entry being read, for errors */
         uint64_t left;          /* bytes of the body, of the content, or of the padding */
         uint64_t padding;       /* that follows the body or the content */
+        uint64_t trailer;       /* bytes after the end marker */
 
         /* The block that is being put together. */
         union {
@@ -513,6 +514,11 @@ int tar_reader_feed(struct tar_reader *reader, const void *data, size_t len, str
                 at += n;
                 len -= (size_t)n;
         }
+        reader->trailer += len;
+        if (reader->trailer > TAR_TRAILER_BYTES_MAX)
+                return error_set(err, -EBADMSG,
+                                 "the tar goes on for more than %u bytes after its end",
+                                 TAR_TRAILER_BYTES_MAX);
         return 0;
 }
 

@@ -127,6 +127,8 @@ static int make_env(const struct run_flags *flags, const struct image_config *co
                         strndup(item, equals ? (size_t)(equals - item) : strlen(item));
                 const char *value = equals ? equals + 1 : name ? getenv(name) : NULL;
 
+                if (name && !*name)
+                        return error_set(err, -EINVAL, "--env %s has no name", item);
                 if (!name)
                         r = -ENOMEM;
                 else if (value)

@@ -35,6 +35,7 @@ refuses() {
         refuses whiteout_of_no_name '\.wh\.'
         refuses root_is_a_symlink 'entry'
         refuses below_a_file 'file/below'
+        refuses end_has_no_end 'after its end'
 }
 
 @test "layers that are not what the manifest says" {

@@ -751,6 +751,24 @@ Test(tar_read, refuses_sparse_maps_before_the_content_that_lie)
         refuse_text_map("1\n0\n5\n", 511, "cut short");
 }
 
+Test(tar_read, does_not_go_on_for_ever_after_the_end)
+{
+        static const char zeros[1024 * 1024];
+        struct entry_log log = { 0 };
+        struct entry_sink sink = entry_log_sink(&log);
+        struct error err = ERROR_INIT;
+        struct tar_reader *reader;
+
+        cr_assert_eq(tar_reader_new(&sink, NULL, &reader, &err), 0);
+        cr_assert_eq(tar_reader_feed(reader, zeros, 1024, &err), 0);
+        for (size_t left = TAR_TRAILER_BYTES_MAX; left > 0; left -= sizeof(zeros))
+                cr_assert_eq(tar_reader_feed(reader, zeros, sizeof(zeros), &err), 0);
+        cr_assert_eq(tar_reader_feed(reader, zeros, 1, &err), -EBADMSG);
+        cr_assert_not_null(strstr(err.message, "after its end"));
+        tar_reader_free(reader);
+        entry_log_done(&log);
+}
+
 Test(tar_read, ends_with_what_a_sink_returns)
 {
         struct entry_log log = { .fail_with = -EXDEV, .fail_after = 1 };
