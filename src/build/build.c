@@ -1,5 +1,6 @@
 #include "build/build.h"
 
+#include "advice.h"
 #include "base/cleanup.h"
 #include "event.h"
 #include "image.h"
@@ -292,52 +293,6 @@ static void wait_for_news(struct builder *builder, struct pollfd *fds, size_t *i
         }
 }
 
-/* ---- arguments that nobody asks for ---- */
-
-static bool declares(const struct instruction *instruction, const char *name)
-{
-        if (instruction->type != INSTRUCTION_ARG)
-                return false;
-        for (size_t i = 0; i < instruction->pairs.count; i++)
-                if (strcmp(instruction->pairs.items[i].key, name) == 0)
-                        return true;
-        return false;
-}
-
-static bool is_used(const struct plan *plan, const char *name)
-{
-        for (size_t i = 0; i < plan->file->instruction_count; i++)
-                if (declares(&plan->file->instructions[i], name))
-                        return true;
-        for (size_t i = 0; i < plan->stage_count; i++)
-                for (size_t j = 0; j < plan->stages[i].trigger_count; j++)
-                        if (declares(&plan->stages[i].triggers[j]->instructions[0], name))
-                                return true;
-        return worker_is_proxy_arg(name);
-}
-
-static int warn_of_unused_args(const struct builder *builder, struct error *err)
-{
-        const struct strv *args = builder->options->args;
-
-        for (size_t i = 0; args && i < args->count; i++) {
-                _cleanup_free_ char *name = strndup(args->items[i], strcspn(args->items[i], "="));
-                _cleanup_free_ char *text = NULL;
-                struct build_event event = { .type = BUILD_WARNING };
-
-                if (!name)
-                        return error_set_oom(err);
-                if (is_used(&builder->plan, name))
-                        continue;
-                if (asprintf(&text, "--build-arg %s: no ARG of the Dockerfile asks for it", name) <
-                    0)
-                        return error_set_oom(err);
-                event.text = text;
-                tell(builder, &event);
-        }
-        return 0;
-}
-
 static int run_jobs(struct builder *builder, struct error *err)
 {
         size_t count = builder->plan.stage_count;
@@ -413,7 +368,7 @@ int build_image(struct store *store, const struct build_options *options, struct
                 return r;
         r = builder_open(&builder, err);
         if (r == 0)
-                r = warn_of_unused_args(&builder, err);
+                r = advice_tell(&builder.plan, options, err);
         if (r == 0)
                 r = run_jobs(&builder, err);
         if (r == 0)

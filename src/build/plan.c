@@ -42,11 +42,16 @@ void plan_done(struct plan *plan)
 
 /* ---- errors ---- */
 
+const char *plan_file_name(const struct plan *plan)
+{
+        const char *slash = strrchr(plan->path, '/');
+
+        return slash ? slash + 1 : plan->path;
+}
+
 static int blame(const struct plan *plan, struct source_position where, unsigned last_line,
                  struct build_fault *ret_fault, struct error *err)
 {
-        const char *slash = strrchr(plan->path, '/');
-        const char *name = slash ? slash + 1 : plan->path;
         struct buf excerpt = BUF_INIT;
 
         if (where.line == 0)
@@ -55,7 +60,7 @@ static int blame(const struct plan *plan, struct source_position where, unsigned
             excerpt.len > 0 && !ret_fault->excerpt)
                 ret_fault->excerpt = buf_take_str(&excerpt);
         buf_done(&excerpt);
-        return error_wrap(err, "%s:%u", name, where.line);
+        return error_wrap(err, "%s:%u", plan_file_name(plan), where.line);
 }
 
 int plan_blame(const struct plan *plan, const struct instruction *instruction,

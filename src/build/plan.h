@@ -62,6 +62,9 @@ int plan_make(struct store *store, const struct build_options *options, struct p
 bool plan_find_source(const struct plan *plan, const struct plan_stage *stage, const char *name,
                       size_t *ret_index);
 
+/* The Dockerfile's name, without where it lies. */
+const char *plan_file_name(const struct plan *plan);
+
 /* Names the instruction in an error, "Dockerfile:3: ...", and shows its lines in `ret_fault`. */
 int plan_blame(const struct plan *plan, const struct instruction *instruction,
                struct source_position where, struct build_fault *ret_fault, struct error *err);

@@ -33,6 +33,25 @@ image_id() {
         varve run --rm elsewhere ls /only-here
 }
 
+@test "what a Dockerfile could do better is told, by rule and line, of the stages that are built" {
+        context_of advice \
+                'FROM busybox:1 AS other' \
+                'CMD true' \
+                'FROM busybox:1 as last' \
+                'ENV key value' \
+                'ENV PASSWORD=x'
+        run varve build -t advice "$context"
+        [ "$status" -eq 0 ] || fail 'advice is no error'
+        says 'Dockerfile:3: FromAsCasing' 'Dockerfile:4: LegacyKeyValueFormat' \
+                'Dockerfile:5: SecretsUsedInArgOrEnv'
+        [[ $output != *JSONArgsRecommended* ]] || fail 'of a stage that is not built'
+        sed -i '1i # check=skip=FromAsCasing;error=true' "$context/Dockerfile"
+        run varve build -t advice "$context"
+        [ "$status" -eq 1 ] || fail 'the file asks for an error'
+        says 'Dockerfile:5: LegacyKeyValueFormat' 'check=error=true'
+        [[ $output != *FromAsCasing* ]] || fail 'of a rule that is skipped'
+}
+
 @test "--build-arg beats the default, and one that is used by no ARG is named" {
         context_of arguments \
                 'FROM busybox:1' \

@@ -1,0 +1,133 @@
+#include "advice.h"
+
+#include "base/cleanup.h"
+#include "worker.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void tell(const struct build_options *options, const char *text)
+{
+        const struct build_event event = { .type = BUILD_WARNING, .text = text };
+
+        if (options->event)
+                options->event(options->event_context, &event);
+}
+
+/* ---- the rules ---- */
+
+/* A stage has what the stage has that it is FROM, which stands before it. */
+static int lint_stages(struct plan *plan)
+{
+        _cleanup_free_ struct lint_stage_state *states = calloc(plan->stage_count, sizeof(*states));
+        const struct expander globals = { .escape = plan->file->escape,
+                                          .lookup = expand_lookup_strv,
+                                          .variables = &plan->globals };
+        struct lint *lint = &plan->file->lint;
+        int r = states ? 0 : -ENOMEM;
+
+        for (size_t i = 0; i < plan->stage_count && r == 0; i++) {
+                const struct plan_stage *stage = &plan->stages[i];
+
+                if (!stage->needed)
+                        continue;
+                if (stage->base == PLAN_STAGE)
+                        states[i] = states[stage->base_index];
+                r = lint_from(lint, stage->from.instruction, &globals, &plan->declared);
+                if (r == 0)
+                        r = lint_stage(lint, stage->stage, &states[i]);
+        }
+        return r;
+}
+
+static int compare_lines(const void *a, const void *b)
+{
+        const struct lint_warning *const *x = a, *const *y = b;
+
+        return ((*x)->line > (*y)->line) - ((*x)->line < (*y)->line);
+}
+
+static int tell_lint(const struct plan *plan, const struct build_options *options)
+{
+        const struct lint *lint = &plan->file->lint;
+        _cleanup_free_ const struct lint_warning **sorted =
+                calloc(lint->count + 1, sizeof(struct lint_warning *));
+
+        if (!sorted)
+                return -ENOMEM;
+        for (size_t i = 0; i < lint->count; i++)
+                sorted[i] = &lint->warnings[i];
+        qsort(sorted, lint->count, sizeof(struct lint_warning *), compare_lines);
+        for (size_t i = 0; i < lint->count; i++) {
+                _cleanup_free_ char *text = NULL;
+
+                if (asprintf(&text, "%s:%u: %s: %s", plan_file_name(plan), sorted[i]->line,
+                             lint_rule_name(sorted[i]->rule), sorted[i]->message) < 0)
+                        return -ENOMEM;
+                tell(options, text);
+        }
+        return 0;
+}
+
+/* ---- arguments that nobody asks for ---- */
+
+static bool declares(const struct instruction *instruction, const char *name)
+{
+        if (instruction->type != INSTRUCTION_ARG)
+                return false;
+        for (size_t i = 0; i < instruction->pairs.count; i++)
+                if (strcmp(instruction->pairs.items[i].key, name) == 0)
+                        return true;
+        return false;
+}
+
+static bool is_used(const struct plan *plan, const char *name)
+{
+        for (size_t i = 0; i < plan->file->instruction_count; i++)
+                if (declares(&plan->file->instructions[i], name))
+                        return true;
+        for (size_t i = 0; i < plan->stage_count; i++)
+                for (size_t j = 0; j < plan->stages[i].trigger_count; j++)
+                        if (declares(&plan->stages[i].triggers[j]->instructions[0], name))
+                                return true;
+        return worker_is_proxy_arg(name);
+}
+
+static int tell_unused_args(const struct plan *plan, const struct build_options *options)
+{
+        for (size_t i = 0; options->args && i < options->args->count; i++) {
+                const char *arg = options->args->items[i];
+                _cleanup_free_ char *name = strndup(arg, strcspn(arg, "="));
+                _cleanup_free_ char *text = NULL;
+
+                if (!name)
+                        return -ENOMEM;
+                if (is_used(plan, name))
+                        continue;
+                if (asprintf(&text, "--build-arg %s: no ARG of the Dockerfile asks for it", name) <
+                    0)
+                        return -ENOMEM;
+                tell(options, text);
+        }
+        return 0;
+}
+
+int advice_tell(struct plan *plan, const struct build_options *options, struct error *err)
+{
+        const struct lint *lint = &plan->file->lint;
+        int r = lint_stages(plan);
+
+        if (r == 0)
+                r = tell_lint(plan, options);
+        if (r == 0)
+                r = tell_unused_args(plan, options);
+        if (r < 0)
+                return error_set_oom(err);
+        if (lint->options.error && lint->count > 0)
+                return error_set(
+                        err, -EINVAL,
+                        "%s breaks rules, and its line \"# check=error=true\" forbids that",
+                        plan_file_name(plan));
+        return 0;
+}
