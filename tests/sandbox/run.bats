@@ -113,7 +113,7 @@ teardown() {
         inside --hold sh -c 'echo begun; sleep 1000' >"$work/log" &
         runner=$!
         until grep -q begun "$work/log"; do sleep 0.05; done
-        kill -KILL "$(pgrep -P "$runner" -x sandbox-driver)"
+        kill -KILL "$(pgrep -o -u "$user" -x sandbox-driver)"
         for _ in 1 2 3 4 5 6 7 8 9 10; do
                 pgrep -r D,R,S,T -u "$user" -x varve-sandbox >/dev/null || break
                 sleep 0.01
