@@ -21,6 +21,9 @@
 /* From this size on, memory and disk of what is given back are returned to the system. */
 #define RELEASE_BYTES_MIN ((uint64_t)1 << 20)
 
+/* Memory from here on comes in large pages. */
+#define SMALL_BYTES ((size_t)2 << 20)
+
 struct spool {
         pthread_mutex_t lock; /* of all below but the memory's content */
         char *memory;         /* mapping of `memory_blocks`, touched as it is used */
@@ -53,6 +56,9 @@ int spool_new(int dir_fd, uint64_t memory_max, struct spool **ret, struct error 
                         spool_free(spool);
                         return error_set_oom(err);
                 }
+                /* A small step shall not pay for a large page. */
+                if (size > SMALL_BYTES)
+                        madvise(spool->memory + SMALL_BYTES, size - SMALL_BYTES, MADV_HUGEPAGE);
         }
         *ret = spool;
         return 0;
