@@ -107,6 +107,12 @@ int store_tmp_dir(struct store *store, int *ret_fd, struct error *err);
  */
 int store_pin(struct store *store, const struct digest *digest, struct error *err);
 
+/*
+ * From now on what this process pins, and what the processes pin that it forks, is kept while this
+ * process lives: a child may end before its parent has made use of what it has stored.
+ */
+int store_gather_pins(struct store *store, struct error *err);
+
 /* ---- records ---- */
 
 /*

@@ -363,6 +363,9 @@ int build_image(struct store *store, const struct build_options *options, struct
         int r;
 
         *ret_fault = (struct build_fault){ .excerpt = NULL };
+        r = store_gather_pins(store, err);
+        if (r < 0)
+                return r;
         r = plan_make(store, options, &builder.plan, ret_fault, err);
         if (r < 0)
                 return r;

@@ -23,6 +23,7 @@ struct sealer {
         pthread_cond_t changed;
         struct seal_job *first, **last; /* the queue */
         bool ending;
+        bool failed; /* a job */
         pthread_t thread;
         bool started;
 };
@@ -51,6 +52,7 @@ static void *seal(void *userdata)
 
                 pthread_mutex_lock(&sealer->lock);
                 job->done = true;
+                sealer->failed |= job->code < 0;
                 pthread_cond_broadcast(&sealer->changed);
         }
         pthread_mutex_unlock(&sealer->lock);
@@ -111,6 +113,16 @@ struct seal_job *sealer_add(struct sealer *sealer, struct change_list *changes)
         pthread_cond_broadcast(&sealer->changed);
         pthread_mutex_unlock(&sealer->lock);
         return job;
+}
+
+bool sealer_has_failed(struct sealer *sealer)
+{
+        bool failed;
+
+        pthread_mutex_lock(&sealer->lock);
+        failed = sealer->failed;
+        pthread_mutex_unlock(&sealer->lock);
+        return failed;
 }
 
 int seal_job_finish(struct seal_job *job, struct layer *ret, struct error *err)

@@ -21,5 +21,8 @@ void sealer_free(struct sealer *sealer);
  * out, and the changes are freed then too. */
 struct seal_job *sealer_add(struct sealer *sealer, struct change_list *changes);
 
+/* Whether a job could not be done: what comes after it is in vain. */
+bool sealer_has_failed(struct sealer *sealer);
+
 /* Waits for a job, frees it, and yields the layer, whose parts the caller owns. */
 int seal_job_finish(struct seal_job *job, struct layer *ret, struct error *err);

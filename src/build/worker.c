@@ -128,8 +128,12 @@ static int build_stage(struct worker *worker, struct error *err)
                 return r;
         message_send(worker->events_fd, MESSAGE_BEGIN, STEP_FROM, NULL, 0);
         message_send(worker->events_fd, MESSAGE_DONE, STEP_FROM, NULL, 0);
-        for (size_t i = 0; i < worker->stage->step_count && r == 0; i++)
-                r = do_step(worker, &worker->stage->steps[i], err);
+        for (size_t i = 0; i < worker->stage->step_count && r == 0; i++) {
+                if (worker->sealer && sealer_has_failed(worker->sealer))
+                        r = worker_join_steps(worker, err);
+                if (r == 0)
+                        r = do_step(worker, &worker->stage->steps[i], err);
+        }
         if (r == 0) {
                 worker->step = NULL;
                 worker->state.config.created = worker->created;

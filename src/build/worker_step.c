@@ -265,5 +265,7 @@ int worker_join_steps(struct worker *worker, struct error *err)
         worker->finished_count = 0;
         if (r == 0)
                 worker->step = current;
+        else
+                worker->where = (struct source_position){ .line = 0 }; /* that was of another */
         return r;
 }

@@ -194,10 +194,10 @@ int store_put_blob(struct store *store, const void *data, size_t len, struct dig
         int r;
 
         r = digest_of(data, len, ret, err);
-        if (r < 0)
+        if (r == 0)
+                r = store_pin(store, ret, err);
+        if (r < 0 || store_has(store, STORE_BLOB, ret))
                 return r;
-        if (store_has(store, STORE_BLOB, ret))
-                return store_pin(store, ret, err);
         r = store_file_new(store, &file, err);
         if (r < 0)
                 return r;

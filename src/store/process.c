@@ -161,10 +161,23 @@ static void pin_name(const struct digest *digest, char ret[static DIGEST_HEX_MAX
         digest_format_hex(digest, stpcpy(ret, "pin-"));
 }
 
+int store_gather_pins(struct store *store, struct error *err)
+{
+        int fd = store_process_dir(store, err);
+
+        if (fd < 0)
+                return fd;
+        cleanup_close(&store->pins_fd);
+        store->pins_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+        return store->pins_fd < 0
+                       ? error_set_errno(err, -errno, "cannot write to the store %s", store->root)
+                       : 0;
+}
+
 int store_pin(struct store *store, const struct digest *digest, struct error *err)
 {
         char name[DIGEST_HEX_MAX + 4];
-        int fd, dir_fd = store_process_dir(store, err);
+        int fd, dir_fd = store->pins_fd >= 0 ? store->pins_fd : store_process_dir(store, err);
 
         if (dir_fd < 0)
                 return dir_fd;

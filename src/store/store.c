@@ -124,7 +124,7 @@ int store_open(const char *root, struct store **ret, struct error *err)
         if (!store)
                 return error_set_oom(err);
         store->root_fd = store->oci_fd = store->blobs_fd = store->layers_fd = -1;
-        store->cache_fd = store->tmp_fd = store->process_fd = -1;
+        store->cache_fd = store->tmp_fd = store->process_fd = store->pins_fd = -1;
         r = open_root(store, root, err);
         if (r == 0)
                 r = open_directories(store, err);
@@ -142,6 +142,7 @@ void store_free(struct store *store)
         if (!store)
                 return;
         store_leave(store);
+        cleanup_close(&store->pins_fd);
         cleanup_close(&store->tmp_fd);
         cleanup_close(&store->cache_fd);
         cleanup_close(&store->layers_fd);

@@ -21,6 +21,7 @@ struct store {
         int process_fd;
         char process_name[128];
         unsigned serial; /* of files in it */
+        int pins_fd;     /* the directory that takes the pins, where it is another one */
 };
 
 /* The directory and the name of a stored file. `ret_name` has room for STORE_NAME_MAX. */

@@ -342,9 +342,11 @@ small_store() {
         context_of full 'FROM busybox:1' 'RUN head -c 110000000 /dev/urandom > /big'
         refused build -t bad "$context"
         says 'Dockerfile:2' 'no space'
-        context_of seal 'FROM busybox:1' 'RUN head -c 40000000 /dev/urandom > /big'
+        context_of seal 'FROM busybox:1' 'RUN head -c 40000000 /dev/urandom > /big' 'RUN sleep 3' \
+                'LABEL a=b' 'RUN echo must not run'
         refused build -t bad "$context"
-        says 'Dockerfile:2' 'no space' "$store" '--root'
+        says 'Dockerfile:2' 'no space' "$store" '--root' '>>> RUN head'
+        [[ $output != *'#4'* ]] || fail 'steps are carried out in vain'
         one_paragraph
         context_of fits 'FROM busybox:1' 'RUN echo x > /x'
         varve build -t fits "$context"

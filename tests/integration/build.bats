@@ -305,6 +305,19 @@ begins() {
         store_is_sound
 }
 
+@test "what a running build has made is kept while other images are removed" {
+        context_of other 'FROM scratch' 'COPY Dockerfile /'
+        varve build -t other "$context"
+        context_of stages 'FROM busybox:1 AS a' 'RUN echo hi > /x' 'FROM a' 'RUN sleep 3; echo ho > /y'
+        varve build -t stages "$context" >"$work/log" 2>&1 &
+        until grep -q '#4 .*sleep' "$work/log"; do sleep 0.05; done
+        varve rmi other
+        wait "$!"
+        store_is_sound
+        varve save -o "$work/stages.tar" stages
+        [ "$(varve run --rm stages cat /x /y)" = $'hi\nho' ]
+}
+
 @test "a base that is removed while a build and a container use it" {
         varve import "$stage/debian.tar" base:1
         context_of using 'FROM base:1' 'RUN echo begun; sleep 1' 'RUN cat /etc/os-release > /copy'
