@@ -111,19 +111,14 @@ const uint8_t *index_diff_id(const struct index *index)
         return index->header->diff_id;
 }
 
-uint64_t index_tar_size(const struct index *index)
-{
-        return index->header->tar_size;
-}
-
-uint32_t index_inode_count(const struct index *index)
-{
-        return index->header->inode_count - INDEX_ROOT;
-}
-
 uint64_t index_content_bytes(const struct index *index)
 {
         return index->header->content_bytes;
+}
+
+uint64_t index_tar_size(const struct index *index)
+{
+        return index->header->tar_size;
 }
 
 const struct index_entry *index_find(const struct index *index, uint32_t dir, const char *name,

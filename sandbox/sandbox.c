@@ -248,11 +248,6 @@ dev_t sandbox_device(const struct sandbox *sandbox)
         return sandbox->device;
 }
 
-pid_t sandbox_pid(const struct sandbox *sandbox)
-{
-        return sandbox->init;
-}
-
 /* Waits until there is a message. Returns 0 or -ETIMEDOUT. */
 static int wait_for_message(struct sandbox *sandbox, int timeout_ms)
 {

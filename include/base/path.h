@@ -35,8 +35,5 @@ static inline bool path_is_absolute(const char *path)
         return path[0] == '/';
 }
 
-/* `path` is `prefix`, or lies below it. Both are clean. */
-bool path_is_below(const char *path, const char *prefix);
-
 /* A component that names no entry: ".", "..". */
 bool path_name_is_dot(const char *name, size_t len);

@@ -37,4 +37,3 @@ void strmap_remove(struct strmap *map, const char *key);
 /* Sets all of `from`. Returns 0 or -ENOMEM. */
 int strmap_extend(struct strmap *map, const struct strmap *from);
 
-bool strmap_equal(const struct strmap *a, const struct strmap *b);

@@ -30,13 +30,7 @@ int strv_addf(struct strv *strv, const char *format, ...) __attribute__((format(
 /* Appends copies of all of `from`. Returns 0 or -ENOMEM. */
 int strv_extend(struct strv *strv, const struct strv *from);
 
-/* Removes item `index`, keeping the order of the others. */
-void strv_remove(struct strv *strv, size_t index);
-
 bool strv_contains(const struct strv *strv, const char *text);
-
-/* Both empty, or the same strings in the same order. */
-bool strv_equal(const struct strv *a, const struct strv *b);
 
 /*
  * Environment lists, of "NAME=value" strings.

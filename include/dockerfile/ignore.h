@@ -36,9 +36,6 @@ int ignore_new(const char *const *patterns, size_t count, struct ignore **ret, s
 
 void ignore_free(struct ignore *ignore);
 
-/* No pattern at all. */
-bool ignore_is_empty(const struct ignore *ignore);
-
 /* One of the patterns begins with "!". */
 bool ignore_has_exceptions(const struct ignore *ignore);
 

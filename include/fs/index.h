@@ -37,8 +37,7 @@ void index_free(struct index *index);
 const uint8_t *index_diff_id(const struct index *index);
 uint64_t index_tar_size(const struct index *index);
 
-/* How many inodes the layer has, and the bytes of content of all its files. */
-uint32_t index_inode_count(const struct index *index);
+/* The bytes of content of all its files. */
 uint64_t index_content_bytes(const struct index *index);
 
 /*

@@ -40,13 +40,6 @@ static inline bool digest_equal(const struct digest *a, const struct digest *b)
 int digest_of(const void *data, size_t len, struct digest *ret, struct error *err);
 
 /*
- * The chainID of a stack of layers: that of `parent` (NULL for the lowest layer) with one more
- * layer on top. OCI image-spec, config.md, "Layer ChainID".
- */
-int digest_chain(const struct digest *parent, const struct digest *diff_id, struct digest *ret,
-                 struct error *err);
-
-/*
  * The digest of a stream. digest_hasher_finish() may be called once; the hasher is then only to be
  * freed. Errors: -ENOMEM, -EIO.
  */

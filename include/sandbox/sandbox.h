@@ -171,9 +171,6 @@ int sandbox_take_listener_fd(struct sandbox *sandbox);
  * Known after sandbox_go(). */
 bool sandbox_shows_outer_proc(const struct sandbox *sandbox);
 
-/* PID 1 of the sandbox, as the caller sees it. */
-pid_t sandbox_pid(const struct sandbox *sandbox);
-
 /*
  * Waits until the command and all that it started are gone, at most `timeout_ms` (-1: for ever).
  * `ret_status` is its exit status, or 128 and the signal that killed it.

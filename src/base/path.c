@@ -104,12 +104,3 @@ const char *path_base(const char *path)
 
         return slash ? slash + 1 : path;
 }
-
-bool path_is_below(const char *path, const char *prefix)
-{
-        size_t len = strlen(prefix);
-
-        if (strcmp(prefix, "/") == 0)
-                return path[0] == '/';
-        return strncmp(path, prefix, len) == 0 && (path[len] == '\0' || path[len] == '/');
-}

@@ -109,15 +109,3 @@ int strmap_extend(struct strmap *map, const struct strmap *from)
         }
         return 0;
 }
-
-bool strmap_equal(const struct strmap *a, const struct strmap *b)
-{
-        if (a->count != b->count)
-                return false;
-        for (size_t i = 0; i < a->count; i++) {
-                if (strcmp(a->items[i].key, b->items[i].key) != 0 ||
-                    strcmp(a->items[i].value, b->items[i].value) != 0)
-                        return false;
-        }
-        return true;
-}

@@ -64,30 +64,12 @@ int strv_extend(struct strv *strv, const struct strv *from)
         return 0;
 }
 
-void strv_remove(struct strv *strv, size_t index)
-{
-        free(strv->items[index]);
-        memmove(strv->items + index, strv->items + index + 1,
-                (strv->count - index) * sizeof(*strv->items));
-        strv->count--;
-}
-
 bool strv_contains(const struct strv *strv, const char *text)
 {
         for (size_t i = 0; i < strv->count; i++)
                 if (strcmp(strv->items[i], text) == 0)
                         return true;
         return false;
-}
-
-bool strv_equal(const struct strv *a, const struct strv *b)
-{
-        if (a->count != b->count)
-                return false;
-        for (size_t i = 0; i < a->count; i++)
-                if (strcmp(a->items[i], b->items[i]) != 0)
-                        return false;
-        return true;
 }
 
 /* The index of NAME's item, or `count`. */

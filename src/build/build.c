@@ -115,8 +115,6 @@ static int take_message(struct builder *builder, size_t index, const struct mess
         case MESSAGE_FAILED:
                 tell_step(builder, stage, message, data);
                 return 0;
-        case MESSAGE_WARNING:
-                return 0;
         case MESSAGE_RESULT:
                 builder->jobs[index].succeeded = true;
                 return stage_result_read(data, message->len, &builder->results[index], err);

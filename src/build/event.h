@@ -14,7 +14,6 @@ enum message_type {
         MESSAGE_DONE,
         MESSAGE_CACHED,
         MESSAGE_FAILED,
-        MESSAGE_WARNING,
         MESSAGE_RESULT,  /* stage_result_write() */
         MESSAGE_FAILURE, /* struct message_failure */
 };

@@ -286,11 +286,14 @@ static int restore(struct store *store, const struct layer *layer, struct error 
         return r < 0 ? r : layers_take_in(store, &source, &expected, false, &unpacked, err);
 }
 
-/* The tar is as long as its index says. What a disk has made of its bytes is for `system check`. */
-static int check_tar(int fd, const struct index *index, struct error *err)
+/* Whether the index is of this layer, and the tar as long as it says. */
+static int check_parts(const struct layer *layer, int fd, const struct index *index,
+                       struct error *err)
 {
         struct stat st;
 
+        if (memcmp(index_diff_id(index), layer->diff_id.bytes, INDEX_DIFF_ID_BYTES) != 0)
+                return error_set(err, -EBADMSG, "a layer of the store has another's index");
         if (fstat(fd, &st) < 0)
                 return error_set_errno(err, -errno, "cannot look at a layer");
         if ((uint64_t)st.st_size != index_tar_size(index))
@@ -314,7 +317,7 @@ static int try_open(struct store *store, const struct layer *layer, struct tree_
                 r = index_open(index_fd, name, &index, err);
         if (r < 0)
                 return r;
-        r = check_tar(tar_fd, index, err);
+        r = check_parts(layer, tar_fd, index, err);
         if (r < 0) {
                 index_free(index);
                 return r;

@@ -40,11 +40,6 @@ void ignore_free(struct ignore *ignore)
 
 DEFINE_CLEANUP(ignore, struct ignore, ignore_free)
 
-bool ignore_is_empty(const struct ignore *ignore)
-{
-        return ignore->count == 0;
-}
-
 bool ignore_has_exceptions(const struct ignore *ignore)
 {
         return ignore->exceptions;

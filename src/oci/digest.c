@@ -135,18 +135,3 @@ int digest_of(const void *data, size_t len, struct digest *ret, struct error *er
                 return r;
         return digest_hasher_finish(hasher, ret, err);
 }
-
-int digest_chain(const struct digest *parent, const struct digest *diff_id, struct digest *ret,
-                 struct error *err)
-{
-        char text[2 * DIGEST_TEXT_MAX];
-
-        if (!parent) {
-                *ret = *diff_id;
-                return 0;
-        }
-        digest_format(parent, text);
-        text[DIGEST_TEXT_MAX - 1] = ' ';
-        digest_format(diff_id, text + DIGEST_TEXT_MAX);
-        return digest_of(text, strlen(text), ret, err);
-}

@@ -67,12 +67,3 @@ Test(path, splits_into_parent_and_base)
         cr_assert_str_eq(path_base("a/b"), "b");
         cr_assert_str_eq(path_base("b"), "b");
 }
-
-Test(path, knows_what_lies_below)
-{
-        cr_assert(path_is_below("/a/b", "/a"));
-        cr_assert(path_is_below("/a", "/a"));
-        cr_assert(path_is_below("/a", "/"));
-        cr_assert_not(path_is_below("/ab", "/a"));
-        cr_assert_not(path_is_below("/", "/a"));
-}

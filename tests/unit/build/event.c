@@ -53,7 +53,7 @@ Test(event, is_taken_only_when_all_of_it_is_there)
         int fds[2];
 
         cr_assert_eq(pipe2(fds, O_CLOEXEC), 0);
-        message_send(fds[1], MESSAGE_WARNING, 0, "beware", 6);
+        message_send(fds[1], MESSAGE_CACHED, 0, "beware", 6);
         close(fds[1]);
         drain(fds[0], &whole);
         for (size_t i = 0; i < whole.len; i++) {

@@ -39,8 +39,6 @@ Test(ignore, reads_lines_as_patterns)
         cr_assert(!ignore_matches(ignore, "x/b"));
         cr_assert(ignore_matches(ignore, "# e"));
         cr_assert(ignore_has_exceptions(ignore));
-        cr_assert(!ignore_is_empty(ignore));
-        cr_assert(ignore_is_empty(empty));
         cr_assert(!ignore_matches(empty, "a"));
 }
 

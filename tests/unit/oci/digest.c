@@ -77,22 +77,3 @@ Test(digest, names_the_algorithm_that_it_does_not_know)
                 err.message,
                 "the digest 'sha512:00' is not of the algorithm sha256, the only one supported");
 }
-
-Test(digest, chain_of_one_layer_is_its_diff_id_and_of_more_that_of_both_texts)
-{
-        struct error err = ERROR_INIT;
-        struct digest a, b, chain, expected;
-        char text[2 * DIGEST_TEXT_MAX + 1];
-
-        cr_assert_eq(digest_of("a", 1, &a, &err), 0);
-        cr_assert_eq(digest_of("b", 1, &b, &err), 0);
-        cr_assert_eq(digest_chain(NULL, &a, &chain, &err), 0);
-        cr_assert(digest_equal(&chain, &a));
-
-        digest_format(&a, text);
-        strcat(text, " ");
-        digest_format(&b, text + strlen(text));
-        cr_assert_eq(digest_of(text, strlen(text), &expected, &err), 0);
-        cr_assert_eq(digest_chain(&a, &b, &chain, &err), 0);
-        cr_assert(digest_equal(&chain, &expected));
-}
