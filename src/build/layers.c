@@ -326,6 +326,34 @@ static int try_open(struct store *store, const struct layer *layer, struct tree_
         return 0;
 }
 
+/* Whether a layer that cannot be opened for this can be made again. */
+static bool is_mendable(int r)
+{
+        return r == -ENOENT || r == -EBADMSG || r == -ESTALE;
+}
+
+/* One process after the other, so that none removes what another has just made. */
+static int restore_and_open(struct store *store, const struct layer *layer, struct tree_layer *ret,
+                            struct error *err)
+{
+        struct store_lock lock = STORE_LOCK_INIT;
+        struct error ignored = ERROR_INIT;
+        int r = store_lock_take(store, &lock, err);
+
+        if (r < 0)
+                return r;
+        r = try_open(store, layer, ret, &ignored);
+        if (is_mendable(r)) {
+                r = restore(store, layer, err);
+                if (r == 0)
+                        r = try_open(store, layer, ret, err);
+        } else if (r < 0) {
+                *err = ignored;
+        }
+        store_lock_release(store, &lock);
+        return r;
+}
+
 static int open_layer(struct store *store, const struct layer *layer, struct tree_layer *ret,
                       struct error *err)
 {
@@ -336,14 +364,11 @@ static int open_layer(struct store *store, const struct layer *layer, struct tre
         if (r < 0)
                 return r;
         r = try_open(store, layer, ret, &first);
-        if (r == 0)
-                return 0;
-        if (r != -ENOENT && r != -EBADMSG && r != -ESTALE) {
+        if (is_mendable(r))
+                return restore_and_open(store, layer, ret, err);
+        if (r < 0)
                 *err = first;
-                return r;
-        }
-        r = restore(store, layer, err);
-        return r < 0 ? r : try_open(store, layer, ret, err);
+        return r;
 }
 
 int layers_open(struct store *store, const struct layers *layers, struct tree **ret,
