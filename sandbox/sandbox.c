@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 /* The helper's descriptors, and its program. */
@@ -98,6 +99,22 @@ static int spawn_helper(const int *fds, size_t count, pid_t *ret, struct error *
         return r == 0 ? 0 : error_set_errno(err, -r, "cannot execute the sandbox's program");
 }
 
+/* A directory of the host's, in the hands of the command, is a way to all that lies around it. */
+static int check_stdio(const struct sandbox_spec *spec, struct error *err)
+{
+        for (size_t i = 0; i < ARRAY_SIZE(spec->stdio); i++) {
+                struct stat st;
+
+                if (fstat(spec->stdio[i], &st) < 0)
+                        return error_set_errno(err, -errno, "cannot pass descriptor %d on",
+                                               spec->stdio[i]);
+                if (S_ISDIR(st.st_mode))
+                        return error_set(err, -EISDIR,
+                                         "descriptor %zu of the command is a directory", i);
+        }
+        return 0;
+}
+
 static int spawn(const struct sandbox_host *host, const struct sandbox_spec *spec, int socket,
                  pid_t *ret, struct error *err)
 {
@@ -107,6 +124,9 @@ static int spawn(const struct sandbox_host *host, const struct sandbox_spec *spe
         size_t sources;
         int r;
 
+        r = check_stdio(spec, err);
+        if (r < 0)
+                return r;
         r = spec_write(host, spec, &block, fds + WIRE_SOURCE_FD, &sources, err);
         if (r == 0)
                 r = write_spec(&block, err);

@@ -111,7 +111,7 @@ struct sandbox_spec {
         size_t group_count;
         const char *hostname;
         enum sandbox_network network;
-        int stdio[3];                       /* what the command has as 0, 1 and 2 */
+        int stdio[3]; /* what the command has as 0, 1 and 2; a directory is refused */
         const struct sandbox_mount *mounts; /* done in this order */
         size_t mount_count;
         const struct sandbox_limit *limits;
@@ -146,7 +146,8 @@ enum sandbox_emulation sandbox_host_emulation(const struct sandbox_host *host);
  * Makes the namespaces and mounts the root. The command does not run yet, and a FUSE root has not
  * been touched yet. `host` must outlive the sandbox.
  *
- * Returns 0 or a negative errno, with a hint where the host's settings stand in the way.
+ * Returns 0 or a negative errno, with a hint where the host's settings stand in the way: -EISDIR
+ * where one of `stdio` is a directory.
  */
 int sandbox_start(const struct sandbox_host *host, const struct sandbox_spec *spec,
                   struct sandbox **ret, struct error *err);

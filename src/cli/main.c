@@ -4,10 +4,12 @@
 #include "commands.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 const struct command *const cli_commands[] = {
         &cmd_build, &cmd_run,  &cmd_images, &cmd_inspect, &cmd_history, &cmd_tag,
@@ -46,15 +48,35 @@ static int unknown_command(const char *name)
         return cli_fail(&err, CLI_EXIT_USAGE);
 }
 
-int main(int argc, char **argv)
+/* What is opened under the number of a standard stream would be taken for it, by this program and
+ * by the command of a container. So those that the caller closed lead nowhere. */
+static int fill_standard_streams(struct error *err)
 {
-        /* Names in archives and messages are bytes; nothing depends on the caller's locale. */
-        setlocale(LC_CTYPE, "C.UTF-8");
-        if (argc > 2 && strcmp(argv[1], "--root") == 0) {
-                setenv("VARVE_ROOT", argv[2], 1);
-                argc -= 2;
-                argv += 2;
-        }
+        int fd;
+
+        do {
+                fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+                if (fd < 0)
+                        return error_set_errno(err, -errno, "cannot open /dev/null");
+        } while (fd <= STDERR_FILENO);
+        close(fd);
+        return 0;
+}
+
+/* What was printed has arrived, or the exit status says that it has not. */
+static int finish_output(int status)
+{
+        struct error err = ERROR_INIT;
+
+        errno = 0;
+        if (fflush(stdout) == 0 && !ferror(stdout))
+                return status;
+        error_set_errno(&err, errno ? -errno : -EIO, "cannot write to standard output");
+        return cli_fail(&err, status == EXIT_SUCCESS ? EXIT_FAILURE : status);
+}
+
+static int run_command(int argc, char **argv)
+{
         if (argc < 2) {
                 help(stderr);
                 return CLI_EXIT_USAGE;
@@ -70,4 +92,33 @@ int main(int argc, char **argv)
                 if (strcmp(argv[1], cli_commands[i]->name) == 0)
                         return cli_commands[i]->run(cli_commands[i], argc - 1, argv + 1);
         return unknown_command(argv[1]);
+}
+
+/* A --root before the command. Returns how many arguments it takes. */
+static int take_root(int argc, char **argv)
+{
+        static const char option[] = "--root=";
+
+        if (argc > 2 && strcmp(argv[1], "--root") == 0) {
+                setenv("VARVE_ROOT", argv[2], 1);
+                return 2;
+        }
+        if (argc > 1 && strncmp(argv[1], option, strlen(option)) == 0) {
+                setenv("VARVE_ROOT", argv[1] + strlen(option), 1);
+                return 1;
+        }
+        return 0;
+}
+
+int main(int argc, char **argv)
+{
+        struct error err = ERROR_INIT;
+        int taken;
+
+        if (fill_standard_streams(&err) < 0)
+                return cli_fail(&err, CLI_EXIT_USAGE);
+        /* Names in archives and messages are bytes; nothing depends on the caller's locale. */
+        setlocale(LC_CTYPE, "C.UTF-8");
+        taken = take_root(argc, argv);
+        return finish_output(run_command(argc - taken, argv + taken));
 }

@@ -106,6 +106,18 @@ one_paragraph() {
         one_paragraph
 }
 
+@test "standard output that is full" {
+        full() {
+                varve "$@" 2>&1 >/dev/full
+        }
+        local command
+        for command in images 'inspect busybox:1' 'history busybox:1' doctor --help --version; do
+                # shellcheck disable=SC2086 # a command and its argument
+                run -1 full $command
+                says 'cannot write to standard output: no space left'
+        done
+}
+
 @test "a COPY of what is not there" {
         context_of missing 'FROM busybox:1' 'RUN true' 'COPY here nowhere /to/'
         as_tester touch "$context/here"

@@ -57,6 +57,26 @@ setup_file() {
         [ "$output" = '0 1 2 3 ' ] || fail 'more descriptors'
 }
 
+# stream_of FD: what the container's command has under this number, told on its other streams.
+stream_of() {
+        varve run --rm busybox:1 sh -c 'is=$(readlink /proc/$$/fd/'"$1"'); echo $is; echo $is >&2'
+}
+
+@test "a stream that the caller has closed leads nowhere" {
+        all_closed() {
+                varve run --rm busybox:1 sh -c 'exit 5' <&- >&- 2>&-
+        }
+        directory_inside() {
+                varve run --rm busybox:1 ls /proc/self/fd/0/ <&-
+        }
+        [ "$(stream_of 0 <&- 2>/dev/null)" = /dev/null ]
+        [ "$(stream_of 1 2>&1 >&-)" = /dev/null ]
+        [ "$(stream_of 2 2>&-)" = /dev/null ]
+        run -5 all_closed
+        run ! directory_inside
+        says 'not a directory'
+}
+
 @test "a signal to varve reaches the command" {
         varve run --rm busybox:1 sh -c 'trap "echo caught; exit 5" TERM
                 echo begun

@@ -23,6 +23,11 @@ teardown() {
         [ "$output" = '0 1 2 3 ' ] || fail 'more descriptors'
 }
 
+@test "a directory is no standard stream" {
+        run ! inside true <"$work/canary"
+        [[ $output = *'descriptor 0 of the command is a directory'* ]] || fail 'it was passed on'
+}
+
 @test "PID 1 keeps nothing of the caller's open" {
         exec 9<"$work/canary" 57</etc/passwd
         inside --bind="$work/canary:/work" sh -c 'echo begun; sleep 1000' >"$work/log" &
