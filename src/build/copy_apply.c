@@ -1,3 +1,8 @@
+/*
+ * Carrying out a COPY: once for the key alone, to look in the cache, and once to write as well. The
+ * key of both has to be the same, so what is read of an item, and what of it goes into the key, is
+ * settled before anything is written, and does not ask whether anything will be.
+ */
 #include "copy.h"
 
 #include "base/cleanup.h"
@@ -10,14 +15,24 @@
 
 #define CHUNK_BYTES ((size_t)256 << 10)
 
-/* A file of several names that was written: its other names become links to it. */
-struct written_file {
+/* A file of several names that was met: its other names become links to it. */
+struct linked_file {
         struct {
                 uint64_t device;
                 uint64_t ino;
         } source;
-        uint64_t ino; /* in the image */
+        size_t first; /* the item that was its first name */
+        uint64_t ino; /* in the image, 0 before it is written */
         UT_hash_handle hh;
+};
+
+/* What is read of an item, but for its content. */
+struct facts {
+        struct buf link;          /* a symlink's target; owned */
+        struct strv xattr_names;  /* owned */
+        struct buf *xattr_values; /* owned, as many; NULL for none */
+        struct linked_file *file; /* borrowed; NULL for a file of one name */
+        bool is_link;             /* a further name of `file` */
 };
 
 /* A directory whose time is set when everything is in it. */
@@ -32,7 +47,7 @@ struct apply {
         struct tree *image; /* NULL: only the key is wanted */
         struct key *key;    /* NULL: not wanted */
         char *chunk;        /* owned, CHUNK_BYTES */
-        struct written_file *written;
+        struct linked_file *linked;
         struct dated_directory *dated;
         size_t dated_count;
         char *parent; /* owned; the directory found last, and its number */
@@ -41,15 +56,24 @@ struct apply {
 
 static void apply_done(struct apply *apply)
 {
-        struct written_file *file, *next;
+        struct linked_file *file, *next;
 
-        HASH_ITER (hh, apply->written, file, next) {
-                HASH_DEL(apply->written, file);
+        HASH_ITER (hh, apply->linked, file, next) {
+                HASH_DEL(apply->linked, file);
                 free(file);
         }
         free(apply->dated);
         free(apply->parent);
         free(apply->chunk);
+}
+
+static void facts_done(struct facts *facts)
+{
+        for (size_t i = 0; i < facts->xattr_names.count && facts->xattr_values; i++)
+                buf_done(&facts->xattr_values[i]);
+        free(facts->xattr_values);
+        strv_done(&facts->xattr_names);
+        buf_done(&facts->link);
 }
 
 static uint32_t mode_of(const struct apply *apply, const struct copy_stat *st)
@@ -68,19 +92,117 @@ static struct tree_owner owner_of(const struct apply *apply, const struct copy_s
         return (struct tree_owner){ .uid = st->uid, .gid = st->gid };
 }
 
-/* ---- the key ---- */
+/* ---- reading, and the key ---- */
 
-static void key_item(struct apply *apply, const struct copy_item *item)
+/* Finds the file that an item is a name of; remembers one that is met for the first time. */
+static int find_file(struct apply *apply, const struct copy_item *item, size_t index,
+                     struct facts *facts)
+{
+        struct linked_file *file, wanted = { .source = { item->st.device, item->st.ino } };
+
+        if (item->st.nlink < 2 || S_ISDIR(item->st.mode) || item->unpack)
+                return 0;
+        HASH_FIND(hh, apply->linked, &wanted.source, sizeof(wanted.source), file);
+        facts->is_link = file != NULL;
+        if (!file) {
+                file = calloc(1, sizeof(*file));
+                if (!file)
+                        return -ENOMEM;
+                file->source = wanted.source;
+                file->first = index;
+                HASH_ADD(hh, apply->linked, source, sizeof(file->source), file);
+        }
+        facts->file = file;
+        return 0;
+}
+
+static int read_facts(struct apply *apply, const struct copy_item *item, size_t index,
+                      struct facts *ret, struct error *err)
+{
+        int r = 0;
+
+        if (find_file(apply, item, index, ret) < 0)
+                return error_set_oom(err);
+        if (S_ISLNK(item->st.mode))
+                r = copy_source_readlink(apply->source, item->path, &ret->link, err);
+        /* The directory that contents are copied into is none of them, and an archive is not what
+         * is written. */
+        if (r == 0 && !item->is_destination && !item->unpack)
+                r = copy_source_xattrs(apply->source, item->path, &ret->xattr_names,
+                                       &ret->xattr_values, err);
+        return r;
+}
+
+/* Adds all of an item to the key but its content, which follows. */
+static void key_item(struct apply *apply, const struct copy_item *item, const struct facts *facts)
 {
         struct tree_owner owner = owner_of(apply, &item->st);
         struct key *key = apply->key;
 
+        if (!key)
+                return;
         key_add_text(key, item->target);
         key_add_text(key, item->name);
         key_add_number(key, (uint64_t)item->is_destination << 1 | item->unpack);
         key_add_number(key, mode_of(apply, &item->st));
         key_add_number(key, (uint64_t)owner.uid << 32 | owner.gid);
         key_add_number(key, (uint64_t)item->st.rdev_major << 32 | item->st.rdev_minor);
+        key_add_number(key, facts->is_link ? facts->file->first + 1 : 0);
+        key_add(key, buf_str(&facts->link), facts->link.len);
+        key_add_number(key, facts->xattr_values ? facts->xattr_names.count : 0);
+        for (size_t i = 0; i < facts->xattr_names.count && facts->xattr_values; i++) {
+                key_add_text(key, facts->xattr_names.items[i]);
+                key_add(key, buf_str(&facts->xattr_values[i]), facts->xattr_values[i].len);
+        }
+}
+
+/* Reads a file's content: into `hasher` and, unless it is 0, `ino` of the image. */
+static int read_content(struct apply *apply, const struct copy_item *item, uint64_t ino,
+                        struct digest_hasher *hasher, struct error *err)
+{
+        struct copy_file file;
+        uint64_t offset;
+        ssize_t n = 0;
+        int r;
+
+        r = copy_file_open(apply->source, item->path, &file, err);
+        if (r < 0)
+                return r;
+        do {
+                offset = file.offset;
+                n = copy_file_read(&file, apply->chunk, CHUNK_BYTES, err);
+                if (n < 0)
+                        r = (int)n;
+                else
+                        r = digest_hasher_update(hasher, apply->chunk, (size_t)n, err);
+                if (r == 0 && n > 0 && ino) {
+                        r = tree_write(apply->image, ino, offset, apply->chunk, (size_t)n, false);
+                        if (r < 0)
+                                error_set_errno(err, r, "cannot write %s in the image",
+                                                item->target);
+                }
+        } while (r == 0 && n > 0);
+        copy_file_close(&file);
+        return r;
+}
+
+/* Content enters the key, unless that is NULL, by a digest of its own: however it is read. */
+static int copy_content(struct apply *apply, const struct copy_item *item, struct key *key,
+                        uint64_t ino, struct error *err)
+{
+        struct digest_hasher *hasher;
+        struct digest digest;
+        int r = digest_hasher_new(&hasher, err);
+
+        if (r < 0)
+                return r;
+        r = read_content(apply, item, ino, hasher, err);
+        if (r == 0)
+                r = digest_hasher_finish(hasher, &digest, err);
+        if (r == 0 && key)
+                key_add_digest(key, &digest);
+        digest_hasher_free(hasher);
+        return r;
 }
 
 /* ---- writing ---- */
@@ -144,61 +266,18 @@ static int set_attributes(struct apply *apply, const struct copy_item *item, uin
         return tree_setattr(apply->image, ino, &attr, set, &attr);
 }
 
-static int copy_xattrs(struct apply *apply, const struct copy_item *item, uint64_t ino,
-                       struct error *err)
+static int set_xattrs(struct apply *apply, const struct copy_item *item, const struct facts *facts,
+                      uint64_t ino, struct error *err)
 {
-        struct strv names = STRV_INIT;
-        struct buf *values;
-        int r;
+        for (size_t i = 0; i < facts->xattr_names.count && facts->xattr_values; i++) {
+                const struct buf *value = &facts->xattr_values[i];
+                int r = tree_setxattr(apply->image, ino, facts->xattr_names.items[i],
+                                      buf_str(value), value->len, 0);
 
-        r = copy_source_xattrs(apply->source, item->path, &names, &values, err);
-        for (size_t i = 0; i < names.count && values; i++) {
-                if (apply->key) {
-                        key_add_text(apply->key, names.items[i]);
-                        key_add(apply->key, buf_str(&values[i]), values[i].len);
-                }
-                if (r == 0 && apply->image) {
-                        r = tree_setxattr(apply->image, ino, names.items[i], buf_str(&values[i]),
-                                          values[i].len, 0);
-                        if (r < 0)
-                                explain(r, "set an xattr of", item->target, err);
-                }
-                buf_done(&values[i]);
+                if (r < 0)
+                        return explain(r, "set an xattr of", item->target, err);
         }
-        free(values);
-        strv_done(&names);
-        return r;
-}
-
-static int copy_content(struct apply *apply, const struct copy_item *item, uint64_t ino,
-                        struct error *err)
-{
-        uint64_t offset = 0;
-        struct copy_file file;
-        ssize_t n;
-        int r;
-
-        r = copy_file_open(apply->source, item->path, &file, err);
-        if (r < 0)
-                return r;
-        while (r == 0 && (n = copy_file_read(&file, apply->chunk, CHUNK_BYTES, err)) != 0) {
-                if (n < 0) {
-                        r = (int)n;
-                        break;
-                }
-                if (apply->key)
-                        key_add(apply->key, apply->chunk, (size_t)n);
-                if (apply->image) {
-                        r = tree_write(apply->image, ino, offset, apply->chunk, (size_t)n, false);
-                        if (r < 0)
-                                explain(r, "write", item->target, err);
-                }
-                offset += (uint64_t)n;
-        }
-        if (apply->key)
-                key_add_number(apply->key, offset);
-        copy_file_close(&file);
-        return r;
+        return 0;
 }
 
 /* Takes away what stands where a file shall go. */
@@ -244,7 +323,8 @@ static int remember_directory(struct apply *apply, uint64_t ino, struct timespec
         return 0;
 }
 
-static int write_directory(struct apply *apply, const struct copy_item *item, struct error *err)
+static int write_directory(struct apply *apply, const struct copy_item *item,
+                           const struct facts *facts, struct error *err)
 {
         struct tree_new_inode inode = { .mode = mode_of(apply, &item->st),
                                         .owner = owner_of(apply, &item->st) };
@@ -277,7 +357,7 @@ static int write_directory(struct apply *apply, const struct copy_item *item, st
                 return explain(r, "make the directory", clean, err);
         if (remember_directory(apply, attr.ino, item->st.mtime) < 0)
                 return error_set_oom(err);
-        return copy_xattrs(apply, item, attr.ino, err);
+        return set_xattrs(apply, item, facts, attr.ino, err);
 }
 
 static int write_inode(struct apply *apply, const struct copy_item *item, const char *target,
@@ -304,101 +384,81 @@ static int write_inode(struct apply *apply, const struct copy_item *item, const 
         return 0;
 }
 
-/* A further name of a file that was written: a link to it. Returns 1 when that was it. */
-static int link_written(struct apply *apply, const struct copy_item *item, const char *target,
+/* A further name of a file: a link to what was written under its first. Returns 0 when that is
+ * there no more, because a file of the same name took its place. */
+static int link_written(struct apply *apply, uint64_t written, const char *target,
                         struct error *err)
 {
-        struct written_file *file, wanted = { .source = { item->st.device, item->st.ino } };
         struct tree_attr attr;
         uint64_t dir;
         int r;
 
-        if (item->st.nlink < 2 || !apply->image)
-                return 0;
-        HASH_FIND(hh, apply->written, &wanted.source, sizeof(wanted.source), file);
-        if (!file)
-                return 0;
         r = find_parent(apply, target, &dir, err);
         if (r == 0)
                 r = make_room(apply, dir, target, err);
         if (r < 0)
                 return r;
-        r = tree_link(apply->image, file->ino, dir, path_base(target), &attr);
+        r = tree_link(apply->image, written, dir, path_base(target), &attr);
+        if (r == -ENOENT)
+                return 0;
         return r < 0 ? explain(r, "link", target, err) : 1;
 }
 
-static int remember_file(struct apply *apply, const struct copy_item *item, uint64_t ino)
-{
-        struct written_file *file;
-
-        if (item->st.nlink < 2)
-                return 0;
-        file = calloc(1, sizeof(*file));
-        if (!file)
-                return -ENOMEM;
-        file->source.device = item->st.device;
-        file->source.ino = item->st.ino;
-        file->ino = ino;
-        HASH_ADD(hh, apply->written, source, sizeof(file->source), file);
-        return 0;
-}
-
-/* A file, a symlink or a device. */
-static int apply_file(struct apply *apply, const struct copy_item *item, struct error *err)
+/* A file, a symlink or a device. Yields its number where it is new, for what is to follow. */
+static int write_file(struct apply *apply, const struct copy_item *item, const struct facts *facts,
+                      uint64_t *ret_ino, struct error *err)
 {
         _cleanup_free_ char *target = NULL;
-        struct buf link = BUF_INIT;
-        uint64_t ino = 0;
-        int r = 0;
+        int r;
 
-        if (apply->image) {
-                r = find_target(apply, item, &target, err);
-                if (r == 0)
-                        r = link_written(apply, item, target, err);
-                if (r != 0)
-                        return r < 0 ? r : 0;
-        }
-        if (S_ISLNK(item->st.mode))
-                r = copy_source_readlink(apply->source, item->path, &link, err);
-        if (r == 0 && apply->key)
-                key_add(apply->key, buf_str(&link), link.len);
-        if (r == 0 && apply->image)
-                r = write_inode(apply, item, target, buf_str(&link), &ino, err);
-        buf_done(&link);
-        if (r == 0 && S_ISREG(item->st.mode))
-                r = copy_content(apply, item, ino, err);
-        if (r == 0 && apply->image) {
-                r = set_attributes(apply, item, ino);
-                if (r < 0)
-                        explain(r, "write", target, err);
-        }
-        if (r == 0)
-                r = copy_xattrs(apply, item, ino, err);
-        if (r == 0 && apply->image && remember_file(apply, item, ino) < 0)
-                r = error_set_oom(err);
+        r = find_target(apply, item, &target, err);
+        if (r == 0 && facts->is_link)
+                r = link_written(apply, facts->file->ino, target, err);
+        if (r != 0)
+                return r < 0 ? r : 0;
+        r = write_inode(apply, item, target, buf_str(&facts->link), ret_ino, err);
+        if (r == 0 && facts->file)
+                facts->file->ino = *ret_ino;
         return r;
 }
 
-static int apply_item(struct apply *apply, const struct copy_item *item, struct error *err)
+static int write_item(struct apply *apply, const struct copy_item *item, const struct facts *facts,
+                      uint64_t *ret_ino, struct error *err)
 {
-        int r = 0;
-
-        if (apply->key)
-                key_item(apply, item);
+        if (item->unpack)
+                return copy_unpack(apply->source, item, apply->manner, apply->image, err);
         if (S_ISDIR(item->st.mode))
-                return apply->image ? write_directory(apply, item, err)
-                                    : copy_xattrs(apply, item, 0, err);
-        if (!item->unpack)
-                return apply_file(apply, item, err);
-        if (apply->key) {
-                struct apply only_key = *apply;
+                return write_directory(apply, item, facts, err);
+        return write_file(apply, item, facts, ret_ino, err);
+}
 
-                only_key.image = NULL;
-                r = copy_content(&only_key, item, 0, err);
-        }
-        if (r == 0 && apply->image)
-                r = copy_unpack(apply->source, item, apply->manner, apply->image, err);
-        return r;
+/* What would change, or get lost, as the content is written. */
+static int finish_file(struct apply *apply, const struct copy_item *item, const struct facts *facts,
+                       uint64_t ino, struct error *err)
+{
+        int r = set_attributes(apply, item, ino);
+
+        if (r < 0)
+                return explain(r, "write", item->target, err);
+        return set_xattrs(apply, item, facts, ino, err);
+}
+
+static int apply_item(struct apply *apply, size_t index, const struct copy_item *item,
+                      struct error *err)
+{
+        _cleanup_(facts_done) struct facts facts = { .link = BUF_INIT, .xattr_names = STRV_INIT };
+        uint64_t ino = 0;
+        int r = read_facts(apply, item, index, &facts, err);
+
+        if (r < 0)
+                return r;
+        key_item(apply, item, &facts);
+        if (apply->image)
+                r = write_item(apply, item, &facts, &ino, err);
+        /* That of a file with several names is in the key once. */
+        if (r == 0 && S_ISREG(item->st.mode) && (!facts.is_link || ino))
+                r = copy_content(apply, item, facts.is_link ? NULL : apply->key, ino, err);
+        return r == 0 && ino ? finish_file(apply, item, &facts, ino, err) : r;
 }
 
 /* Sets the directories' times, now that nothing changes in them any more. */
@@ -427,6 +487,6 @@ int copy_items_apply(const struct copy_source *source, const struct copy_items *
         int r = apply.chunk ? 0 : error_set_oom(err);
 
         for (size_t i = 0; i < items->count && r == 0; i++)
-                r = apply_item(&apply, &items->items[i], err);
+                r = apply_item(&apply, i, &items->items[i], err);
         return r < 0 ? r : set_times(&apply, err);
 }

@@ -75,6 +75,23 @@ image_id() {
         [ "$(image_id cached)" = "$first" ]
 }
 
+@test "hard links in the context and in a stage leave the cache whole" {
+        context_of links \
+                'FROM busybox:1 AS from' \
+                'RUN mkdir /d && echo 1 > /d/f && ln /d/f /d/g' \
+                'FROM busybox:1' \
+                'COPY . /x' \
+                'COPY --from=from /d /d' \
+                'RUN cat /proc/sys/kernel/random/uuid > /random'
+        as_tester touch "$context/a"
+        as_tester ln "$context/a" "$context/b"
+        varve build -t links "$context"
+        first=$(image_id links)
+        varve build -t links "$context"
+        [ "$(image_id links)" = "$first" ] || fail 'a step ran again'
+        [ "$(varve run --rm links stat -c %h /x/a)" = 2 ]
+}
+
 @test "--no-cache runs every step again" {
         context_of fresh \
                 'FROM busybox:1' \

@@ -1,0 +1,144 @@
+#include "copy.h"
+
+#include "../small_tree.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/xattr.h>
+
+/* Copies some of a tree to a directory of `image`, NULL for the key alone. Returns the error. */
+static int copy(struct tree *from, const char *const *sources, size_t count, struct tree *image,
+                struct digest *ret_key, struct error *err)
+{
+        struct copy_source source = { .root_fd = -1, .tree = from };
+        struct copy_rules rules = {
+                .source = &source, .sources = sources, .source_count = count, .destination = "/to/"
+        };
+        struct copy_manner manner = { .owner = NULL };
+        struct copy_items items;
+        struct key key;
+        int r;
+
+        cr_assert_eq(copy_find(&rules, &items, err), 0, "%s", err->message);
+        cr_assert_eq(key_begin(&key, "test", err), 0);
+        r = copy_items_apply(&source, &items, &manner, image, &key, err);
+        copy_items_done(&items);
+        if (r < 0)
+                key_done(&key);
+        else
+                cr_assert_eq(key_finish(&key, ret_key, err), 0);
+        return r;
+}
+
+/* Copies all of `from` into a new tree, and has the key of that. */
+static struct tree *copied(struct tree *from, const char *const *sources, size_t count,
+                           struct digest *ret_key)
+{
+        struct tree *image = small_tree(NULL, 0);
+        struct error err = ERROR_INIT;
+
+        cr_assert_eq(copy(from, sources, count, image, ret_key, &err), 0, "%s", err.message);
+        return image;
+}
+
+static struct tree_attr attr_of(struct tree *tree, const char *path)
+{
+        struct tree_attr attr;
+
+        cr_assert_eq(tree_resolve(tree, path, false, &attr), 0, "%s", path);
+        return attr;
+}
+
+static void assert_holds(struct tree *tree, const char *path, const char *text)
+{
+        struct tree_attr attr = attr_of(tree, path);
+        char data[64] = "";
+
+        cr_assert_eq(attr.size, strlen(text), "%s", path);
+        cr_assert_eq(tree_read(tree, attr.ino, 0, data, sizeof(data) - 1), strlen(text));
+        cr_assert_str_eq(data, text, "%s", path);
+}
+
+static void add_name(struct tree *tree, const char *path, const char *other)
+{
+        struct tree_attr attr;
+
+        cr_assert_eq(tree_link(tree, attr_of(tree, path).ino, small_tree_parent(tree, other),
+                               strrchr(other, '/') + 1, &attr),
+                     0);
+}
+
+static void assert_same_key(struct tree *from, const char *const *sources, size_t count)
+{
+        struct digest alone, written;
+        struct error err = ERROR_INIT;
+
+        cr_assert_eq(copy(from, sources, count, NULL, &alone, &err), 0, "%s", err.message);
+        tree_free(copied(from, sources, count, &written));
+        cr_assert(digest_equal(&alone, &written), "of %s", sources[0]);
+}
+
+Test(copy_apply, has_one_key_whether_or_not_it_writes)
+{
+        static const char *const sources[] = { "dir", "file", "dir/link", "." };
+        struct tree_new_inode device = { .mode = S_IFCHR | 0600, .rdev_major = 1, .rdev_minor = 3 };
+        struct tree *from = small_tree(NULL, 0);
+
+        small_tree_file(from, "/file", "text");
+        small_tree_file(from, "/dir/empty", "");
+        small_tree_symlink(from, "/dir/link", "../file");
+        small_tree_make(from, "/dir/device", &device);
+        add_name(from, "/file", "/dir/name");
+        add_name(from, "/dir/link", "/dir/link2");
+        add_name(from, "/dir/device", "/dir/device2");
+        cr_assert_eq(tree_setxattr(from, attr_of(from, "/dir").ino, "user.a", "1", 1, 0), 0);
+        cr_assert_eq(tree_setxattr(from, attr_of(from, "/file").ino, "user.b", "2", 1, 0), 0);
+        for (size_t i = 0; i < ARRAY_SIZE(sources); i++)
+                assert_same_key(from, &sources[i], 1);
+        assert_same_key(from, sources, ARRAY_SIZE(sources));
+        tree_free(from);
+}
+
+Test(copy_apply, tells_a_link_from_a_file_of_the_same_content)
+{
+        static const char *const all = ".";
+        struct tree *linked = small_tree(NULL, 0), *apart = small_tree(NULL, 0), *image;
+        struct digest key_linked, key_apart;
+
+        small_tree_file(linked, "/a", "text");
+        add_name(linked, "/a", "/b");
+        small_tree_file(apart, "/a", "text");
+        small_tree_file(apart, "/b", "text");
+        image = copied(linked, &all, 1, &key_linked);
+        cr_assert_eq(attr_of(image, "/to/a").ino, attr_of(image, "/to/b").ino);
+        tree_free(image);
+        image = copied(apart, &all, 1, &key_apart);
+        cr_assert_neq(attr_of(image, "/to/a").ino, attr_of(image, "/to/b").ino);
+        cr_assert_not(digest_equal(&key_linked, &key_apart));
+        tree_free(image);
+        tree_free(linked);
+        tree_free(apart);
+}
+
+Test(copy_apply, writes_a_further_name_anew_where_the_first_was_replaced)
+{
+        static const char *const sources[] = { "p/x", "q/x", "r/y", "s/z" };
+        static const char *const twice[] = { "p/x", "p/x" };
+        struct tree *from = small_tree(NULL, 0), *image;
+        struct digest key;
+
+        small_tree_file(from, "/p/x", "one");
+        small_tree_file(from, "/q/x", "other");
+        add_name(from, "/p/x", "/r/y");
+        add_name(from, "/p/x", "/s/z");
+        image = copied(from, sources, ARRAY_SIZE(sources), &key);
+        assert_holds(image, "/to/x", "other");
+        assert_holds(image, "/to/y", "one");
+        cr_assert_eq(attr_of(image, "/to/y").ino, attr_of(image, "/to/z").ino);
+        tree_free(image);
+        image = copied(from, twice, ARRAY_SIZE(twice), &key);
+        assert_holds(image, "/to/x", "one");
+        tree_free(image);
+        assert_same_key(from, sources, ARRAY_SIZE(sources));
+        tree_free(from);
+}
