@@ -42,7 +42,8 @@ struct walk {
         size_t depth;
         size_t cap;
         struct buf path;
-        bool again; /* a file got marked behind the walk's back: it has to be walked anew */
+        struct error *err; /* for what is not a failure of memory or the spool alone */
+        bool again;        /* a file got marked behind the walk's back: it has to be walked anew */
 };
 
 /* ---- the list ---- */
@@ -385,6 +386,15 @@ static void check_links(struct walk *walk, struct node *node)
         }
 }
 
+/* In a layer such a name would be a deletion, and the name itself be gone. */
+static int refuse_marker(struct walk *walk)
+{
+        error_set(walk->err, -EINVAL,
+                  "a layer cannot hold /%s: names that begin with \".wh.\" mean deletions in it",
+                  walk->path.data);
+        return error_hint(walk->err, "Remove it in the step that makes it.");
+}
+
 static int visit_new(struct walk *walk, const struct child *child)
 {
         const struct dentry *dentry = child->dentry;
@@ -398,6 +408,8 @@ static int visit_new(struct walk *walk, const struct child *child)
                 return add_whiteout(walk, child->name, child->len);
         if (S_ISSOCK(node->meta.mode))
                 return old ? add_whiteout(walk, child->name, child->len) : 0;
+        if (child->len >= strlen(".wh.") && memcmp(child->name, ".wh.", strlen(".wh.")) == 0)
+                return refuse_marker(walk);
         r = is_replaced_by_equal(walk->tree, node, old);
         if (r != 0)
                 return r < 0 ? r : 0;
@@ -502,9 +514,9 @@ static int walk_tree(struct walk *walk)
         return r;
 }
 
-static int find_changes(struct tree *tree, struct change_list *list)
+static int find_changes(struct tree *tree, struct change_list *list, struct error *err)
 {
-        struct walk walk = { .tree = tree, .list = list, .again = true };
+        struct walk walk = { .tree = tree, .list = list, .err = err, .again = true };
         int r = 0;
 
         while (r == 0 && walk.again) {
@@ -532,8 +544,8 @@ int tree_commit(struct tree *tree, struct change_list **ret, struct error *err)
         if (tree->write_error < 0)
                 r = error_set_errno(err, tree->write_error, "some of what the step wrote was lost");
         if (r == 0) {
-                r = find_changes(tree, list);
-                if (r < 0)
+                r = find_changes(tree, list, err);
+                if (r < 0 && !error_is_set(err))
                         error_set_errno(err, r, "cannot list what the step has changed");
         }
         tree->write_error = 0;

@@ -21,7 +21,7 @@ struct change_list;
  * tree must outlive the list. No mount may be in use.
  *
  * -ENOSPC, -EIO: some write of the step was lost, because the spool could not take it; no layer
- * may be made of what is there.
+ * may be made of what is there. -EINVAL: a name begins with ".wh.", which the error tells.
  */
 int tree_commit(struct tree *tree, struct change_list **ret, struct error *err);
 

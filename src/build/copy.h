@@ -61,6 +61,10 @@ int copy_items_apply(const struct copy_source *source, const struct copy_items *
                      const struct copy_manner *manner, struct tree *image, struct key *key,
                      struct error *err);
 
+/* Refuses, with -EINVAL, a path in the image that has a name which begins with ".wh.": in a layer
+ * it would be a deletion. */
+int copy_check_target(const char *path, struct error *err);
+
 /* ---- copy_unpack.c ---- */
 
 /* Whether a file is a tar archive, of any compression that is known. Returns 1 or 0. */

@@ -212,6 +212,16 @@ static int explain(int code, const char *what, const char *path, struct error *e
         return error_set_errno(err, code, "cannot %s %s in the image", what, path);
 }
 
+int copy_check_target(const char *path, struct error *err)
+{
+        if (!strstr(path, "/.wh."))
+                return 0;
+        return error_set(err, -EINVAL,
+                         "a layer cannot hold %s: names that begin with \".wh.\" mean deletions "
+                         "in it",
+                         path);
+}
+
 /* A directory on the way to what is copied: made if it is not there. */
 static int make_directory(struct apply *apply, const char *path, struct tree_attr *ret,
                           struct error *err)
@@ -308,7 +318,7 @@ static int find_target(struct apply *apply, const struct copy_item *item, char *
         if (asprintf(ret, "%s%s%s", item->target, inside && item->target[len - 1] != '/' ? "/" : "",
                      inside ? item->name : "") < 0)
                 return error_set_oom(err);
-        return 0;
+        return copy_check_target(*ret, err);
 }
 
 static int remember_directory(struct apply *apply, uint64_t ino, struct timespec mtime)
@@ -335,6 +345,9 @@ static int write_directory(struct apply *apply, const struct copy_item *item,
 
         if (!clean)
                 return error_set_oom(err);
+        r = copy_check_target(clean, err);
+        if (r < 0)
+                return r;
         r = tree_resolve(apply->image, clean, true, &attr);
         if (r == 0 && !S_ISDIR(attr.mode))
                 return error_set(err, -ENOTDIR,

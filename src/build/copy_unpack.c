@@ -274,6 +274,9 @@ static int add_entry(void *context, const struct entry *entry, uint64_t data_off
         /* "./" is the directory that it is unpacked into, which is as it is. */
         if (strcmp(place, unpack->target) == 0)
                 return 0;
+        r = copy_check_target(place, err);
+        if (r < 0)
+                return r;
         r = find_parent(unpack, place, &dir);
         if (r == 0 && entry->type == ENTRY_HARDLINK) {
                 r = add_link(unpack, entry, dir, path_base(place));
@@ -350,6 +353,9 @@ int copy_unpack(const struct copy_source *source, const struct copy_item *item,
 
         if (!target)
                 return error_set_oom(err);
+        r = copy_check_target(target, err);
+        if (r < 0)
+                return r;
         r = tree_make_path(image, target, 0755, manner->owner ? manner->owner : &root, &attr);
         if (r < 0)
                 return error_set_errno(err, r, "cannot make the directory %s in the image", target);

@@ -178,6 +178,25 @@ socket.socket(socket.AF_UNIX).bind(sys.argv[1])' "$context/socket"
         says 'Dockerfile:2' '/name' directory
 }
 
+@test "names that would be deletions in a layer, by COPY, ADD and RUN" {
+        context_of deletions 'FROM busybox:1' 'COPY . /etc/'
+        as_tester touch "$context/.wh.passwd"
+        refused build -t bad "$context"
+        says 'Dockerfile:2' '/etc/\.wh\.passwd' deletion
+        one_paragraph
+        as_tester tar -C "$context" -cf "$context/a.tar" .wh.passwd
+        as_tester sed -i 's/COPY \./ADD a.tar/' "$context/Dockerfile"
+        refused build -t bad "$context"
+        says 'Dockerfile:2' '/etc/\.wh\.passwd' a.tar
+        context_of deletion-made 'FROM busybox:1' \
+                'RUN mkdir /w && touch /w/.wh.x && rm /w/.wh.x' \
+                'RUN touch /w/.wh..wh..opq' \
+                'RUN ls /w'
+        refused build -t bad "$context"
+        says 'Dockerfile:3' '/w/\.wh\.\.wh\.\.opq' 'Remove it'
+        one_paragraph
+}
+
 @test "a COPY --chown to a user that the image does not have" {
         context_of chown 'FROM busybox:1' 'COPY --chown=nosuchuser Dockerfile /'
         refused build -t bad "$context"

@@ -142,3 +142,21 @@ Test(copy_apply, writes_a_further_name_anew_where_the_first_was_replaced)
         assert_same_key(from, sources, ARRAY_SIZE(sources));
         tree_free(from);
 }
+
+Test(copy_apply, refuses_a_name_that_would_be_a_deletion_in_a_layer)
+{
+        static const char *const sources[] = { ".", "dir/.wh.passwd" };
+        struct tree *from = small_tree(NULL, 0);
+
+        small_tree_file(from, "/dir/.wh.passwd", "x");
+        for (size_t i = 0; i < ARRAY_SIZE(sources); i++) {
+                struct tree *image = small_tree(NULL, 0);
+                struct error err = ERROR_INIT;
+                struct digest key;
+
+                cr_assert_eq(copy(from, &sources[i], 1, image, &key, &err), -EINVAL);
+                cr_assert_not_null(strstr(err.message, "/.wh.passwd"), "%s", err.message);
+                tree_free(image);
+        }
+        tree_free(from);
+}

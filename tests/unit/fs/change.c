@@ -3,6 +3,7 @@
 #include "../entry_log.h"
 #include "../small_tree.h"
 
+#include <errno.h>
 #include <sys/xattr.h>
 
 /* Times are left out, and the root, which each change of a name in it touches. */
@@ -193,5 +194,27 @@ Test(change, tells_of_large_holes)
 
         cr_assert_eq(tree_write(tree, ino, (uint64_t)4 << 20, "end", 3, false), 0);
         assert_changes(tree, "- sparse 0644 0:0 0.000000000 4194307 {4194304+3}\n");
+        tree_free(tree);
+}
+
+Test(change, cannot_hold_a_name_that_would_be_a_deletion)
+{
+        struct tree *tree = small_tree(NULL, 0);
+        struct error err = ERROR_INIT;
+        struct change_list *list;
+        struct tree_attr attr;
+
+        small_tree_file(tree, "/dir/.wh.x", "x");
+        cr_assert_eq(tree_lookup(tree, TREE_ROOT, "dir", &attr), 0);
+        cr_assert_eq(tree_unlink(tree, attr.ino, ".wh.x"), 0);
+        small_tree_file(tree, "/dir/.white", "x");
+        assert_changes(tree, "d dir 0755 0:0 0.000000000 0\n"
+                             "- dir/.white 0644 0:0 0.000000000 1\n"
+                             "  \"x\"\n");
+        small_tree_file(tree, "/dir/sub/.wh.", "x");
+        cr_assert_eq(tree_commit(tree, &list, &err), -EINVAL);
+        cr_assert_str_eq(err.message, "a layer cannot hold /dir/sub/.wh.: names that begin with "
+                                      "\".wh.\" mean deletions in it");
+        cr_assert(err.hint[0]);
         tree_free(tree);
 }
