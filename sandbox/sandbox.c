@@ -290,7 +290,7 @@ static int wait_for_message(struct sandbox *sandbox, int timeout_ms)
 
 int sandbox_wait(struct sandbox *sandbox, int timeout_ms, int *ret_status, struct error *err)
 {
-        struct wire_message message;
+        struct wire_message message = { .type = 0 };
         int r;
 
         r = wait_for_message(sandbox, timeout_ms);
@@ -299,6 +299,8 @@ int sandbox_wait(struct sandbox *sandbox, int timeout_ms, int *ret_status, struc
                                  timeout_ms / 1000, timeout_ms % 1000);
         r = receive(sandbox, &message, NULL, err);
         wait_for_init(sandbox);
+        if (r < 0 && message.type == WIRE_ERROR && message.value != 0)
+                *ret_status = message.value;
         if (r < 0)
                 return r;
         if (message.type != WIRE_EXIT)

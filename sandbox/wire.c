@@ -47,9 +47,9 @@ int wire_send_device(int socket, uint64_t device)
         return wire_send_message(socket, &message, offsetof(struct wire_message, error), -1);
 }
 
-int wire_send_error(int socket, const struct error *err)
+int wire_send_error(int socket, int status, const struct error *err)
 {
-        struct wire_message message = { .type = WIRE_ERROR, .error = *err };
+        struct wire_message message = { .type = WIRE_ERROR, .value = status, .error = *err };
 
         return wire_send_message(socket, &message, sizeof(message), -1);
 }

@@ -102,7 +102,8 @@ enum wire_type {
                              is 1 where /proc is that of a container around */
         WIRE_SIGNAL,      /* parent: `value` is a signal for the command */
         WIRE_EXIT,        /* helper: `value` is the exit status */
-        WIRE_ERROR,       /* helper: `error` is why it ends */
+        WIRE_ERROR,       /* helper: `error` is why it ends; `value` is the exit status that says so
+                             where it is the command that could not be executed, else 0 */
 };
 
 struct wire_message {
@@ -114,11 +115,12 @@ struct wire_message {
 
 /*
  * Sends a message of this type and value, and `fd` with it unless that is -1; a WIRE_ROOT; an
- * error. Each returns 0 or a negative errno: -EPIPE where the other side is gone.
+ * error, with its exit status or 0. Each returns 0 or a negative errno: -EPIPE where the other side
+ * is gone.
  */
 int wire_send(int socket, enum wire_type type, int value, int fd);
 int wire_send_device(int socket, uint64_t device);
-int wire_send_error(int socket, const struct error *err);
+int wire_send_error(int socket, int status, const struct error *err);
 
 /*
  * Receives one message. `ret_fd` becomes the descriptor that came with it (the caller closes it),

@@ -35,8 +35,8 @@ struct execution {
 };
 
 /*
- * Runs it. `ret_status` is as sandbox_wait() has it. Returns 0; the errors of user_find() for the
- * user, those of the sandbox for what the host does not allow, -ENOENT and -EACCES where the
- * command cannot be executed.
+ * Runs it. `ret_status` is as sandbox_wait() has it, also where the command cannot be executed.
+ * Returns 0; the errors of user_find() for the user, those of the sandbox for what the host does
+ * not allow and for the command.
  */
 int execute(const struct execution *execution, int *ret_status, struct error *err);

@@ -176,9 +176,10 @@ bool sandbox_shows_outer_proc(const struct sandbox *sandbox);
  * Waits until the command and all that it started are gone, at most `timeout_ms` (-1: for ever).
  * `ret_status` is its exit status, or 128 and the signal that killed it.
  *
- * Returns 0, -ETIMEDOUT (it still runs), or another negative errno: -ENOENT and -EACCES mean that
- * the command could not be found or executed, -ECHILD that the sandbox was killed, by
- * sandbox_kill() or from outside.
+ * Returns 0, -ETIMEDOUT (it still runs), or another negative errno: -ECHILD when the sandbox was
+ * killed, by sandbox_kill() or from outside. Where the error is that the command itself could not
+ * be executed, `ret_status` is what a shell has for that: 127 when there is no such file, 126 when
+ * it cannot be executed, or not in that working directory. On all other errors it is untouched.
  */
 int sandbox_wait(struct sandbox *sandbox, int timeout_ms, int *ret_status, struct error *err);
 

@@ -30,7 +30,10 @@ static inline bool helper_has_ranges(const struct helper *helper)
 int mapper_run(struct helper *helper, struct error *err);
 int builder_run(struct helper *helper, struct error *err);
 int init_run(struct helper *helper, struct error *err);
-int step_run(struct helper *helper, struct error *err);
+
+/* The last stage. Returns when it failed; `ret_status` is then 0, or 126 and 127 where it is the
+ * command that could not be executed (sandbox_wait()). */
+int step_run(struct helper *helper, int *ret_status, struct error *err);
 
 /* Runs a stage to its end in this process; an error goes to the caller over the socket. */
 _Noreturn void helper_run(struct helper *helper, int (*stage)(struct helper *, struct error *));

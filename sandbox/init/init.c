@@ -197,18 +197,17 @@ static int run_step(struct helper *helper, struct error *err)
         if (step < 0)
                 return error_set_errno(err, -errno, "cannot fork the command");
         if (step == 0) {
-                step_run(helper, failure);
-                _exit(127);
+                step_run(helper, &status, failure);
+                _exit(status);
         }
         drop_capabilities();
         for (int fd = 0; fd < WIRE_SOCKET_FD; fd++)
                 close(fd);
         status = watch(helper, signal_fd, step);
-        if (error_is_set(failure)) {
-                *err = *failure;
-                return err->code;
-        }
-        wire_send(WIRE_SOCKET_FD, WIRE_EXIT, status, -1);
+        if (error_is_set(failure))
+                wire_send_error(WIRE_SOCKET_FD, status, failure);
+        else
+                wire_send(WIRE_SOCKET_FD, WIRE_EXIT, status, -1);
         return 0;
 }
 

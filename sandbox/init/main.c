@@ -47,7 +47,7 @@ _Noreturn void helper_run(struct helper *helper, int (*stage)(struct helper *, s
         struct error err = ERROR_INIT;
 
         if (stage(helper, &err) < 0) {
-                wire_send_error(WIRE_SOCKET_FD, &err);
+                wire_send_error(WIRE_SOCKET_FD, 0, &err);
                 _exit(1);
         }
         _exit(0);
@@ -103,7 +103,7 @@ int main(void)
         struct error err = ERROR_INIT;
 
         if (helper_receive_spec(&helper, &err) < 0) {
-                wire_send_error(WIRE_SOCKET_FD, &err);
+                wire_send_error(WIRE_SOCKET_FD, 0, &err);
                 return 1;
         }
         prctl(PR_SET_NAME, "varve-sandbox");

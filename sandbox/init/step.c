@@ -22,6 +22,10 @@
 #define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
 #endif
 
+/* What a shell exits with when a command is there but cannot be executed, and when it is not. */
+#define STATUS_CANNOT_EXECUTE 126
+#define STATUS_NOT_FOUND      127
+
 #define PATH_DEFAULT "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 /*
@@ -170,10 +174,13 @@ static int enter_workdir(const struct wire_spec *spec, struct error *err)
         return 0;
 }
 
-static int explain_execute(int code, const char *path, struct error *err)
+static int explain_execute(int code, const char *path, int *ret_status, struct error *err)
 {
+        const bool missing = (code == -ENOENT || code == -ENOTDIR) && access(path, F_OK) < 0;
+
+        *ret_status = missing ? STATUS_NOT_FOUND : STATUS_CANNOT_EXECUTE;
         error_set_errno(err, code, "cannot execute %s", path);
-        if (code == -ENOENT && access(path, F_OK) == 0)
+        if (code == -ENOENT && !missing)
                 return error_hint(err, "The file is there, but not the interpreter that its first "
                                        "line or its ELF header names.");
         if (code == -ENOEXEC)
@@ -196,7 +203,7 @@ static const char *find_path(char *const *env)
 }
 
 /* As execvpe(), but by the command's own PATH. Returns what went wrong. */
-static int execute_by_path(char *const *argv, char *const *env, struct error *err)
+static int execute_by_path(char *const *argv, char *const *env, int *ret_status, struct error *err)
 {
         const char *path = find_path(env);
         char file[PATH_MAX];
@@ -211,14 +218,15 @@ static int execute_by_path(char *const *argv, char *const *env, struct error *er
                         if (errno == EACCES)
                                 denied = true;
                         else if ((errno != ENOENT && errno != ENOTDIR) || access(file, F_OK) == 0)
-                                return explain_execute(-errno, file, err);
+                                return explain_execute(-errno, file, ret_status, err);
                 }
                 at += len;
                 if (*at == ':')
                         at++;
         }
         if (denied)
-                return explain_execute(-EACCES, argv[0], err);
+                return explain_execute(-EACCES, argv[0], ret_status, err);
+        *ret_status = STATUS_NOT_FOUND;
         error_set(err, -ENOENT, "cannot find the command %s", argv[0]);
         return error_hint(err, "PATH of this step is %s", path);
 }
@@ -238,7 +246,7 @@ static char **point_to_strings(const struct wire_spec *spec, struct wire_span sp
         return vector;
 }
 
-static int execute(const struct wire_spec *spec, struct error *err)
+static int execute(const struct wire_spec *spec, int *ret_status, struct error *err)
 {
         char **argv = point_to_strings(spec, spec->argv);
         char **env = point_to_strings(spec, spec->env);
@@ -246,17 +254,18 @@ static int execute(const struct wire_spec *spec, struct error *err)
         if (!argv || !env)
                 return error_set_oom(err);
         if (!strchr(argv[0], '/'))
-                return execute_by_path(argv, env, err);
+                return execute_by_path(argv, env, ret_status, err);
         execve(argv[0], argv, env);
-        return explain_execute(-errno, argv[0], err);
+        return explain_execute(-errno, argv[0], ret_status, err);
 }
 
-int step_run(struct helper *helper, struct error *err)
+int step_run(struct helper *helper, int *ret_status, struct error *err)
 {
         const struct wire_spec *spec = helper->spec;
         sigset_t none;
         int r;
 
+        *ret_status = 0;
         setsid();
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
@@ -274,7 +283,10 @@ int step_run(struct helper *helper, struct error *err)
                 r = become_user(helper, err);
         if (r == 0)
                 r = drop_capabilities(spec, err);
-        if (r == 0)
-                r = enter_workdir(spec, err);
-        return r < 0 ? r : execute(spec, err);
+        if (r < 0)
+                return r;
+        /* From here on it is the image, or the caller's command, that is at fault. */
+        *ret_status = STATUS_CANNOT_EXECUTE;
+        r = enter_workdir(spec, err);
+        return r < 0 ? r : execute(spec, ret_status, err);
 }

@@ -3,6 +3,7 @@
 #include "build/layers.h"
 #include "commands.h"
 #include "store/images.h"
+#include "streams.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -11,10 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-/* What Docker exits with when a command cannot be executed, or is not there. */
-#define EXIT_CANNOT_EXECUTE 126
-#define EXIT_NOT_FOUND      127
 
 #define HOSTNAME_DIGITS 12
 
@@ -137,17 +134,24 @@ static int make_env(const struct run_flags *flags, const struct image_config *co
         return r < 0 ? error_set_oom(err) : 0;
 }
 
-/* What a command that was not executed is told by. */
-static int failure_status(int code)
+/* `ret_status` is untouched where not even an attempt was made to execute the command. */
+static int execute_with_streams(struct execution *execution, int *ret_status, struct error *err)
 {
-        switch (-code) {
-        case ENOENT:
-                return EXIT_NOT_FOUND;
-        case EACCES:
-                return EXIT_CANNOT_EXECUTE;
-        default:
-                return CLI_EXIT_USAGE;
+        struct streams streams = STREAMS_INIT;
+        struct error failure = ERROR_INIT;
+        int status = *ret_status, r, closed;
+
+        r = streams_open(&streams, err);
+        memcpy(execution->stdio, streams.stdio, sizeof(streams.stdio));
+        if (r == 0)
+                r = execute(execution, &status, err);
+        closed = streams_close(&streams, &failure);
+        if (r == 0 && closed < 0) {
+                *err = failure;
+                return closed;
         }
+        *ret_status = status;
+        return r;
 }
 
 static int run_image(struct store *store, const struct run_flags *flags,
@@ -167,7 +171,6 @@ static int run_image(struct store *store, const struct run_flags *flags,
                 .workdir = flags->workdir ? flags->workdir : config->working_dir,
                 .user = flags->user ? flags->user : config->user,
                 .hostname = hostname,
-                .stdio = { STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO },
                 .started = note_sandbox,
                 .context = &signals,
         };
@@ -190,11 +193,8 @@ static int run_image(struct store *store, const struct run_flags *flags,
         layers_done(&layers);
         execution.tree = tree;
         execution.host = host;
-        if (r == 0) {
-                r = execute(&execution, ret_status, err);
-                if (r < 0)
-                        *ret_status = failure_status(r);
-        }
+        if (r == 0)
+                r = execute_with_streams(&execution, ret_status, err);
         end_signals(&signals);
         tree_free(tree);
         strv_done(&argv);

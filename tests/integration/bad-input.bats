@@ -108,7 +108,7 @@ one_paragraph() {
 
 @test "standard output that is full" {
         full() {
-                varve "$@" 2>&1 >/dev/full
+                { varve "$@" >/dev/full; } 2>&1
         }
         local command
         for command in images 'inspect busybox:1' 'history busybox:1' doctor --help --version; do

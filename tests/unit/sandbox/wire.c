@@ -56,9 +56,10 @@ Test(wire, hands_an_error_over_whole)
 
         error_set(&err, -ENOENT, "what happened");
         error_hint(&err, "what to do");
-        cr_assert_eq(wire_send_error(ends[0], &err), 0);
+        cr_assert_eq(wire_send_error(ends[0], 126, &err), 0);
         cr_assert_eq(wire_receive(ends[1], &message, NULL), 0);
         cr_expect_eq(message.type, WIRE_ERROR);
+        cr_expect_eq(message.value, 126);
         cr_expect_eq(message.error.code, -ENOENT);
         cr_expect_str_eq(message.error.message, "what happened");
         cr_expect_str_eq(message.error.hint, "what to do");
