@@ -156,12 +156,46 @@ static void key_item(struct apply *apply, const struct copy_item *item, const st
         }
 }
 
-/* Reads a file's content: into `hasher` and, unless it is 0, `ino` of the image. */
+/* A hole is to the digest the zeros that it is read as. */
+static int hash_zeros(struct digest_hasher *hasher, uint64_t count, struct error *err)
+{
+        static const char zeros[CHUNK_BYTES];
+        int r = 0;
+
+        while (count > 0 && r == 0) {
+                size_t len = count < sizeof(zeros) ? (size_t)count : sizeof(zeros);
+
+                r = digest_hasher_update(hasher, zeros, len, err);
+                count -= len;
+        }
+        return r;
+}
+
+static int write_chunk(struct apply *apply, const struct copy_item *item, uint64_t ino,
+                       uint64_t offset, size_t len, struct error *err)
+{
+        int r = tree_write(apply->image, ino, offset, apply->chunk, len, false);
+
+        return r < 0 ? error_set_errno(err, r, "cannot write %s in the image", item->target) : 0;
+}
+
+/* After the last of the data: a hole up to the size. */
+static int write_size(struct apply *apply, const struct copy_item *item, uint64_t ino,
+                      uint64_t size, struct error *err)
+{
+        struct tree_attr attr = { .size = size };
+        int r = tree_setattr(apply->image, ino, &attr, TREE_SET_SIZE, &attr);
+
+        return r < 0 ? error_set_errno(err, r, "cannot write %s in the image", item->target) : 0;
+}
+
+/* Reads a file's content: into `hasher` and, unless it is 0, `ino` of the image, where holes stay
+ * holes. */
 static int read_content(struct apply *apply, const struct copy_item *item, uint64_t ino,
                         struct digest_hasher *hasher, struct error *err)
 {
+        uint64_t offset, hole = 0;
         struct copy_file file;
-        uint64_t offset;
         ssize_t n = 0;
         int r;
 
@@ -169,19 +203,22 @@ static int read_content(struct apply *apply, const struct copy_item *item, uint6
         if (r < 0)
                 return r;
         do {
+                r = copy_file_skip_hole(&file, &hole, err);
+                if (r == 0)
+                        r = hash_zeros(hasher, hole, err);
+                if (r < 0)
+                        break;
                 offset = file.offset;
                 n = copy_file_read(&file, apply->chunk, CHUNK_BYTES, err);
                 if (n < 0)
                         r = (int)n;
                 else
                         r = digest_hasher_update(hasher, apply->chunk, (size_t)n, err);
-                if (r == 0 && n > 0 && ino) {
-                        r = tree_write(apply->image, ino, offset, apply->chunk, (size_t)n, false);
-                        if (r < 0)
-                                error_set_errno(err, r, "cannot write %s in the image",
-                                                item->target);
-                }
+                if (r == 0 && n > 0 && ino)
+                        r = write_chunk(apply, item, ino, offset, (size_t)n, err);
         } while (r == 0 && n > 0);
+        if (r == 0 && hole > 0 && ino)
+                r = write_size(apply, item, ino, file.offset, err);
         copy_file_close(&file);
         return r;
 }

@@ -342,7 +342,9 @@ int copy_source_xattrs(const struct copy_source *source, const char *path, struc
 int copy_file_open(const struct copy_source *source, const char *path, struct copy_file *ret,
                    struct error *err)
 {
-        struct copy_file file = { .source = source, .fd = -1, .path = path };
+        struct copy_file file = {
+                .source = source, .fd = -1, .data_end = UINT64_MAX, .path = path
+        };
         struct tree_attr attr;
         struct stat st;
         int r;
@@ -362,15 +364,79 @@ int copy_file_open(const struct copy_source *source, const char *path, struct co
                         return error_set(err, -EINVAL, "%s is no regular file any more", path);
                 }
         }
+        /* Most files of a host have no holes, and two system calls less are made for each. */
+        if (source->tree || st.st_blocks < st.st_size / 512)
+                file.data_end = 0;
         *ret = file;
         return 0;
 }
 
+/* As lseek(2): data or a hole from where the file stands; -ENXIO when there is none. */
+static int seek(struct copy_file *file, int whence, uint64_t *ret)
+{
+        off_t offset;
+
+        if (file->source->tree)
+                return tree_seek(file->source->tree, file->ino, file->offset, whence, ret);
+        offset = lseek(file->fd, (off_t)file->offset, whence);
+        if (offset < 0)
+                return -errno;
+        *ret = (uint64_t)offset;
+        return 0;
+}
+
+static int find_end(struct copy_file *file, uint64_t *ret)
+{
+        struct tree_attr attr;
+        struct stat st;
+        int r;
+
+        if (file->source->tree) {
+                r = tree_getattr(file->source->tree, file->ino, &attr);
+                if (r == 0)
+                        *ret = attr.size;
+                return r;
+        }
+        if (fstat(file->fd, &st) < 0)
+                return -errno;
+        *ret = (uint64_t)st.st_size;
+        return 0;
+}
+
+int copy_file_skip_hole(struct copy_file *file, uint64_t *ret_len, struct error *err)
+{
+        uint64_t data;
+        int r;
+
+        *ret_len = 0;
+        if (file->offset < file->data_end)
+                return 0;
+        r = seek(file, SEEK_DATA, &data);
+        if (r == -ENXIO)
+                r = find_end(file, &data);
+        if (r == 0 && data > file->offset) {
+                *ret_len = data - file->offset;
+                file->offset = data;
+        }
+        if (r == 0)
+                r = seek(file, SEEK_HOLE, &file->data_end);
+        if (r == -ENXIO) {
+                /* The end: what is appended from now on is left out. */
+                file->data_end = file->offset;
+                r = 0;
+        }
+        return r < 0 ? error_set_errno(err, r, "cannot read %s", file->path) : 0;
+}
+
 ssize_t copy_file_read(struct copy_file *file, void *data, size_t len, struct error *err)
 {
-        ssize_t n = file->source->tree
-                            ? tree_read(file->source->tree, file->ino, file->offset, data, len)
-                            : io_read(file->fd, data, len);
+        uint64_t left = file->data_end - file->offset;
+        ssize_t n;
+
+        if (left < len)
+                len = (size_t)left;
+        n = file->source->tree ? tree_read(file->source->tree, file->ino, file->offset, data, len)
+                               : io_pread(file->fd, data, len, (off_t)file->offset);
 
         if (n < 0)
                 return error_set_errno(err, (int)n, "cannot read %s", file->path);

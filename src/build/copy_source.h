@@ -66,12 +66,18 @@ struct copy_file {
         int fd;
         uint64_t ino;
         uint64_t offset;
-        const char *path; /* borrowed, for errors */
+        uint64_t data_end; /* where the data that it stands in ends, and is to be read up to */
+        const char *path;  /* borrowed, for errors */
 };
 
 int copy_file_open(const struct copy_source *source, const char *path, struct copy_file *ret,
                    struct error *err);
 
-/* Reads on. Returns the number of bytes, 0 at the end. */
+/* Passes over the hole that the file stands at: its length, 0 for data and at the end. To be called
+ * before every read by those who want holes apart; for others they are zeros. */
+int copy_file_skip_hole(struct copy_file *file, uint64_t *ret_len, struct error *err);
+
+/* Reads on, up to the next hole that is to be passed over. Returns the number of bytes, 0 at the
+ * end. */
 ssize_t copy_file_read(struct copy_file *file, void *data, size_t len, struct error *err);
 void copy_file_close(struct copy_file *file);

@@ -92,6 +92,21 @@ image_id() {
         [ "$(varve run --rm links stat -c %h /x/a)" = 2 ]
 }
 
+@test "a sparse file of the context and of a stage stays one" {
+        context_of sparse \
+                'FROM busybox:1 AS from' \
+                'COPY big /one' \
+                'FROM busybox:1' \
+                'COPY --from=from /one /two'
+        as_tester truncate -s 2G "$context/big"
+        echo end | as_tester tee -a "$context/big" >/dev/null
+        before=$(du -s "$store" | cut -f 1)
+        varve build -t sparse "$context"
+        [ $(($(du -s "$store" | cut -f 1) - before)) -lt 10000 ] || fail 'the holes were written'
+        unpacked sparse
+        cmp "$root/two" "$context/big"
+}
+
 @test "--no-cache runs every step again" {
         context_of fresh \
                 'FROM busybox:1' \

@@ -3,8 +3,10 @@
 #include "../small_tree.h"
 
 #include <errno.h>
-#include <stdio.h>
+#include <inttypes.h>
+#include <stdlib.h>
 #include <sys/xattr.h>
+#include <unistd.h>
 
 /* Copies some of a tree to a directory of `image`, NULL for the key alone. Returns the error. */
 static int copy(struct tree *from, const char *const *sources, size_t count, struct tree *image,
@@ -159,4 +161,83 @@ Test(copy_apply, refuses_a_name_that_would_be_a_deletion_in_a_layer)
                 tree_free(image);
         }
         tree_free(from);
+}
+
+#define HOLE_BYTES ((uint64_t)1 << 20)
+
+/* A hole, a text, a hole, a text, a hole. */
+static void make_sparse(struct tree *tree, const char *path, bool dense)
+{
+        struct tree_new_inode inode = { .mode = S_IFREG | 0644 };
+        struct tree_attr attr = { .size = 3 * HOLE_BYTES };
+        uint64_t ino = small_tree_make(tree, path, &inode);
+        static const char zeros[3 * HOLE_BYTES];
+
+        if (dense)
+                cr_assert_eq(tree_write(tree, ino, 0, zeros, sizeof(zeros), false), 0);
+        else
+                cr_assert_eq(tree_setattr(tree, ino, &attr, TREE_SET_SIZE, &attr), 0);
+        cr_assert_eq(tree_write(tree, ino, HOLE_BYTES, "one", 3, false), 0);
+        cr_assert_eq(tree_write(tree, ino, 2 * HOLE_BYTES, "two", 3, false), 0);
+}
+
+static void assert_is_sparse(struct tree *tree, const char *path)
+{
+        struct tree_attr attr = attr_of(tree, path);
+        char data[4] = "";
+
+        cr_assert_eq(attr.size, 3 * HOLE_BYTES);
+        cr_assert_lt(attr.blocks, 100, "%" PRIu64, attr.blocks);
+        cr_assert_eq(tree_read(tree, attr.ino, HOLE_BYTES, data, 3), 3);
+        cr_assert_str_eq(data, "one");
+        cr_assert_eq(tree_read(tree, attr.ino, 2 * HOLE_BYTES, data, 3), 3);
+        cr_assert_str_eq(data, "two");
+}
+
+Test(copy_apply, leaves_holes_of_a_stage_and_has_the_key_of_their_zeros)
+{
+        static const char *const file = "file";
+        struct tree *sparse = small_tree(NULL, 0), *dense = small_tree(NULL, 0), *image;
+        struct digest key_sparse, key_dense;
+
+        make_sparse(sparse, "/file", false);
+        make_sparse(dense, "/file", true);
+        image = copied(sparse, &file, 1, &key_sparse);
+        assert_is_sparse(image, "/to/file");
+        tree_free(image);
+        tree_free(copied(dense, &file, 1, &key_dense));
+        cr_assert(digest_equal(&key_sparse, &key_dense));
+        assert_same_key(sparse, &file, 1);
+        tree_free(sparse);
+        tree_free(dense);
+}
+
+Test(copy_apply, leaves_holes_of_the_host)
+{
+        char directory[] = "/tmp/copy-apply-XXXXXX";
+        _cleanup_close_ int root_fd = -1, fd = -1;
+        struct copy_source source = { .root_fd = -1 };
+        const char *name = "file";
+        struct copy_rules rules = {
+                .source = &source, .sources = &name, .source_count = 1, .destination = "/to/"
+        };
+        struct copy_manner manner = { .owner = NULL };
+        struct tree *image = small_tree(NULL, 0);
+        struct copy_items items;
+        struct error err = ERROR_INIT;
+
+        cr_assert_not_null(mkdtemp(directory));
+        source.root_fd = root_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        fd = openat(root_fd, "file", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        cr_assert_eq(ftruncate(fd, 3 * HOLE_BYTES), 0);
+        cr_assert_eq(pwrite(fd, "one", 3, HOLE_BYTES), 3);
+        cr_assert_eq(pwrite(fd, "two", 3, 2 * HOLE_BYTES), 3);
+        cr_assert_eq(copy_find(&rules, &items, &err), 0, "%s", err.message);
+        cr_assert_eq(copy_items_apply(&source, &items, &manner, image, NULL, &err), 0, "%s",
+                     err.message);
+        assert_is_sparse(image, "/to/file");
+        copy_items_done(&items);
+        tree_free(image);
+        unlinkat(root_fd, "file", 0);
+        rmdir(directory);
 }
