@@ -50,6 +50,7 @@ struct apply {
         struct linked_file *linked;
         struct dated_directory *dated;
         size_t dated_count;
+        bool renamed; /* a source was written under the destination's own name */
         char *parent; /* owned; the directory found last, and its number */
         uint64_t parent_ino;
 };
@@ -355,6 +356,12 @@ static int find_target(struct apply *apply, const struct copy_item *item, char *
         if (asprintf(ret, "%s%s%s", item->target, inside && item->target[len - 1] != '/' ? "/" : "",
                      inside ? item->name : "") < 0)
                 return error_set_oom(err);
+        if (item->name && !inside && apply->renamed) {
+                error_set(err, -EINVAL, "several files cannot be copied to the one name %s",
+                          item->target);
+                return error_hint(err, "End it with a slash to say that it is a directory.");
+        }
+        apply->renamed |= item->name && !inside;
         return copy_check_target(*ret, err);
 }
 

@@ -68,6 +68,19 @@ static int check_options(const struct instruction *instruction, struct error *er
 
 /* ---- sources ---- */
 
+/* A FIFO would be waited for, and give another build other patterns. */
+static int read_regular(int dir_fd, const char *path, struct buf *ret, struct error *err)
+{
+        _cleanup_close_ int fd = openat(dir_fd, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+        struct stat st;
+
+        if (fd < 0)
+                return error_set_errno(err, -errno, "cannot open %s", path);
+        if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+                return error_set(err, -EINVAL, "%s is not a regular file", path);
+        return io_read_fd(fd, path, IGNORE_SIZE_MAX, ret, err);
+}
+
 /* "<Dockerfile>.dockerignore" beside the Dockerfile goes before ".dockerignore" of the context. */
 static int read_ignore(const struct worker *worker, int context_fd, struct buf *ret,
                        char **ret_path, struct error *err)
@@ -77,14 +90,14 @@ static int read_ignore(const struct worker *worker, int context_fd, struct buf *
                 return error_set_oom(err);
         }
         if (access(*ret_path, F_OK) == 0)
-                return io_read_file(AT_FDCWD, *ret_path, IGNORE_SIZE_MAX, ret, err);
+                return read_regular(AT_FDCWD, *ret_path, ret, err);
         free(*ret_path);
         *ret_path = strdup(".dockerignore");
         if (!*ret_path)
                 return error_set_oom(err);
         if (faccessat(context_fd, *ret_path, F_OK, 0) < 0)
                 return 0;
-        return io_read_file(context_fd, *ret_path, IGNORE_SIZE_MAX, ret, err);
+        return read_regular(context_fd, *ret_path, ret, err);
 }
 
 static int open_context(struct worker *worker, struct copy_step *step, struct error *err)

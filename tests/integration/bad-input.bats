@@ -176,6 +176,23 @@ socket.socket(socket.AF_UNIX).bind(sys.argv[1])' "$context/socket"
         as_tester touch "$context/x" "$context/y"
         refused build -t bad "$context"
         says 'Dockerfile:2' '/name' directory
+        sed -i 's/x y/[xy]/' "$context/Dockerfile"
+        refused build -t bad "$context"
+        says 'Dockerfile:2' '/name' directory
+        sed -i 's/name/bin/' "$context/Dockerfile"
+        varve build -t several "$context"
+        varve run --rm several ls /bin/x /bin/y
+}
+
+@test "a .dockerignore that is a FIFO or a device" {
+        context_of odd-ignore 'FROM busybox:1' 'COPY . /'
+        as_tester mkfifo "$context/.dockerignore"
+        refused build -t bad "$context"
+        says 'Dockerfile:2' '\.dockerignore is not a regular file'
+        one_paragraph
+        as_tester ln -sf /dev/zero "$context/.dockerignore"
+        refused build -t bad "$context"
+        says '\.dockerignore is not a regular file'
 }
 
 @test "names that would be deletions in a layer, by COPY, ADD and RUN" {
