@@ -3,6 +3,7 @@
  */
 #include "base/cleanup.h"
 #include "base/path.h"
+#include "base/utf8.h"
 #include "dockerfile/value.h"
 #include "worker.h"
 
@@ -76,9 +77,27 @@ int worker_add_history(struct worker *worker, bool empty_layer, struct error *er
 
 /* ---- instruction by instruction: each returns 0 or -ENOMEM, or sets the error itself ---- */
 
-static int set_env(struct worker *worker, const struct key_values *pairs)
+/* Names and values as they are once variables are expanded. */
+static int check_pairs(const struct key_values *pairs, struct error *err)
 {
-        int r = 0;
+        for (size_t i = 0; i < pairs->count; i++) {
+                const struct key_value *pair = &pairs->items[i];
+
+                if (*pair->key == '\0')
+                        return error_set(err, -EINVAL, "the name of \"%.200s\" is empty",
+                                         pair->value);
+                if (!utf8_is_valid(pair->key) || !utf8_is_valid(pair->value))
+                        return error_set(err, -EINVAL,
+                                         "%.200s is not UTF-8, as all that an image's config holds "
+                                         "has to be",
+                                         pair->key);
+        }
+        return 0;
+}
+
+static int set_env(struct worker *worker, const struct key_values *pairs, struct error *err)
+{
+        int r = check_pairs(pairs, err);
 
         for (size_t i = 0; i < pairs->count && r == 0; i++)
                 r = strv_env_set(&worker->state.config.env, pairs->items[i].key,
@@ -86,9 +105,9 @@ static int set_env(struct worker *worker, const struct key_values *pairs)
         return r;
 }
 
-static int set_labels(struct worker *worker, const struct key_values *pairs)
+static int set_labels(struct worker *worker, const struct key_values *pairs, struct error *err)
 {
-        int r = 0;
+        int r = check_pairs(pairs, err);
 
         for (size_t i = 0; i < pairs->count && r == 0; i++)
                 r = strmap_set(&worker->state.config.labels, pairs->items[i].key,
@@ -229,9 +248,9 @@ static int configure(struct worker *worker, struct error *err)
 
         switch (instruction->type) {
         case INSTRUCTION_ENV:
-                return set_env(worker, &instruction->pairs);
+                return set_env(worker, &instruction->pairs, err);
         case INSTRUCTION_LABEL:
-                return set_labels(worker, &instruction->pairs);
+                return set_labels(worker, &instruction->pairs, err);
         case INSTRUCTION_ARG:
                 return set_args(worker, &instruction->pairs, err);
         case INSTRUCTION_CMD:

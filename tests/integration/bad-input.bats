@@ -184,6 +184,17 @@ socket.socket(socket.AF_UNIX).bind(sys.argv[1])' "$context/socket"
         varve run --rm several ls /bin/x /bin/y
 }
 
+@test "names and values that no config can hold" {
+        context_of no-name 'FROM busybox:1' 'LABEL ""=x'
+        refused build -t bad "$context"
+        says 'Dockerfile:2' 'empty'
+        one_paragraph
+        context_of no-utf8 'FROM busybox:1' 'ARG bytes' 'ENV fine=é' 'ENV latin=$bytes'
+        refused build --build-arg bytes=$'\xe9t\xe9' -t bad "$context"
+        says 'Dockerfile:4' 'latin is not UTF-8'
+        one_paragraph
+}
+
 @test "a .dockerignore that is a FIFO or a device" {
         context_of odd-ignore 'FROM busybox:1' 'COPY . /'
         as_tester mkfifo "$context/.dockerignore"
