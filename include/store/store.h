@@ -35,6 +35,9 @@ struct store;
  * tmp/ is removed. -EPERM: others than its user could write to it.
  */
 int store_open(const char *root, struct store **ret, struct error *err);
+
+/* The same of a store that is there: -ENXIO, and nothing is made, where its directory is not. */
+int store_open_existing(const char *root, struct store **ret, struct error *err);
 void store_free(struct store *store);
 
 /* Removes what this process has in tmp/: for a forked child that ends without store_free(). */

@@ -40,6 +40,7 @@ struct command {
         const char *summary;   /* a line for the list of commands */
         const char *details;   /* more for its own --help, examples among it; or NULL */
         bool options_first;    /* what follows the first argument is not ours to parse */
+        bool makes_store;      /* where there is none */
 
         /* `argv` holds the command's name and what follows it. Returns the exit status. */
         int (*run)(const struct command *command, int argc, char **argv);
@@ -62,7 +63,7 @@ int options_parse(const struct command *command, const struct option_spec *optio
 
 /*
  * The usual beginning of a command: parses, checks that there are `min` to `max` arguments, and
- * opens the store (`ret_store` NULL: none is wanted). Returns true; or false with the exit status,
+ * opens the store or makes it (`ret_store` NULL: none is wanted). Returns true; or false with the exit status,
  * having printed what there was to say.
  */
 bool cli_begin(const struct command *command, const struct option_spec *options, size_t count,

@@ -227,5 +227,6 @@ const struct command cmd_build = {
         .details = "Examples:\n"
                    "  varve build -t app .\n"
                    "  varve build -t app:2 -f docker/Dockerfile --build-arg VERSION=2 .",
+        .makes_store = true,
         .run = run,
 };

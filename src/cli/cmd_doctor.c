@@ -96,5 +96,6 @@ const struct command cmd_doctor = {
                    "command that mends it are told.\n\n"
                    "Example:\n"
                    "  varve doctor --root /scratch/$USER/varve",
+        .makes_store = true,
         .run = run,
 };

@@ -2,6 +2,7 @@
 #include "commands.h"
 #include "image_info.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,16 +117,22 @@ static int run(const struct command *command, int argc, char **argv)
         };
         struct error err = ERROR_INIT;
         struct arguments arguments;
-        struct store *store;
-        int status;
+        struct error none = ERROR_INIT;
+        struct store *store = NULL;
+        int status, r;
 
-        if (!cli_begin(command, options, ARRAY_SIZE(options), argc, argv, 0, 0, &arguments, &store,
+        if (!cli_begin(command, options, ARRAY_SIZE(options), argc, argv, 0, 0, &arguments, NULL,
                        &status))
                 return status;
-        if (list_images(store, quiet, whole, &err) < 0)
-                status = cli_fail(&err, EXIT_FAILURE);
+        r = store_open_existing(arguments.root, &store, &none);
+        if (r == 0)
+                r = list_images(store, quiet, whole, &err);
+        else if (r == -ENXIO)
+                r = print_images(NULL, NULL, 0, quiet, whole, &err);
+        else
+                err = none;
         store_free(store);
-        return status;
+        return r < 0 ? cli_fail(&err, EXIT_FAILURE) : status;
 }
 
 const struct command cmd_images = {

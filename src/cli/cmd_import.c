@@ -44,5 +44,6 @@ const struct command cmd_import = {
                 "FILE is plain or compressed (gzip, zstd, xz, bzip2); \"-\" is standard input.\n\n"
                 "Example:\n"
                 "  mmdebstrap --variant=minbase bookworm - | varve import - debian:12",
+        .makes_store = true,
         .run = run,
 };

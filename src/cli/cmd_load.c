@@ -69,5 +69,6 @@ const struct command cmd_load = {
                    "Examples:\n"
                    "  varve load -i app.tar\n"
                    "  docker save app | varve load",
+        .makes_store = true,
         .run = run,
 };

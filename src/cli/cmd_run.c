@@ -247,7 +247,7 @@ static int run(const struct command *command, int argc, char **argv)
 
         if (!cli_begin(command, options, ARRAY_SIZE(options), argc, argv, 1, SIZE_MAX, &arguments,
                        &store, &status))
-                return status;
+                return status == EXIT_SUCCESS ? status : CLI_EXIT_USAGE;
         status = CLI_EXIT_USAGE;
         r = run_container(store, &flags, &arguments, &status, &err);
         if (r < 0)

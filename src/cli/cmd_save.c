@@ -21,6 +21,23 @@ static int choose_format(const char *text, enum image_format *ret, struct error 
         return error_set(err, -EINVAL, "--format is docker-archive or oci-archive, not %s", text);
 }
 
+/* Finds the file that `path` leads to, which is not the symlink itself. The caller frees it. */
+static int find_target(const char *path, char **ret, struct error *err)
+{
+        struct stat st;
+
+        *ret = realpath(path, NULL);
+        if (*ret)
+                return 0;
+        if (errno != ENOENT)
+                return error_set_errno(err, -errno, "cannot write %s", path);
+        if (lstat(path, &st) == 0)
+                return error_set(err, -ENOENT, "cannot write %s: it is a link that leads nowhere",
+                                 path);
+        *ret = strdup(path);
+        return *ret ? 0 : error_set_oom(err);
+}
+
 /* Where a file is written before it is renamed; NULL for a device or a pipe, which is written as it
  * is. */
 static int choose_temporary(const char *path, char **ret, struct error *err)
@@ -28,7 +45,7 @@ static int choose_temporary(const char *path, char **ret, struct error *err)
         struct stat st;
 
         *ret = NULL;
-        if (!path || (stat(path, &st) == 0 && !S_ISREG(st.st_mode)))
+        if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
                 return 0;
         if (asprintf(ret, "%s.tmp-%d", path, (int)getpid()) < 0) {
                 *ret = NULL;
@@ -91,7 +108,7 @@ static int save(struct store *store, const struct arguments *arguments, const ch
 
 static int run(const struct command *command, int argc, char **argv)
 {
-        _cleanup_free_ char *temporary = NULL;
+        _cleanup_free_ char *target = NULL, *temporary = NULL;
         const char *output = NULL, *format = NULL;
         const struct option_spec options[] = {
                 { OPTION_STRING, 'o', "output", &output, "FILE", "Write here (standard output)" },
@@ -106,13 +123,14 @@ static int run(const struct command *command, int argc, char **argv)
         if (!cli_begin(command, options, ARRAY_SIZE(options), argc, argv, 1, SIZE_MAX, &arguments,
                        &store, &status))
                 return status;
-        if (choose_temporary(output, &temporary, &err) < 0) {
+        if (output && (find_target(output, &target, &err) < 0 ||
+                       choose_temporary(target, &temporary, &err) < 0)) {
                 store_free(store);
                 return cli_fail(&err, EXIT_FAILURE);
         }
         if (!cli_guard(store, temporary, &status))
                 return status;
-        if (save(store, &arguments, output, temporary, format, &err) < 0)
+        if (save(store, &arguments, target, temporary, format, &err) < 0)
                 status = cli_fail(&err, EXIT_FAILURE);
         store_free(store);
         return status;

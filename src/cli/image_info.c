@@ -99,6 +99,24 @@ static int put_layers(const struct stored_image *image, json_t *object)
         return json_put(object, "RootFS", rootfs);
 }
 
+/* Puts what the image says nothing of, for templates: it is empty. */
+static int put_silent(json_t *config)
+{
+        static const char *const lists[] = { "Env", "Cmd", "Entrypoint" };
+        static const char *const strings[] = { "User", "WorkingDir" };
+        int r = 0;
+
+        for (size_t i = 0; i < ARRAY_SIZE(lists) && r == 0; i++)
+                if (!json_object_get(config, lists[i]))
+                        r = json_put(config, lists[i], json_array());
+        for (size_t i = 0; i < ARRAY_SIZE(strings) && r == 0; i++)
+                if (!json_object_get(config, strings[i]))
+                        r = json_put(config, strings[i], json_string(""));
+        if (r == 0 && !json_object_get(config, "Labels"))
+                r = json_put(config, "Labels", json_object());
+        return r;
+}
+
 /* The "config" of the image's config is what Docker shows as it stands. */
 static int put_config(const struct stored_image *image, json_t *object, struct error *err)
 {
@@ -114,9 +132,11 @@ static int put_config(const struct stored_image *image, json_t *object, struct e
         if (r < 0)
                 return r;
         config = json_object_get(document, "config");
-        return json_put(object, "Config", config ? json_incref(config) : json_object()) < 0
-                       ? error_set_oom(err)
-                       : 0;
+        config = config ? json_incref(config) : json_object();
+        r = json_put(object, "Config", config);
+        if (r == 0)
+                r = put_silent(config);
+        return r < 0 ? error_set_oom(err) : 0;
 }
 
 static int put_facts(struct store *store, const struct stored_image *image, json_t *object)

@@ -182,7 +182,11 @@ bool cli_begin(const struct command *command, const struct option_spec *options,
                 *ret_status = cli_fail(&err, CLI_EXIT_USAGE);
                 return false;
         }
-        if (ret_store && store_open(ret->root, ret_store, &err) < 0) {
+        if (ret_store && command->makes_store)
+                r = store_open(ret->root, ret_store, &err);
+        else if (ret_store)
+                r = store_open_existing(ret->root, ret_store, &err);
+        if (r < 0) {
                 *ret_status = cli_fail(&err, EXIT_FAILURE);
                 return false;
         }

@@ -92,7 +92,7 @@ static int open_directories(struct store *store, struct error *err)
                                     0600, err);
 }
 
-static int open_root(struct store *store, const char *root, struct error *err)
+static int open_root(struct store *store, const char *root, bool make, struct error *err)
 {
         _cleanup_free_ char *chosen = NULL, *cwd = NULL;
         int r;
@@ -107,16 +107,21 @@ static int open_root(struct store *store, const char *root, struct error *err)
         store->root = path_resolve(cwd ? cwd : "/", root);
         if (!store->root)
                 return error_set_oom(err);
-        r = io_mkdir_parents(store->root, err);
+        r = make ? io_mkdir_parents(store->root, err) : 0;
         if (r < 0)
                 return error_wrap(err, "cannot make the store");
         store->root_fd = open(store->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (store->root_fd < 0 && errno == ENOENT) {
+                error_set(err, -ENXIO, "there is no store in %s", store->root);
+                return error_hint(err, "`varve build`, `load` and `import` make one; --root DIR "
+                                       "names another.");
+        }
         if (store->root_fd < 0)
                 return error_set_errno(err, -errno, "cannot open the store %s", store->root);
         return check_root(store, err);
 }
 
-int store_open(const char *root, struct store **ret, struct error *err)
+static int open_store(const char *root, bool make, struct store **ret, struct error *err)
 {
         struct store *store = calloc(1, sizeof(*store));
         int r;
@@ -125,7 +130,7 @@ int store_open(const char *root, struct store **ret, struct error *err)
                 return error_set_oom(err);
         store->root_fd = store->oci_fd = store->blobs_fd = store->layers_fd = -1;
         store->cache_fd = store->tmp_fd = store->process_fd = store->pins_fd = -1;
-        r = open_root(store, root, err);
+        r = open_root(store, root, make, err);
         if (r == 0)
                 r = open_directories(store, err);
         if (r < 0) {
@@ -135,6 +140,16 @@ int store_open(const char *root, struct store **ret, struct error *err)
         store_sweep(store);
         *ret = store;
         return 0;
+}
+
+int store_open(const char *root, struct store **ret, struct error *err)
+{
+        return open_store(root, true, ret, err);
+}
+
+int store_open_existing(const char *root, struct store **ret, struct error *err)
+{
+        return open_store(root, false, ret, err);
 }
 
 void store_free(struct store *store)

@@ -494,7 +494,7 @@ refused_without() {
         as_tester touch "$work/file"
         run as_tester env VARVE_ROOT="$work/file" "$stage/bin/varve" images
         [ "$status" -ne 0 ] && says "$work/file"
-        run as_tester env VARVE_ROOT=/proc/varve "$stage/bin/varve" images
+        run as_tester env VARVE_ROOT=/proc/varve "$stage/bin/varve" import "$stage/busybox.tar"
         [ "$status" -ne 0 ] && says /proc/varve
         one_paragraph
 }

@@ -78,6 +78,38 @@ assert len(image["RootFS"]["Layers"]) == 2, image'
         [ "$(varve run --rm sample)" = sample ]
 }
 
+@test "--root names the store, before the command and after it" {
+        local expected
+        expected=$(varve images -q)
+        [ -n "$expected" ]
+        elsewhere() {
+                as_tester env VARVE_ROOT="$work/none" "$stage/bin/varve" "$@"
+        }
+        [ "$(elsewhere --root "$store" images -q)" = "$expected" ]
+        [ "$(elsewhere --root="$store" images -q)" = "$expected" ]
+        [ "$(elsewhere images -q --root="$store")" = "$expected" ]
+        [ -z "$(elsewhere images -q)" ]
+        run -1 elsewhere inspect busybox:1
+        says "there is no store in $work/none"
+        run -125 elsewhere run --rm busybox:1 true
+        [ ! -e "$work/none" ] || fail 'a store was made'
+}
+
+@test "inspect shows as empty what the image says nothing of" {
+        [ "$(varve inspect -f '{{.Config.Env}}{{.Config.User}}{{.Config.Labels}}' busybox:1)" = '[]{}' ]
+}
+
+@test "an archive is saved to where a link leads" {
+        as_tester ln -sf target.tar "$work/link"
+        run ! varve save -o "$work/link" busybox:1
+        says 'leads nowhere'
+        as_tester touch "$work/target.tar"
+        varve save -o "$work/link" busybox:1
+        [ -L "$work/link" ]
+        varve load -i "$work/target.tar"
+        rm "$work/link"
+}
+
 @test "an oci-archive is saved and loaded again" {
         varve save --format oci-archive -o "$work/oci.tar" sample
         same_when_loaded "$work/oci.tar"

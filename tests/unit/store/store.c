@@ -50,6 +50,25 @@ Test(store, is_not_opened_where_others_may_write)
         fresh_end(&fresh);
 }
 
+Test(store, is_only_made_where_that_is_asked_for)
+{
+        struct store *store;
+        struct fresh fresh;
+        char path[64];
+
+        fresh_begin(&fresh);
+        snprintf(path, sizeof(path), "%s/none", fresh.root);
+        cr_assert_eq(store_open_existing(path, &store, &fresh.err), -ENXIO);
+        cr_assert_not_null(strstr(fresh.err.message, "there is no store in"));
+        cr_assert_eq(access(path, F_OK), -1);
+        fresh.err = ERROR_INIT;
+        cr_assert_eq(store_open(path, &store, &fresh.err), 0, "%s", fresh.err.message);
+        store_free(store);
+        cr_assert_eq(store_open_existing(path, &store, &fresh.err), 0, "%s", fresh.err.message);
+        store_free(store);
+        fresh_end(&fresh);
+}
+
 Test(store, is_not_opened_through_a_symlink_inside)
 {
         struct store *store;
