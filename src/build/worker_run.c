@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define HOSTNAME "varve"
@@ -136,6 +137,8 @@ static int run_and_relay(struct worker *worker, const struct strv *argv, int *re
 
         if (pipe2(pipe_fds, O_CLOEXEC) < 0)
                 return error_set_errno(err, -errno, "cannot make a pipe");
+        /* For a command that is not root, and opens /dev/stdout. */
+        fchmod(pipe_fds[1], 0666);
         relayed.fd = pipe_fds[0];
         r = -pthread_create(&relayed.thread, NULL, relay, &relayed);
         if (r < 0) {

@@ -337,6 +337,11 @@ begins() {
         store_is_sound
 }
 
+@test "a user of the image can open /dev/stdout and /dev/stderr" {
+        context_of streams 'FROM busybox:1' 'USER 7' 'RUN echo out >/dev/stdout; echo err >/dev/stderr'
+        varve build -t streams "$context"
+}
+
 @test "what a running build has made is kept while other images are removed" {
         context_of other 'FROM scratch' 'COPY Dockerfile /'
         varve build -t other "$context"
