@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <locale.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,6 +120,8 @@ int main(int argc, char **argv)
                 return cli_fail(&err, CLI_EXIT_USAGE);
         /* Names in archives and messages are bytes; nothing depends on the caller's locale. */
         setlocale(LC_CTYPE, "C.UTF-8");
+        /* A file size limit (ulimit -f) is an error of the write that meets it. */
+        signal(SIGXFSZ, SIG_IGN);
         taken = take_root(argc, argv);
         return finish_output(run_command(argc - taken, argv + taken));
 }
