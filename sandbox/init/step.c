@@ -259,6 +259,15 @@ static int execute(const struct wire_spec *spec, int *ret_status, struct error *
         return explain_execute(-errno, argv[0], ret_status, err);
 }
 
+/* glibc keeps two signals for itself, and its posix_spawn(3) leaves them ignored. */
+static void reset_internal_signals(void)
+{
+        static const uint64_t defaults[8]; /* struct sigaction, as the kernel has it */
+
+        for (int signal = 32; signal < SIGRTMIN; signal++)
+                syscall(SYS_rt_sigaction, signal, defaults, NULL, sizeof(uint64_t));
+}
+
 int step_run(struct helper *helper, int *ret_status, struct error *err)
 {
         const struct wire_spec *spec = helper->spec;
@@ -267,6 +276,7 @@ int step_run(struct helper *helper, int *ret_status, struct error *err)
 
         *ret_status = 0;
         setsid();
+        reset_internal_signals();
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
         umask(022);

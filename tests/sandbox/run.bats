@@ -146,6 +146,11 @@ teardown() {
         grep 'the sandbox was killed' "$work/log"
 }
 
+@test "no signal is blocked or ignored" {
+        run -0 inside grep -E '^Sig(Blk|Ign)' /proc/self/status
+        [ "$output" = $'SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000' ] || fail 'one is'
+}
+
 @test "the command has a session, an umask of 022 and no core files" {
         run inside sh -c 'echo $(cut -d" " -f6 /proc/self/stat) $(umask) $(ulimit -c)'
         [ "$output" = '2 0022 0' ] || fail 'not these'
