@@ -36,4 +36,3 @@ void strmap_remove(struct strmap *map, const char *key);
 
 /* Sets all of `from`. Returns 0 or -ENOMEM. */
 int strmap_extend(struct strmap *map, const struct strmap *from);
-

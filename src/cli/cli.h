@@ -63,8 +63,8 @@ int options_parse(const struct command *command, const struct option_spec *optio
 
 /*
  * The usual beginning of a command: parses, checks that there are `min` to `max` arguments, and
- * opens the store or makes it (`ret_store` NULL: none is wanted). Returns true; or false with the exit status,
- * having printed what there was to say.
+ * opens the store or makes it (`ret_store` NULL: none is wanted). Returns true; or false with the
+ * exit status, having printed what there was to say.
  */
 bool cli_begin(const struct command *command, const struct option_spec *options, size_t count,
                int argc, char **argv, size_t min, size_t max, struct arguments *ret,
