@@ -55,12 +55,13 @@
 /* How long the leader serves before the companion is tried again: twice as long each time, until
  * the companion has served for a second. */
 #define RETRY_MIN_NS 50000000u
-#define RETRY_MAX_NS 2000000000u
+#define RETRY_MAX_NS 200000000u
 #define SERVED_NS    1000000000u
 
-/* The companion looks every so many requests where its client runs. One that has moved so often in
- * so many looks is several, or the kernel is older. */
-#define LOOK_EVERY   16u
+/* Where client and companion share a CPU, the client has asked again by the time that the companion
+ * goes on. So it looks where its client runs once it had to wait so often. One that has moved so
+ * often in so many looks is several, or the kernel is older. */
+#define WAITS_MAX    8u
 #define LOOKS        64u
 #define LOOKS_MOVED  32u
 #define STAT_CPU     39u /* proc(5): the field of /proc/PID/stat */
@@ -129,7 +130,7 @@ static int cpu_of(pid_t pid)
 /* Where the companion runs. */
 struct place {
         int cpu;
-        unsigned requests;
+        unsigned waits;
         unsigned looks;
         unsigned moves;
 };
@@ -141,8 +142,9 @@ static bool follow(struct place *place, const struct fuse_in_header *request)
         int cpu;
 
         /* The kernel itself asks as process 0. */
-        if (place->requests++ % LOOK_EVERY != 0 || request->pid == 0)
+        if ((place->cpu >= 0 && place->waits < WAITS_MAX) || request->pid == 0)
                 return true;
+        place->waits = 0;
         if (++place->looks == LOOKS) {
                 if (place->moves >= LOOKS_MOVED)
                         return false;
@@ -180,6 +182,7 @@ static void *accompany(void *userdata)
 
                         if (r == -EAGAIN) {
                                 atomic_store(&server->companion.busy, false);
+                                place.waits++;
                                 if (!wait_for_request(server))
                                         break;
                                 atomic_store(&server->companion.busy, true);
