@@ -177,6 +177,7 @@ static void *accompany(void *userdata)
         while (eventfd_read(server->companion.wake_fd, &woken) == 0) {
                 struct place place = { .cpu = -1 };
 
+                atomic_store(&server->companion.busy, true);
                 while (atomic_load(&server->companion.serves)) {
                         int r = serve_one(server, &buf);
 
