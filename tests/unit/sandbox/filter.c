@@ -3,6 +3,8 @@
 
 #include "base/cleanup.h"
 
+#include "simulate.h"
+
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <linux/audit.h>
@@ -16,68 +18,8 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#define STEPS_MAX     4096
 #define EPERM_ANSWER  (SECCOMP_RET_ERRNO | EPERM)
 #define ENOSYS_ANSWER (SECCOMP_RET_ERRNO | ENOSYS)
-
-static uint32_t load(const struct seccomp_data *data, uint32_t offset)
-{
-        uint32_t value;
-
-        cr_assert_leq(offset + sizeof(value), sizeof(*data));
-        memcpy(&value, (const char *)data + offset, sizeof(value));
-        return value;
-}
-
-static bool jump_is_taken(const struct sock_filter *at, uint32_t a)
-{
-        switch (BPF_OP(at->code)) {
-        case BPF_JEQ:
-                return a == at->k;
-        case BPF_JGT:
-                return a > at->k;
-        case BPF_JGE:
-                return a >= at->k;
-        case BPF_JSET:
-                return a & at->k;
-        default:
-                cr_assert_fail("unknown jump %x", at->code);
-        }
-        return false;
-}
-
-/* Runs the code as the kernel does. */
-static uint32_t simulate(const struct buf *code, const struct seccomp_data *data)
-{
-        const struct sock_filter *items = (const void *)code->data;
-        size_t count = code->len / sizeof(*items);
-        uint32_t a = 0;
-
-        for (size_t at = 0, steps = 0; steps < STEPS_MAX; steps++, at++) {
-                cr_assert_lt(at, count, "the filter runs past its end");
-                switch (BPF_CLASS(items[at].code)) {
-                case BPF_LD:
-                        a = load(data, items[at].k);
-                        break;
-                case BPF_ALU:
-                        cr_assert_eq(items[at].code, BPF_ALU | BPF_AND | BPF_K);
-                        a &= items[at].k;
-                        break;
-                case BPF_JMP:
-                        if (BPF_OP(items[at].code) == BPF_JA)
-                                at += items[at].k;
-                        else
-                                at += jump_is_taken(&items[at], a) ? items[at].jt : items[at].jf;
-                        break;
-                case BPF_RET:
-                        return items[at].k;
-                default:
-                        cr_assert_fail("unknown instruction %x", items[at].code);
-                }
-        }
-        cr_assert_fail("the filter does not end");
-        return 0;
-}
 
 /* Compiles for a kernel of this architecture; `emulation` is FILTER_EMULATION_COUNT for none. */
 static struct buf compile(uint32_t kernel, enum filter_emulation emulation)
