@@ -62,12 +62,11 @@ int server_start(struct tree *tree, int fuse_fd, const struct server_options *op
         server->options = *options;
         server->fuse_fd = fuse_fd;
         server->stop_fd = server->companion.wake_fd = -1;
+        server->failure = ERROR_INIT;
+        sem_init(&server->begun, 0, 0);
         r = server_open(server, err);
-        if (r == 0) {
-                r = server_loop_start(server);
-                if (r < 0)
-                        error_set_errno(err, r, "cannot start the filesystem's thread");
-        }
+        if (r == 0)
+                r = server_loop_start(server, err);
         if (r < 0) {
                 server_stop(server);
                 return r;
@@ -101,5 +100,6 @@ void server_stop(struct server *server)
         if (server->stop_fd >= 0)
                 close(server->stop_fd);
         tree_reset_lookups(server->tree);
+        sem_destroy(&server->begun);
         free(server);
 }

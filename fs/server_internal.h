@@ -10,6 +10,7 @@
 #include <fuse_lowlevel.h>
 #include <linux/fuse.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <sys/uio.h>
 
@@ -34,6 +35,8 @@ struct server {
         int stop_fd; /* an eventfd: readable when the threads shall end */
         pthread_t thread;
         bool started;
+        sem_t begun; /* the leader has confined itself, or failed: `failure` */
+        struct error failure;
         struct companion companion;
         uint64_t kernel_flags; /* what the kernel offered in INIT */
         bool init_replied;
@@ -46,8 +49,8 @@ extern const struct fuse_lowlevel_ops server_ops;
 
 /* ---- server_loop.c ---- */
 
-/* Starts the threads. Returns 0 or a negative errno. */
-int server_loop_start(struct server *server);
+/* Starts the threads, which confine themselves. Returns 0 or a negative errno, with `err` set. */
+int server_loop_start(struct server *server, struct error *err);
 void server_loop_stop(struct server *server);
 
 /* ---- server_ops.c ---- */

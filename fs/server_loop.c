@@ -164,14 +164,20 @@ static bool follow(struct place *place, const struct fuse_in_header *request)
         return true;
 }
 
+static int confine(struct server *server, struct error *err)
+{
+        return server->options.confine ? server->options.confine(server->options.context, err) : 0;
+}
+
 static void *accompany(void *userdata)
 {
         const struct sched_param param = { .sched_priority = 0 };
         struct server *server = userdata;
         struct fuse_buf buf = { .mem = NULL };
+        struct error ignored = ERROR_INIT;
         eventfd_t woken;
 
-        if (sched_setscheduler(0, SCHED_IDLE, &param) < 0)
+        if (confine(server, &ignored) < 0 || sched_setscheduler(0, SCHED_IDLE, &param) < 0)
                 return NULL;
         atomic_store(&server->companion.ready, true);
         while (eventfd_read(server->companion.wake_fd, &woken) == 0) {
@@ -280,8 +286,9 @@ static void *lead(void *userdata)
         struct server *server = userdata;
         struct fuse_buf buf = { .mem = NULL };
         struct leader leader = { .spins = server->companion.started, .retry_ns = RETRY_MIN_NS };
-        bool goes_on = true;
+        bool goes_on = confine(server, &server->failure) == 0;
 
+        sem_post(&server->begun);
         while (goes_on) {
                 int r = serve_one(server, &buf);
                 uint64_t began, now;
@@ -328,15 +335,21 @@ static void start_companion(struct server *server)
                         pthread_create(&companion->thread, NULL, accompany, server) == 0;
 }
 
-int server_loop_start(struct server *server)
+int server_loop_start(struct server *server, struct error *err)
 {
         int r;
 
         if (has_several_cpus())
                 start_companion(server);
-        r = pthread_create(&server->thread, NULL, lead, server);
+        r = -pthread_create(&server->thread, NULL, lead, server);
         server->started = r == 0;
-        return -r;
+        if (r < 0)
+                return error_set_errno(err, r, "cannot start the filesystem's thread");
+        while (sem_wait(&server->begun) < 0)
+                continue;
+        if (error_is_set(&server->failure))
+                *err = server->failure;
+        return server->failure.code;
 }
 
 void server_loop_stop(struct server *server)

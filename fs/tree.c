@@ -50,6 +50,7 @@ int tree_new(const struct tree_options *options, const struct tree_layer *layers
         tree->store.epoch = 1;
         tree->store.lower = (struct lower_reader){ .read = lower_read, .userdata = tree };
         add_layers(tree, layers, count);
+        tree->spool_dir_fd = options->spool_dir_fd;
         r = spool_new(options->spool_dir_fd, options->spool_memory_max, &tree->store.spool, err);
         if (r == 0 && attach_root(tree) < 0)
                 r = error_set_oom(err);
@@ -59,6 +60,11 @@ int tree_new(const struct tree_options *options, const struct tree_layer *layers
         }
         *ret = tree;
         return 0;
+}
+
+int tree_spool_dir(const struct tree *tree)
+{
+        return tree->spool_dir_fd;
 }
 
 static void free_nodes(struct tree *tree)

@@ -142,6 +142,7 @@ struct tree {
         struct dentry_table dentries;
         struct node *root;
         struct content_store store; /* with the current epoch */
+        int spool_dir_fd;           /* borrowed */
         struct dentry **stubs;      /* owned; in the order in which they were made */
         size_t stub_count;
         uint32_t walks;  /* walks for changes so far */

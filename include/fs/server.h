@@ -32,6 +32,11 @@ struct server_options {
         /* Asked for the owner of what a process makes; NULL: the ids that the request carries, or
          * 0:0 with `single_id`. `pid` is numbered as the mounter's pid namespace does. */
         void (*owner_of)(void *context, pid_t pid, struct tree_owner *ret);
+
+        /* Called first by each of the server's threads, to confine itself; or NULL. What they open
+         * from then on is the spool's file in its directory (tree_spool_dir()) and, to be read,
+         * what lies below /proc. Returns 0 or a negative errno, which ends the server's start. */
+        int (*confine)(void *context, struct error *err);
         void *context;
 };
 

@@ -60,6 +60,9 @@ int tree_new(const struct tree_options *options, const struct tree_layer *layers
              struct tree **ret, struct error *err);
 void tree_free(struct tree *tree);
 
+/* The directory of the spool's file, borrowed: all that a tree opens lies in it. */
+int tree_spool_dir(const struct tree *tree);
+
 /* ---- attributes ---- */
 
 struct tree_attr {

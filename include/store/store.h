@@ -49,6 +49,9 @@ void store_sweep(struct store *store);
 /* The absolute path of the store; borrowed. */
 const char *store_root(const struct store *store);
 
+/* Its directory, open; borrowed. */
+int store_root_dir(const struct store *store);
+
 /* Of an error that says that there is no room (-ENOSPC, -EDQUOT) and nothing of what to do: names
  * the store, and what to do. Leaves others as they are. Returns the error's code. */
 int store_explain_full(const struct store *store, struct error *err);

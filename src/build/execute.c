@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "emulation.h"
+#include "sandbox/confine.h"
 #include "users.h"
 
 #include <errno.h>
@@ -128,6 +129,20 @@ static int make_workdir(struct tree *tree, const char *workdir, struct error *er
 
 /* ---- running ---- */
 
+/* What serves a step's requests sees the spool and, for where its clients run, /proc. */
+static int confine_server(void *context, struct error *err)
+{
+        const struct emulation *emulation = context;
+        _cleanup_close_ int proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        const struct confine_path paths[] = {
+                { .fd = tree_spool_dir(emulation->tree), .writable = true },
+                { .fd = proc_fd },
+        };
+        int r = confine_thread(paths, ARRAY_SIZE(paths) - (proc_fd < 0), false, err);
+
+        return r < 0 ? r : 0;
+}
+
 static int start(struct run *run, struct error *err)
 {
         const struct execution *execution = run->execution;
@@ -136,6 +151,7 @@ static int start(struct run *run, struct error *err)
         struct server_options server = { .single_id = single,
                                          .id_max = UINT16_MAX,
                                          .owner_of = single && emulated ? emulation_owner_of : NULL,
+                                         .confine = confine_server,
                                          .context = &run->emulation };
         const char *workdir = execution->workdir;
         struct sandbox_mount mounts[] = {
@@ -178,6 +194,7 @@ static int start(struct run *run, struct error *err)
         };
         int r;
 
+        run->emulation.tree = execution->tree;
         memcpy(spec.stdio, execution->stdio, sizeof(spec.stdio));
         if (server_mount_options(&server, &options) < 0)
                 return error_set_oom(err);

@@ -1,6 +1,7 @@
 #include "sealer.h"
 
 #include "base/cleanup.h"
+#include "sandbox/confine.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -28,10 +29,21 @@ struct sealer {
         bool started;
 };
 
+/* What an image holds goes through this thread and those that it starts to compress: they see the
+ * store alone. */
+static int confine(const struct sealer *sealer, struct error *err)
+{
+        const struct confine_path store = { .fd = store_root_dir(sealer->store), .writable = true };
+
+        return confine_thread(&store, 1, false, err);
+}
+
 static void *seal(void *userdata)
 {
         struct sealer *sealer = userdata;
+        struct error failure = ERROR_INIT;
         struct seal_job *job;
+        int confined = confine(sealer, &failure);
 
         pthread_mutex_lock(&sealer->lock);
         for (;;) {
@@ -45,8 +57,11 @@ static void *seal(void *userdata)
                         sealer->last = &sealer->first;
                 pthread_mutex_unlock(&sealer->lock);
 
-                job->code = layers_seal(sealer->store, job->changes, &sealer->compression,
-                                        &job->layer, &job->err);
+                job->err = failure;
+                job->code = confined < 0
+                                    ? confined
+                                    : layers_seal(sealer->store, job->changes, &sealer->compression,
+                                                  &job->layer, &job->err);
                 change_list_free(job->changes);
                 job->changes = NULL;
 

@@ -173,6 +173,11 @@ const char *store_root(const struct store *store)
         return store->root;
 }
 
+int store_root_dir(const struct store *store)
+{
+        return store->root_fd;
+}
+
 int store_explain_full(const struct store *store, struct error *err)
 {
         /* Who gave a hint knew better: a host may have no room for user namespaces. */
