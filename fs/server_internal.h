@@ -22,7 +22,6 @@ struct companion {
         atomic_bool ready;  /* it has the policy that it needs */
         atomic_bool serves; /* set by the leader, taken back by both */
         atomic_bool ends;
-        atomic_bool busy;   /* not asleep */
         atomic_uint served; /* requests */
 };
 
@@ -38,6 +37,7 @@ struct server {
         sem_t begun; /* the leader has confined itself, or failed: `failure` */
         struct error failure;
         struct companion companion;
+        atomic_bool answering; /* a request is taken, and not yet answered */
         uint64_t kernel_flags; /* what the kernel offered in INIT */
         bool init_replied;
 };

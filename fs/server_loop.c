@@ -46,11 +46,14 @@
 /* Requests without a pause of SPIN_NS before the companion is tried. */
 #define STREAK 128u
 
-/* How often the leader looks, how often in vain until it takes over, and how long nothing is asked
- * until it sleeps too. */
-#define TICK_MS    4
-#define TICKS_LOST 2u
-#define TICKS_IDLE 10u
+/* How often the leader looks, how soon again where a client waits and no more than so much was
+ * served, how many such looks in a row until it takes over, and after how many without a request it
+ * sleeps too. Each look may drive the client away from its CPU. */
+#define TICK_MS      20
+#define TICK_LOST_MS 4
+#define SERVED_LOST  16u
+#define TICKS_LOST   2u
+#define TICKS_IDLE   3u
 
 /* How long the leader serves before the companion is tried again: twice as long each time, until
  * the companion has served for a second. */
@@ -60,10 +63,11 @@
 
 /* Where client and companion share a CPU, the client has asked again by the time that the companion
  * goes on. So it looks where its client runs once it had to wait so often. One that has moved so
- * often in so many looks is several, or the kernel is older. */
-#define WAITS_MAX    8u
+ * often in so many looks, and so few requests, is several, or the kernel is older. */
+#define WAITS_MAX    3u
 #define LOOKS        64u
 #define LOOKS_MOVED  32u
+#define LOOKS_SERVED 4096u
 #define STAT_CPU     39u /* proc(5): the field of /proc/PID/stat */
 #define STAT_BYTES   512u
 #define STAT_SKIPPED 2u /* fields up to the name's end */
@@ -80,8 +84,10 @@ static int serve_one(struct server *server, struct fuse_buf *buf)
         while (r == -EINTR || r == -ENOENT);
         if (r <= 0)
                 return r == -EAGAIN ? r : -ENODEV;
+        atomic_store(&server->answering, true);
         if (!raw_answer(server, buf))
                 fuse_session_process_buf(server->session, buf);
+        atomic_store(&server->answering, false);
         return 0;
 }
 
@@ -133,6 +139,7 @@ struct place {
         unsigned waits;
         unsigned looks;
         unsigned moves;
+        unsigned served; /* in as many looks */
 };
 
 /* Goes where the client is. Returns false where that leads nowhere. */
@@ -141,14 +148,15 @@ static bool follow(struct place *place, const struct fuse_in_header *request)
         cpu_set_t set;
         int cpu;
 
+        place->served++;
         /* The kernel itself asks as process 0. */
         if ((place->cpu >= 0 && place->waits < WAITS_MAX) || request->pid == 0)
                 return true;
         place->waits = 0;
         if (++place->looks == LOOKS) {
-                if (place->moves >= LOOKS_MOVED)
+                if (place->moves >= LOOKS_MOVED && place->served < LOOKS_SERVED)
                         return false;
-                place->looks = place->moves = 0;
+                place->looks = place->moves = place->served = 0;
         }
         cpu = cpu_of((pid_t)request->pid);
         if (cpu < 0 || cpu >= CPU_SETSIZE)
@@ -183,16 +191,13 @@ static void *accompany(void *userdata)
         while (eventfd_read(server->companion.wake_fd, &woken) == 0) {
                 struct place place = { .cpu = -1 };
 
-                atomic_store(&server->companion.busy, true);
                 while (atomic_load(&server->companion.serves)) {
                         int r = serve_one(server, &buf);
 
                         if (r == -EAGAIN) {
-                                atomic_store(&server->companion.busy, false);
                                 place.waits++;
                                 if (!wait_for_request(server))
                                         break;
-                                atomic_store(&server->companion.busy, true);
                                 continue;
                         }
                         atomic_fetch_add(&server->companion.served, 1);
@@ -253,15 +258,15 @@ static bool watch(struct server *server)
         eventfd_write(companion->wake_fd, 1);
         while (goes_on && lost < TICKS_LOST && atomic_load(&companion->serves)) {
                 unsigned now;
+                bool waits;
 
-                if (poll(&stop, 1, TICK_MS) > 0)
+                if (poll(&stop, 1, lost > 0 ? TICK_LOST_MS : TICK_MS) > 0)
                         goes_on = false;
                 now = atomic_load(&companion->served);
-                if (now != served)
-                        lost = idle = 0;
-                else if (atomic_load(&companion->busy) || is_readable(server->fuse_fd))
-                        lost++;
-                else if (++idle == TICKS_IDLE) {
+                waits = atomic_load(&server->answering) || is_readable(server->fuse_fd);
+                lost = waits && now - served <= SERVED_LOST ? lost + 1 : 0;
+                idle = !waits && now == served ? idle + 1 : 0;
+                if (idle == TICKS_IDLE) {
                         goes_on = wait_for_request(server);
                         idle = 0;
                 }

@@ -18,6 +18,9 @@
 #define RAW_STATX   52u
 #define RAW_TMPFILE 51u
 
+/* Most replies are no longer: those with an entry or attributes. */
+#define SMALL_REPLY 512u
+
 struct raw_statx_in {
         uint32_t getattr_flags;
         uint32_t reserved;
@@ -66,7 +69,7 @@ struct raw_statx_out {
 
 #define RAW_STATX_MASK 0xfffu /* the basic fields and the birth time */
 
-static void raw_reply(const struct server *server, const struct fuse_in_header *in, int error,
+static void raw_reply(struct server *server, const struct fuse_in_header *in, int error,
                       const void *payload, size_t len)
 {
         struct fuse_out_header out = { .len = (uint32_t)(sizeof(out) + len),
@@ -76,7 +79,7 @@ static void raw_reply(const struct server *server, const struct fuse_in_header *
                                { .iov_base = (void *)(uintptr_t)payload, .iov_len = len } };
 
         /* ENOENT: the caller was interrupted and is gone. Nothing can be done about others. */
-        (void)!writev(server->fuse_fd, iov, len > 0 ? 2 : 1);
+        (void)!raw_writev(server->fuse_fd, iov, len > 0 ? 2 : 1, server);
 }
 
 static void fill_attr(const struct server *server, const struct tree_attr *attr,
@@ -189,6 +192,8 @@ bool raw_answer(struct server *server, const struct fuse_buf *request)
 ssize_t raw_writev(int fd, struct iovec *iov, int count, void *userdata)
 {
         struct server *server = userdata;
+        char small[SMALL_REPLY], *end = small;
+        size_t total = 0;
 
         if (!server->init_replied) {
                 server->init_replied = true;
@@ -198,7 +203,17 @@ ssize_t raw_writev(int fd, struct iovec *iov, int count, void *userdata)
                         out->flags |= (uint32_t)(server->kernel_flags & FUSE_HANDLE_KILLPRIV_V2);
                 }
         }
-        return writev(fd, iov, count);
+        /* With the reply the client takes the companion's CPU: the rest of this may have to wait.
+         */
+        atomic_store(&server->answering, false);
+        for (int i = 0; i < count; i++)
+                total += iov[i].iov_len;
+        if (count == 1 || total > sizeof(small))
+                return writev(fd, iov, count);
+        /* The kernel maps one page into its space for each part: for a short reply that is dear. */
+        for (int i = 0; i < count; i++)
+                end = mempcpy(end, iov[i].iov_base, iov[i].iov_len);
+        return write(fd, small, total);
 }
 
 bool raw_write_kills_priv(const char *data)
