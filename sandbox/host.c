@@ -40,8 +40,7 @@ static bool is_privileged(const char *program)
         return st.st_mode & S_ISUID || getxattr(program, "security.capability", NULL, 0) > 0;
 }
 
-/* Looks in PATH and where distributions have it. Returns NULL if there is none. */
-static char *find_privileged_program(const char *name)
+static char *find_program(const char *name, bool (*is_usable)(const char *file))
 {
         const char *path = getenv("PATH");
         char file[PATH_MAX];
@@ -55,11 +54,21 @@ static char *find_privileged_program(const char *name)
                 if (next)
                         *next++ = '\0';
                 snprintf(file, sizeof(file), "%s/%s", at, name);
-                if (at[0] == '/' && is_privileged(file))
+                if (at[0] == '/' && is_usable(file))
                         found = strdup(file);
         }
         free(all);
         return found;
+}
+
+static bool is_executable(const char *program)
+{
+        return access(program, X_OK) == 0;
+}
+
+char *host_find_program(const char *name)
+{
+        return find_program(name, is_executable);
 }
 
 /* The name of the process's user, which the caller frees; its number where it has none. */
@@ -114,8 +123,8 @@ static int take_ranges(struct sandbox_host *host, uint64_t min_ids, struct lack 
 
         if (!name)
                 return error_set_oom(err);
-        host->newuidmap = find_privileged_program("newuidmap");
-        host->newgidmap = find_privileged_program("newgidmap");
+        host->newuidmap = find_program("newuidmap", is_privileged);
+        host->newgidmap = find_program("newgidmap", is_privileged);
         r = subid_find(SUBID_USERS, name, getuid(), &uids, err);
         if (r == 0)
                 r = subid_find(SUBID_GROUPS, name, getuid(), &gids, err);
@@ -198,7 +207,7 @@ int sandbox_host_new(enum sandbox_users users, struct sandbox_host **ret, struct
 
         if (!host)
                 return error_set_oom(err);
-        host->image_fd = -1;
+        host->image_fd = host->network_image_fd = -1;
         host->emulation = kernel_has_notification() ? SANDBOX_EMULATE_RECORD : SANDBOX_EMULATE_FAKE;
         r = choose_users(host, users, err);
         if (r < 0)
@@ -207,6 +216,10 @@ int sandbox_host_new(enum sandbox_users users, struct sandbox_host **ret, struct
         if (r < 0)
                 return r;
         host->image_fd = r;
+        r = image_open_network(err);
+        if (r < 0)
+                return r;
+        host->network_image_fd = r;
         *ret = TAKE_PTR(host);
         return 0;
 }
@@ -217,6 +230,8 @@ void sandbox_host_free(struct sandbox_host *host)
                 return;
         if (host->image_fd >= 0)
                 close(host->image_fd);
+        if (host->network_image_fd >= 0)
+                close(host->network_image_fd);
         free(host->newuidmap);
         free(host->newgidmap);
         free(host);

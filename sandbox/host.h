@@ -12,7 +12,8 @@
 #include "wire.h"
 
 struct sandbox_host {
-        int image_fd; /* the helper program, executable and of no name */
+        int image_fd;         /* the helper program, executable and of no name */
+        int network_image_fd; /* likewise, the program of a private network */
         enum sandbox_users users;
         enum sandbox_emulation emulation; /* the most that the kernel can do */
         struct wire_range uid_map[SUBID_RANGES_MAX + 1];
@@ -28,6 +29,11 @@ struct sandbox_host {
  * that is possible. Returns its descriptor or a negative errno with `err` set.
  */
 int image_open(struct error *err);
+int image_open_network(struct error *err);
+
+/* Looks for a program of the host, in PATH and where distributions have it. Returns NULL if there
+ * is none; the caller frees it. */
+char *host_find_program(const char *name);
 
 /*
  * Writes the specification for the helper. `ret_sources` has the descriptors that it

@@ -18,9 +18,9 @@
 #define MFD_NOEXEC_SEAL 0x0008U
 #endif
 
-/* The program and its size in bytes, put there by image.S. */
-extern const unsigned char sandbox_image[];
-extern const uint64_t sandbox_image_size;
+/* The programs and their sizes in bytes, put there by image.S and network.S. */
+extern const unsigned char sandbox_image[], network_image[];
+extern const uint64_t sandbox_image_size, network_image_size;
 
 /* Sealed, so that not even a process with a descriptor of it can change what the next sandbox
  * executes. */
@@ -71,13 +71,12 @@ static int open_unnamed_file(const void *image, size_t size)
         return last;
 }
 
-int image_open(struct error *err)
+static int open_image(const void *image, size_t size, struct error *err)
 {
-        int fd;
+        int fd = open_memory(image, size);
 
-        fd = open_memory(sandbox_image, sandbox_image_size);
         if (fd < 0)
-                fd = open_unnamed_file(sandbox_image, sandbox_image_size);
+                fd = open_unnamed_file(image, size);
         if (fd < 0) {
                 error_set_errno(err, fd, "cannot make the sandbox's program executable");
                 return error_hint(err, "The host forbids to execute memory, and neither /tmp nor "
@@ -85,4 +84,14 @@ int image_open(struct error *err)
                                        "the former: sudo sysctl -w vm.memfd_noexec=1");
         }
         return fd;
+}
+
+int image_open(struct error *err)
+{
+        return open_image(sandbox_image, sandbox_image_size, err);
+}
+
+int image_open_network(struct error *err)
+{
+        return open_image(network_image, network_image_size, err);
 }

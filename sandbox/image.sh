@@ -1,17 +1,18 @@
 #!/bin/sh
-# image.sh PROGRAM IMAGE ASSEMBLY: writes the stripped program, and assembly that includes it.
+# image.sh NAME PROGRAM IMAGE ASSEMBLY: writes the stripped program, and assembly that includes it as
+# NAME and NAME_size.
 set -eu
-strip -o "$2" "$1"
-cat >"$3" <<END
+strip -o "$3" "$2"
+cat >"$4" <<END
         .section .rodata
         .balign 16
-        .global sandbox_image, sandbox_image_size
-        .hidden sandbox_image, sandbox_image_size
-sandbox_image:
-        .incbin "$(realpath "$2")"
+        .global $1, $1_size
+        .hidden $1, $1_size
+$1:
+        .incbin "$(realpath "$3")"
 1:
         .balign 8
-sandbox_image_size:
-        .quad 1b - sandbox_image
+$1_size:
+        .quad 1b - $1
         .section .note.GNU-stack, "", %progbits
 END

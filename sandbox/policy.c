@@ -303,15 +303,14 @@ static int append_front(struct buf *code, const struct policy_arch *arch)
         return r;
 }
 
-/* Appends what libseccomp makes of its rules. */
-static int append_filter(struct buf *code, scmp_filter_ctx ctx, struct error *err)
+int policy_append_rules(struct buf *code, void *rules, struct error *err)
 {
         _cleanup_close_ int fd = memfd_create("filter", MFD_CLOEXEC);
         int r;
 
         if (fd < 0)
                 return error_set_errno(err, -errno, "cannot make memory for a filter");
-        r = seccomp_export_bpf(ctx, fd);
+        r = seccomp_export_bpf(rules, fd);
         if (r < 0 || lseek(fd, 0, SEEK_SET) < 0)
                 return error_set(err, -EINVAL, "libseccomp cannot compile the policy: %d", r);
         return io_read_fd(fd, "the filter", BPF_MAXINSNS * sizeof(struct sock_filter), code, err);
@@ -338,7 +337,7 @@ int policy_compile(uint32_t kernel, struct buf *ret, struct error *err)
         if (r < 0)
                 error_set_errno(err, r, "cannot compile the policy of system calls");
         else
-                r = append_filter(ret, all, err);
+                r = policy_append_rules(ret, all, err);
         if (all)
                 seccomp_release(all);
         return r;

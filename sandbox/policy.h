@@ -43,5 +43,11 @@ int policy_compile(uint32_t kernel, struct buf *ret, struct error *err);
  */
 int policy_compile_emulation(enum filter_emulation emulation, uint32_t kernel, struct buf *ret);
 
+/* Appends the filter of the network's program (network/jail.c). Returns as policy_compile(). */
+int policy_compile_network(uint32_t kernel, struct buf *ret, struct error *err);
+
+/* Appends what libseccomp makes of `rules`, its scmp_filter_ctx. Returns 0 or a negative errno. */
+int policy_append_rules(struct buf *code, void *rules, struct error *err);
+
 /* What the call numbered `nr` of an architecture is to the emulation. */
 enum emulate_call policy_emulated_call(uint32_t audit, int nr);

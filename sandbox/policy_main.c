@@ -1,10 +1,15 @@
-/* Writes the compiled filters as C, when varve is built: policy_main ARCHITECTURE */
+/*
+ * Writes the compiled filters as C, when varve is built:
+ *   policy_main ARCHITECTURE            those of a command
+ *   policy_main ARCHITECTURE network    that of the network's program
+ */
 #include "policy.h"
 
 #include "base/cleanup.h"
 
 #include <linux/audit.h>
 #include <linux/filter.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -53,6 +58,17 @@ static int print_filters(uint32_t arch, struct error *err)
         return r;
 }
 
+static int print_network_filter(uint32_t arch, struct error *err)
+{
+        struct buf code = BUF_INIT;
+        int r = policy_compile_network(arch, &code, err);
+
+        if (r == 0)
+                print_code("filter_network", &code);
+        buf_done(&code);
+        return r;
+}
+
 static void print_calls(const char *name, uint32_t arch)
 {
         printf("#define %s_ARCH 0x%xU\n", name, arch);
@@ -66,20 +82,32 @@ static void print_calls(const char *name, uint32_t arch)
         printf("};\n");
 }
 
+static int print_command_filters(uint32_t arch, uint32_t arch_32, struct error *err)
+{
+        int r = print_filters(arch, err);
+
+        if (r < 0)
+                return r;
+        print_calls("CALLS", arch);
+        print_calls("CALLS_32", arch_32);
+        return 0;
+}
+
 int main(int argc, char **argv)
 {
         struct error err = ERROR_INIT;
+        const bool network = argc == 3 && strcmp(argv[2], "network") == 0;
 
         for (size_t i = 0; i < ARRAY_SIZE(machines); i++) {
-                if (argc != 2 || strcmp(argv[1], machines[i].name) != 0)
+                int r;
+
+                if (argc < 2 || strcmp(argv[1], machines[i].name) != 0)
                         continue;
-                if (print_filters(machines[i].arch, &err) < 0) {
+                r = network ? print_network_filter(machines[i].arch, &err)
+                            : print_command_filters(machines[i].arch, machines[i].arch_32, &err);
+                if (r < 0)
                         fprintf(stderr, "%s\n", err.message);
-                        return 1;
-                }
-                print_calls("CALLS", machines[i].arch);
-                print_calls("CALLS_32", machines[i].arch_32);
-                return 0;
+                return r < 0;
         }
         fprintf(stderr, "no policy of system calls is written for this architecture\n");
         return 1;

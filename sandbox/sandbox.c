@@ -1,6 +1,7 @@
 #include "sandbox/sandbox.h"
 
 #include "host.h"
+#include "network_program.h"
 #include "wire.h"
 
 #include "base/clock.h"
@@ -29,8 +30,10 @@ struct sandbox {
         pid_t mapper;    /* children of this process, 0 once they are waited for */
         pid_t builder;
         pid_t init;
-        dev_t device;         /* of the root */
-        bool outer_proc;      /* /proc is that of a container around */
+        pid_t network;
+        int network_status; /* as waitpid(2) has it, of one that ended before the sandbox; else 0 */
+        dev_t device;       /* of the root */
+        bool outer_proc;    /* /proc is that of a container around */
         pthread_mutex_t lock; /* of `init`: no signal is sent to a number that was reaped */
 };
 
@@ -138,6 +141,7 @@ static int spawn(const struct sandbox_host *host, const struct sandbox_spec *spe
         fds[WIRE_SOCKET_FD] = socket;
         fds[WIRE_SPEC_FD] = spec_fd;
         fds[WIRE_ROOT_FD] = spec->root == SANDBOX_ROOT_DIRECTORY ? spec->root_fd : spec_fd;
+        fds[WIRE_NETWORK_FD] = host->network_image_fd;
         fds[WIRE_SOURCE_FD + sources] = host->image_fd;
         return spawn_helper(fds, WIRE_SOURCE_FD + sources + 1, ret, err);
 }
@@ -182,6 +186,41 @@ static void wait_for_init(struct sandbox *sandbox)
         pthread_mutex_unlock(&sandbox->lock);
 }
 
+static void *reap_network(void *userdata)
+{
+        pid_t pid = (pid_t)(intptr_t)userdata;
+
+        wait_for_child(&pid);
+        return NULL;
+}
+
+/*
+ * Ends the network's process. With it goes the sandbox's interface, for which the kernel takes 5 to
+ * 30 ms: nobody waits for that but a thread.
+ */
+static void end_network(struct sandbox *sandbox)
+{
+        pthread_attr_t detached;
+        pthread_t thread;
+        int status;
+
+        if (sandbox->network == 0)
+                return;
+        if (waitpid(sandbox->network, &status, WNOHANG) == sandbox->network) {
+                sandbox->network_status = status;
+                sandbox->network = 0;
+                return;
+        }
+        kill(sandbox->network, SIGKILL);
+        pthread_attr_init(&detached);
+        pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
+        if (pthread_create(&thread, &detached, reap_network, (void *)(intptr_t)sandbox->network) ==
+            0)
+                sandbox->network = 0;
+        pthread_attr_destroy(&detached);
+        wait_for_child(&sandbox->network);
+}
+
 /* Hears of the builder and of PID 1, and gets the descriptor of the FUSE between the two. */
 static int receive_root(struct sandbox *sandbox, struct error *err)
 {
@@ -198,6 +237,8 @@ static int receive_root(struct sandbox *sandbox, struct error *err)
                         sandbox->fuse_fd = fd;
                 if (message.type == WIRE_BUILDER)
                         sandbox->builder = message.value;
+                else if (message.type == WIRE_NETWORK)
+                        sandbox->network = message.value;
                 else if (message.type == WIRE_INIT)
                         sandbox->init = message.value;
         }
@@ -263,6 +304,37 @@ bool sandbox_shows_outer_proc(const struct sandbox *sandbox)
         return sandbox->outer_proc;
 }
 
+static const char *explain_status(int status)
+{
+        switch (status) {
+        case PROGRAM_CANNOT_CONFINE:
+                return "it could not confine itself";
+        case PROGRAM_CANNOT_START:
+                return "it could not start libslirp";
+        case PROGRAM_LINK_FAILED:
+                return "it could not read from the sandbox";
+        case PROGRAM_NOT_LOADED:
+                return "it could not be loaded (is the library libslirp installed?)";
+        default:
+                return "it has exited by itself";
+        }
+}
+
+bool sandbox_lost_network(const struct sandbox *sandbox, struct error *err)
+{
+        const int status = sandbox->network_status;
+
+        if (status == 0)
+                return false;
+        if (WIFSIGNALED(status))
+                error_set(err, -ENETDOWN, "the network's process was ended by signal %d (SIG%s)",
+                          WTERMSIG(status), sigabbrev_np(WTERMSIG(status)) ?: "?");
+        else
+                error_set(err, -ENETDOWN, "the network's process has failed: %s",
+                          explain_status(WEXITSTATUS(status)));
+        return true;
+}
+
 dev_t sandbox_device(const struct sandbox *sandbox)
 {
         return sandbox->device;
@@ -299,6 +371,7 @@ int sandbox_wait(struct sandbox *sandbox, int timeout_ms, int *ret_status, struc
                                  timeout_ms / 1000, timeout_ms % 1000);
         r = receive(sandbox, &message, NULL, err);
         wait_for_init(sandbox);
+        end_network(sandbox);
         if (r < 0 && message.type == WIRE_ERROR && message.value != 0)
                 *ret_status = message.value;
         if (r < 0)
@@ -337,6 +410,7 @@ void sandbox_free(struct sandbox *sandbox)
         wait_for_child(&sandbox->mapper);
         wait_for_child(&sandbox->builder);
         wait_for_init(sandbox);
+        end_network(sandbox);
         pthread_mutex_destroy(&sandbox->lock);
         free(sandbox);
 }

@@ -1,6 +1,7 @@
 #include "filter.h"
 #include "host.h"
 
+#include "base/cleanup.h"
 #include "base/path.h"
 
 #include <errno.h>
@@ -150,15 +151,37 @@ static struct wire_span put_filter(struct spec_writer *writer, const struct sand
         return span;
 }
 
+/* `ret` is NULL where none is wanted. */
+static int find_network_program(const struct sandbox_spec *spec, char **ret, struct error *err)
+{
+        const bool pasta = spec->network == SANDBOX_NETWORK_PASTA;
+        const char *name = pasta ? "pasta" : "slirp4netns";
+
+        *ret = NULL;
+        if (!pasta && spec->network != SANDBOX_NETWORK_SLIRP4NETNS)
+                return 0;
+        *ret = host_find_program(name);
+        if (*ret)
+                return 0;
+        error_set(err, -ENOENT, "the program %s is not on this host", name);
+        return error_hint(err,
+                          "Its administrator can add it: sudo apt-get install %s; varve needs "
+                          "none of the kind: leave --network out",
+                          pasta ? "passt" : name);
+}
+
 int spec_write(const struct sandbox_host *host, const struct sandbox_spec *spec, struct buf *ret,
                int ret_sources[static SANDBOX_MOUNTS_MAX], size_t *ret_source_count,
                struct error *err)
 {
         struct spec_writer writer = { .buf = ret };
         struct wire_spec header = { .size_bytes = 0 };
+        _cleanup_free_ char *program = NULL;
         int r;
 
         r = check(spec, err);
+        if (r == 0)
+                r = find_network_program(spec, &program, err);
         if (r < 0)
                 return r;
         put(&writer, &header, sizeof(header));
@@ -174,6 +197,8 @@ int spec_write(const struct sandbox_host *host, const struct sandbox_spec *spec,
                 .hostname = put_string(&writer, spec->hostname),
                 .newuidmap = put_string(&writer, host->newuidmap),
                 .newgidmap = put_string(&writer, host->newgidmap),
+                .network_program = put_string(&writer, program),
+                .resolvers = put_string(&writer, spec->resolvers),
                 .argv = put_strings(&writer, spec->argv),
                 .env = put_strings(&writer, spec->env),
                 .groups = put_array(&writer, spec->groups, spec->group_count, sizeof(uint32_t)),

@@ -20,8 +20,9 @@
 enum {
         WIRE_SOCKET_FD = 3,
         WIRE_SPEC_FD,
-        WIRE_ROOT_FD,   /* the directory that is the root; else a copy of the specification */
-        WIRE_SOURCE_FD, /* the first of `source_count` descriptors of bind mounts */
+        WIRE_ROOT_FD,    /* the directory that is the root; else a copy of the specification */
+        WIRE_NETWORK_FD, /* the program of a private network */
+        WIRE_SOURCE_FD,  /* the first of `source_count` descriptors of bind mounts */
 };
 
 struct wire_span {
@@ -64,11 +65,13 @@ struct wire_spec {
         uint32_t gid;
         uint32_t root_type;
         uint32_t network;
-        uint32_t fuse_options; /* a string, as the five that follow; offset 0 is none */
+        uint32_t fuse_options; /* a string, as the seven that follow; offset 0 is none */
         uint32_t workdir;
         uint32_t hostname;
         uint32_t newuidmap; /* the program; none with one uid */
         uint32_t newgidmap;
+        uint32_t network_program; /* of the host: pasta, slirp4netns */
+        uint32_t resolvers;       /* what the private network forwards queries to */
         uint32_t source_count;
         struct wire_span argv; /* strings, one after the other */
         struct wire_span env;
@@ -94,6 +97,8 @@ static inline const char *wire_string(const struct wire_spec *spec, uint32_t off
 
 enum wire_type {
         WIRE_BUILDER = 1, /* helper: `value` is the pid of the process that builds the root */
+        WIRE_NETWORK,     /* helper: `value` is the pid of the process that the network leads to */
+        WIRE_LINK,        /* between that and the builder: a descriptor */
         WIRE_INIT,        /* helper: `value` is the pid of PID 1 */
         WIRE_FUSE,        /* helper: the root is mounted; with the descriptor if it is a FUSE */
         WIRE_GO,          /* parent: complete the root and execute */

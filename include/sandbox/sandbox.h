@@ -52,7 +52,11 @@ enum sandbox_root_type {
 
 enum sandbox_network {
         SANDBOX_NETWORK_HOST,
-        SANDBOX_NETWORK_NONE, /* a loopback interface alone */
+        SANDBOX_NETWORK_NONE,    /* a loopback interface alone */
+        SANDBOX_NETWORK_PRIVATE, /* one of its own, which leads out through a confined process of
+                                    varve's (network.h) */
+        SANDBOX_NETWORK_PASTA,   /* the same through the host's program pasta(1) */
+        SANDBOX_NETWORK_SLIRP4NETNS, /* or slirp4netns(1) */
 };
 
 /*
@@ -111,7 +115,9 @@ struct sandbox_spec {
         size_t group_count;
         const char *hostname;
         enum sandbox_network network;
-        int stdio[3]; /* what the command has as 0, 1 and 2; a directory is refused */
+        const char *resolvers; /* PRIVATE: an /etc/resolv.conf; whom it names answers the queries to
+                                  the network's forwarder. NULL: nobody */
+        int stdio[3];          /* what the command has as 0, 1 and 2; a directory is refused */
         const struct sandbox_mount *mounts; /* done in this order */
         size_t mount_count;
         const struct sandbox_limit *limits;
@@ -147,7 +153,8 @@ enum sandbox_emulation sandbox_host_emulation(const struct sandbox_host *host);
  * been touched yet. `host` must outlive the sandbox.
  *
  * Returns 0 or a negative errno, with a hint where the host's settings stand in the way: -EISDIR
- * where one of `stdio` is a directory.
+ * where one of `stdio` is a directory; -ENONET where the host allows no network of the kind asked
+ * for, and another would do; -ENOENT where the host's program for it is not there.
  */
 int sandbox_start(const struct sandbox_host *host, const struct sandbox_spec *spec,
                   struct sandbox **ret, struct error *err);
@@ -171,6 +178,12 @@ int sandbox_take_listener_fd(struct sandbox *sandbox);
 /* Whether /proc is that of a container around, because the kernel allowed no other: worth a notice.
  * Known after sandbox_go(). */
 bool sandbox_shows_outer_proc(const struct sandbox *sandbox);
+
+/*
+ * Whether the process that the network leads to has ended before its sandbox did; known after
+ * sandbox_wait(). Then `err` says how, for a notice: the command had no network from then on.
+ */
+bool sandbox_lost_network(const struct sandbox *sandbox, struct error *err);
 
 /*
  * Waits until the command and all that it started are gone, at most `timeout_ms` (-1: for ever).

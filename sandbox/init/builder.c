@@ -104,7 +104,9 @@ int builder_run(struct helper *helper, struct error *err)
         pid_t pid;
         int r;
 
-        r = mount_root(helper, err);
+        r = interface_make(helper, err);
+        if (r == 0)
+                r = mount_root(helper, err);
         if (r < 0)
                 return r;
         pid = helper_clone(CLONE_PARENT | CLONE_NEWPID);

@@ -15,6 +15,7 @@ struct helper {
         const struct wire_spec *spec;
         int caller_pidfd; /* readable once the caller is dead; -1 where the kernel has none */
         int settings_fd;  /* the host's /proc/sys, or -1 */
+        int network_fd;   /* a socket to the process that the network leads to; -1 for none */
         bool outer_proc;  /* /proc is that of a container around */
 };
 
@@ -26,6 +27,16 @@ static inline bool helper_has_ranges(const struct helper *helper)
 {
         return helper->spec->newuidmap != 0;
 }
+
+static inline bool helper_has_network_process(const struct helper *helper)
+{
+        return helper->spec->network != SANDBOX_NETWORK_HOST &&
+               helper->spec->network != SANDBOX_NETWORK_NONE;
+}
+
+/* Outside of the sandbox; inside of it, interface_make() makes what leads there. */
+int network_run(struct helper *helper, struct error *err);
+int interface_make(const struct helper *helper, struct error *err);
 
 int mapper_run(struct helper *helper, struct error *err);
 int builder_run(struct helper *helper, struct error *err);

@@ -8,16 +8,13 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/keyctl.h>
-#include <net/if.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -25,16 +22,6 @@
 
 /* A command killed by signal n ends as a shell tells it. */
 #define STATUS_OF_SIGNAL 128
-
-static int bring_up_loopback(struct error *err)
-{
-        _cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-        struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP };
-
-        if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &request) < 0)
-                return error_set_errno(err, -errno, "cannot bring up the loopback interface");
-        return 0;
-}
 
 /* What was "/" until now goes, with every mount of the host. */
 static int enter_root(int root_fd, struct error *err)
@@ -65,11 +52,6 @@ static int build(struct helper *helper, struct error *err)
         struct stat st;
         int r;
 
-        if (helper->spec->network == SANDBOX_NETWORK_NONE) {
-                r = bring_up_loopback(err);
-                if (r < 0)
-                        return r;
-        }
         if (hostname && sethostname(hostname, strlen(hostname)) < 0)
                 return error_set_errno(err, -errno, "cannot set the host name %s", hostname);
         /* A keyring that the host's session does not share. A kernel without keys has none to

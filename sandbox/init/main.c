@@ -13,9 +13,13 @@
  * the step ends or the caller is gone; the kernel then kills what is left. step     gives up what
  * the command shall not have, and executes it.
  *
- * Mapper and builder exit when their successor is on its way. Builder and init are made with
- * CLONE_PARENT, so that they are children of the caller, who can wait for them. None of them writes
- * to the command's standard output or error: what goes wrong is sent to the caller.
+ * Where the sandbox has a network of its own, the mapper also forks the process that this leads to
+ * (network.c), which stays outside.
+ *
+ * Mapper and builder exit when their successor is on its way. Builder, init and the
+ * network's process are made with CLONE_PARENT, so that they are children of the caller, who can
+ * wait for them. None of them writes to the command's standard output or error: what goes wrong is
+ * sent to the caller.
  *
  * None of these reads anything of the image but names of mount points. Until the step executes, the
  * process is not dumpable, so nothing inside the sandbox can trace it, read its memory or
@@ -99,7 +103,7 @@ static int helper_receive_spec(struct helper *helper, struct error *err)
 
 int main(void)
 {
-        struct helper helper = { .caller_pidfd = -1, .settings_fd = -1 };
+        struct helper helper = { .caller_pidfd = -1, .settings_fd = -1, .network_fd = -1 };
         struct error err = ERROR_INIT;
 
         if (helper_receive_spec(&helper, &err) < 0) {

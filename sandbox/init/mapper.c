@@ -9,6 +9,7 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -146,6 +147,48 @@ static int map_ranges(const struct helper *helper, pid_t pid, struct error *err)
         return gid_result;
 }
 
+/* The process that the network leads to; from here on `network_fd` is the sandbox's end. */
+static int fork_network(struct helper *helper, struct error *err)
+{
+        int sockets[2], r;
+        pid_t pid;
+
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
+                return error_set_errno(err, -errno, "cannot make a socket");
+        helper->network_fd = sockets[1];
+        pid = helper_clone(CLONE_PARENT);
+        if (pid < 0)
+                return error_set_errno(err, -errno, "cannot fork the process of the network");
+        if (pid == 0)
+                helper_run(helper, network_run);
+        close(sockets[1]);
+        helper->network_fd = sockets[0];
+        r = wire_send(WIRE_SOCKET_FD, WIRE_NETWORK, pid, -1);
+        return r < 0 ? error_set_errno(err, r, "cannot reach the caller of the sandbox") : 0;
+}
+
+/* Where all namespaces but the network's could be made, it is the network alone that there is none
+ * of. */
+static int explain_namespaces(const struct helper *helper, int code, unsigned long flags,
+                              struct error *err)
+{
+        pid_t pid;
+
+        if (!(flags & CLONE_NEWNET))
+                return explain_user_namespace(code, helper->settings_fd, err);
+        pid = helper_clone(flags & ~(unsigned long)CLONE_NEWNET);
+        if (pid < 0)
+                return explain_user_namespace(code, helper->settings_fd, err);
+        if (pid == 0)
+                _exit(0);
+        waitpid(pid, NULL, 0);
+        error_set_errno(err, code, "the kernel refuses a network namespace");
+        err->code = -ENONET;
+        return error_hint(err, "Its administrator can allow them: sudo sysctl -w "
+                               "user.max_net_namespaces=15000; or give the sandbox the host's "
+                               "network: --network=host");
+}
+
 int mapper_run(struct helper *helper, struct error *err)
 {
         unsigned long flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS;
@@ -155,13 +198,18 @@ int mapper_run(struct helper *helper, struct error *err)
 
         if (helper->spec->network != SANDBOX_NETWORK_HOST)
                 flags |= CLONE_NEWNET;
+        if (helper_has_network_process(helper)) {
+                r = fork_network(helper, err);
+                if (r < 0)
+                        return r;
+        }
         if (pipe2(mapped, O_CLOEXEC) < 0)
                 return error_set_errno(err, -errno, "cannot make a pipe");
         pid = helper_clone(CLONE_PARENT | CLONE_NEWCGROUP | flags);
         if (pid < 0 && errno == EINVAL)
                 pid = helper_clone(CLONE_PARENT | flags); /* a kernel without cgroup namespaces */
         if (pid < 0)
-                return explain_user_namespace(-errno, helper->settings_fd, err);
+                return explain_namespaces(helper, -errno, flags, err);
         if (pid == 0) {
                 char byte;
 

@@ -168,6 +168,22 @@ static void add_limit(struct options *options, char *text)
                 (struct sandbox_limit){ atoi(text), { value, value } };
 }
 
+static enum sandbox_network parse_network(const char *text)
+{
+        static const char *const names[] = {
+                [SANDBOX_NETWORK_HOST] = "host",
+                [SANDBOX_NETWORK_NONE] = "none",
+                [SANDBOX_NETWORK_PRIVATE] = "private",
+                [SANDBOX_NETWORK_PASTA] = "pasta",
+                [SANDBOX_NETWORK_SLIRP4NETNS] = "slirp4netns",
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+                if (strcmp(text, names[i]) == 0)
+                        return (enum sandbox_network)i;
+        misuse(text);
+}
+
 static void parse_option(struct options *options, int option, char *value)
 {
         struct sandbox_spec *spec = &options->spec;
@@ -197,8 +213,7 @@ static void parse_option(struct options *options, int option, char *value)
                 spec->hostname = value;
                 break;
         case OPTION_NETWORK:
-                spec->network =
-                        strcmp(value, "none") == 0 ? SANDBOX_NETWORK_NONE : SANDBOX_NETWORK_HOST;
+                spec->network = parse_network(value);
                 break;
         case OPTION_BIND:
         case OPTION_BIND_READ_ONLY:

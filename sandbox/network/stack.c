@@ -1,0 +1,231 @@
+#include "stack.h"
+
+#include "gate.h"
+
+#include "base/cleanup.h"
+#include "sandbox/network.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <poll.h>
+#include <slirp/libslirp.h>
+#include <time.h>
+
+/* Frames that are taken before sockets are looked at again. */
+#define BATCH 64
+
+/* A sandbox that takes nothing loses frames after this while, as on a cable. */
+#define FULL_LINK_TIMEOUT_MS 100
+
+/* The first two of what is polled. */
+enum { POLL_LINK, POLL_LIFELINE, POLL_OWN_COUNT };
+
+struct stack {
+        Slirp *slirp;
+        int link_fd;
+        int lifeline_fd;
+        struct pollfd *polled; /* owned */
+        size_t polled_count;
+        size_t polled_cap;
+        uint8_t frame[NETWORK_FRAME_MAX];
+};
+
+/* ---- what libslirp asks for ---- */
+
+static ssize_t send_frame(const void *frame, size_t len, void *opaque)
+{
+        const struct stack *stack = opaque;
+        struct pollfd link = { .fd = stack->link_fd, .events = POLLOUT };
+        ssize_t n = write(stack->link_fd, frame, len);
+
+        if (n < 0 && errno == EAGAIN && poll(&link, 1, FULL_LINK_TIMEOUT_MS) > 0)
+                n = write(stack->link_fd, frame, len);
+        return n;
+}
+
+static void ignore_error(const char *message, void *opaque)
+{
+        (void)message;
+        (void)opaque;
+}
+
+static int64_t get_clock(void *opaque)
+{
+        struct timespec now;
+
+        (void)opaque;
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
+
+/* The one timer that libslirp has announces the router from time to time. The sandbox knows its
+ * router, so the timer never goes off. */
+static void *new_timer(SlirpTimerCb callback, void *callback_opaque, void *opaque)
+{
+        (void)callback;
+        (void)callback_opaque;
+        return opaque;
+}
+
+static void free_timer(void *timer, void *opaque)
+{
+        (void)timer;
+        (void)opaque;
+}
+
+static void set_timer(void *timer, int64_t expire_time_ms, void *opaque)
+{
+        (void)timer;
+        (void)expire_time_ms;
+        (void)opaque;
+}
+
+/* What is to be polled is asked for anew each time. */
+static void ignore_fd(int fd, void *opaque)
+{
+        (void)fd;
+        (void)opaque;
+}
+
+static void ignore_notice(void *opaque)
+{
+        (void)opaque;
+}
+
+static const SlirpCb callbacks = {
+        .send_packet = send_frame,
+        .guest_error = ignore_error,
+        .clock_get_ns = get_clock,
+        .timer_new = new_timer,
+        .timer_free = free_timer,
+        .timer_mod = set_timer,
+        .register_poll_fd = ignore_fd,
+        .unregister_poll_fd = ignore_fd,
+        .notify = ignore_notice,
+};
+
+/* ---- polling ---- */
+
+static const struct {
+        int slirp;
+        short poll;
+} event_pairs[] = {
+        { SLIRP_POLL_IN, POLLIN },   { SLIRP_POLL_OUT, POLLOUT }, { SLIRP_POLL_PRI, POLLPRI },
+        { SLIRP_POLL_ERR, POLLERR }, { SLIRP_POLL_HUP, POLLHUP },
+};
+
+/* Returns the index, or -1 where memory ran out: the socket then waits for its next turn. */
+static int add_polled(int fd, int events, void *opaque)
+{
+        struct stack *stack = opaque;
+
+        if (stack->polled_count == stack->polled_cap) {
+                size_t cap = 2 * stack->polled_cap + 64;
+                struct pollfd *polled = reallocarray(stack->polled, cap, sizeof(*polled));
+
+                if (!polled)
+                        return -1;
+                stack->polled = polled;
+                stack->polled_cap = cap;
+        }
+        stack->polled[stack->polled_count] = (struct pollfd){ .fd = fd };
+        for (size_t i = 0; i < ARRAY_SIZE(event_pairs); i++)
+                if (events & event_pairs[i].slirp)
+                        stack->polled[stack->polled_count].events |= event_pairs[i].poll;
+        return (int)stack->polled_count++;
+}
+
+static int get_events(int index, void *opaque)
+{
+        const struct stack *stack = opaque;
+        int events = 0;
+
+        if (index < 0)
+                return 0;
+        for (size_t i = 0; i < ARRAY_SIZE(event_pairs); i++)
+                if (stack->polled[index].revents & event_pairs[i].poll)
+                        events |= event_pairs[i].slirp;
+        return events;
+}
+
+/* Returns 0, or -1 where the link is no more. */
+static int take_frames(struct stack *stack)
+{
+        for (int i = 0; i < BATCH; i++) {
+                ssize_t n = read(stack->link_fd, stack->frame, sizeof(stack->frame));
+
+                /* A packet socket tells so, once, that its interface went down. */
+                if (n < 0)
+                        return errno == EAGAIN || errno == EINTR || errno == ENETDOWN ? 0 : -1;
+                if (gate_passes(stack->frame, (size_t)n))
+                        slirp_input(stack->slirp, stack->frame, (int)n);
+        }
+        return 0;
+}
+
+int stack_run(struct stack *stack)
+{
+        for (;;) {
+                uint32_t timeout_ms = UINT32_MAX;
+                int r;
+
+                stack->polled_count = 0;
+                if (add_polled(stack->link_fd, SLIRP_POLL_IN, stack) < 0 ||
+                    add_polled(stack->lifeline_fd, 0, stack) < 0)
+                        return -1;
+                slirp_pollfds_fill(stack->slirp, &timeout_ms, add_polled, stack);
+                r = poll(stack->polled, stack->polled_count,
+                         timeout_ms > INT32_MAX ? -1 : (int)timeout_ms);
+                if (r >= 0 && stack->polled[POLL_LIFELINE].revents)
+                        return 0;
+                slirp_pollfds_poll(stack->slirp, r < 0, get_events, stack);
+                if (r > 0 && stack->polled[POLL_LINK].revents && take_frames(stack) < 0)
+                        return -1;
+        }
+}
+
+/* ---- beginning and end ---- */
+
+int stack_new(int link_fd, int lifeline_fd, struct stack **ret)
+{
+        struct stack *stack = calloc(1, sizeof(*stack));
+        SlirpConfig config = {
+                .version = 4,
+                .in_enabled = true,
+                .in6_enabled = true,
+                .vprefix_len = NETWORK_PREFIX6,
+                .if_mtu = NETWORK_MTU,
+                .if_mru = NETWORK_MTU,
+                .disable_host_loopback = true,
+                .disable_dhcp = true,
+        };
+
+        if (!stack)
+                return -1;
+        inet_pton(AF_INET, NETWORK_BASE, &config.vnetwork);
+        inet_pton(AF_INET, NETWORK_MASK, &config.vnetmask);
+        inet_pton(AF_INET, NETWORK_GATEWAY, &config.vhost);
+        inet_pton(AF_INET, NETWORK_FORWARDER, &config.vnameserver);
+        inet_pton(AF_INET, NETWORK_ADDRESS, &config.vdhcp_start);
+        inet_pton(AF_INET6, NETWORK_BASE6, &config.vprefix_addr6);
+        inet_pton(AF_INET6, NETWORK_GATEWAY6, &config.vhost6);
+        inet_pton(AF_INET6, NETWORK_FORWARDER6, &config.vnameserver6);
+        stack->link_fd = link_fd;
+        stack->lifeline_fd = lifeline_fd;
+        stack->slirp = slirp_new(&config, &callbacks, stack);
+        if (!stack->slirp) {
+                free(stack);
+                return -1;
+        }
+        *ret = stack;
+        return 0;
+}
+
+void stack_free(struct stack *stack)
+{
+        if (!stack)
+                return;
+        slirp_cleanup(stack->slirp);
+        free(stack->polled);
+        free(stack);
+}
