@@ -34,6 +34,8 @@ struct sandbox {
         int network_status; /* as waitpid(2) has it, of one that ended before the sandbox; else 0 */
         dev_t device;       /* of the root */
         bool outer_proc;    /* /proc is that of a container around */
+        const struct sandbox_cgroup *cgroup; /* borrowed, or NULL */
+        char cgroup_name[CGROUP_NAME_MAX];   /* empty where there is none */
         pthread_mutex_t lock; /* of `init`: no signal is sent to a number that was reaped */
 };
 
@@ -264,6 +266,10 @@ int sandbox_start(const struct sandbox_host *host, const struct sandbox_spec *sp
         close(TAKE_FD(theirs));
         if (r == 0)
                 r = receive_root(sandbox, err);
+        if (r == 0 && spec->cgroup) {
+                sandbox->cgroup = spec->cgroup;
+                r = cgroup_add(spec->cgroup, sandbox->init, sandbox->cgroup_name, err);
+        }
         if (r < 0)
                 return error_wrap(err, "cannot make the sandbox");
         *ret = TAKE_PTR(sandbox);
@@ -382,6 +388,11 @@ int sandbox_wait(struct sandbox *sandbox, int timeout_ms, int *ret_status, struc
         return 0;
 }
 
+bool sandbox_ran_out_of_memory(const struct sandbox *sandbox)
+{
+        return sandbox->cgroup_name[0] && cgroup_ran_out(sandbox->cgroup, sandbox->cgroup_name);
+}
+
 void sandbox_signal(struct sandbox *sandbox, int signal_number)
 {
         wire_send(sandbox->socket, WIRE_SIGNAL, signal_number, -1);
@@ -411,6 +422,8 @@ void sandbox_free(struct sandbox *sandbox)
         wait_for_child(&sandbox->builder);
         wait_for_init(sandbox);
         end_network(sandbox);
+        if (sandbox->cgroup_name[0])
+                cgroup_remove(sandbox->cgroup, sandbox->cgroup_name);
         pthread_mutex_destroy(&sandbox->lock);
         free(sandbox);
 }

@@ -138,7 +138,7 @@ static struct wire_span put_filter(struct spec_writer *writer, const struct sand
                 r = filter_append_emulation(single ? FILTER_EMULATE : FILTER_DEVICES, &code);
         else if (spec->emulation == SANDBOX_EMULATE_FAKE && single)
                 r = filter_append_emulation(FILTER_FAKE, &code);
-        if (r == 0 && !spec->unconfined)
+        if (r == 0 && !spec->unconfined && !spec->unfiltered)
                 r = filter_append_policy(&code);
         else if (r == 0 && code.len > 0)
                 r = filter_append_allow(&code);
@@ -210,6 +210,7 @@ int spec_write(const struct sandbox_host *host, const struct sandbox_spec *spec,
                 .gid_map = put_array(&writer, host->gid_map, host->gid_map_count,
                                      sizeof(host->gid_map[0])),
                 .no_new_privileges = host->users == SANDBOX_USERS_SINGLE || spec->no_new_privileges,
+                .unmasked = spec->unconfined,
                 .listen = spec->emulation == SANDBOX_EMULATE_RECORD,
         };
         if (writer.too_large)

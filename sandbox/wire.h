@@ -82,7 +82,8 @@ struct wire_spec {
         struct wire_span uid_map;
         struct wire_span gid_map;
         uint8_t no_new_privileges;
-        uint8_t listen; /* install the filter with a listener, and hand that over */
+        uint8_t unmasked; /* /proc and /sys as they are */
+        uint8_t listen;   /* install the filter with a listener, and hand that over */
 };
 
 static inline const void *wire_at(const struct wire_spec *spec, uint32_t offset)

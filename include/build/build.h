@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/strmap.h"
 #include "base/strv.h"
+#include "build/execute.h"
 #include "oci/descriptor.h"
 #include "sandbox/sandbox.h"
 #include "store/store.h"
@@ -45,6 +46,8 @@ struct build_options {
         const char *target;          /* a stage's name or number; NULL: the last */
         bool no_cache;
         enum sandbox_users users;
+        const struct execution_bounds *bounds; /* of RUN steps; or NULL */
+        const struct strv *allowed;            /* entitlements, of --allow; or NULL */
         unsigned jobs; /* stages that run side by side; 0: as many as CPUs */
 
         /* Is told what happens, on the caller's thread. */

@@ -15,6 +15,18 @@
 
 #define EXECUTE_SCRIPT_PATH "/.varve-script"
 
+/* What a command may use and do, where that is not what every command may. */
+struct execution_bounds {
+        struct sandbox_limit limits[SANDBOX_LIMITS_MAX];
+        size_t limit_count;
+        uint64_t shm_size_bytes; /* 0 is Docker's 64 MiB */
+        bool limits_usage;       /* `cgroup` is to be used */
+        struct sandbox_cgroup cgroup;
+        int timeout_ms; /* 0: none */
+        bool no_new_privileges;
+        bool unfiltered; /* all system calls, but no more capabilities */
+};
+
 struct execution {
         struct tree *tree;
         const struct sandbox_host *host;
@@ -25,6 +37,8 @@ struct execution {
         const char *hostname;
         const struct strv *add_hosts; /* lines for /etc/hosts, or NULL */
         enum sandbox_network network;
+        const struct execution_bounds *bounds; /* or NULL */
+        bool insecure;      /* all calls, all capabilities of the user namespace, nothing masked */
         int stdio[3];       /* what the command has as 0, 1, 2 */
         const char *script; /* an executable file that stands at EXECUTE_SCRIPT_PATH, or NULL */
 
@@ -37,6 +51,7 @@ struct execution {
 /*
  * Runs it. `ret_status` is as sandbox_wait() has it, also where the command cannot be executed.
  * Returns 0; the errors of user_find() for the user, those of the sandbox for what the host does
- * not allow and for the command.
+ * not allow and for the command; -ETIMEDOUT when the command was ended because it took too long,
+ * and -ENOMEM when it was because its cgroup's memory ran out, with `ret_status` 137.
  */
 int execute(const struct execution *execution, int *ret_status, struct error *err);

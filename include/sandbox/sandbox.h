@@ -22,6 +22,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/strv.h"
+#include "sandbox/cgroup.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -124,7 +125,9 @@ struct sandbox_spec {
         size_t limit_count;
         uint64_t shm_size_bytes; /* of /dev/shm; 0 is Docker's 64 MiB */
         bool no_new_privileges;  /* with ranges; with one uid it is always set */
-        bool unconfined; /* all calls and capabilities; on the explicit request of the user alone */
+        bool unfiltered; /* all calls; as the next, on the explicit request of the user alone */
+        bool unconfined; /* all calls and capabilities, and nothing masked */
+        const struct sandbox_cgroup *cgroup; /* its limits, or NULL; borrowed while it lives */
         enum sandbox_emulation emulation;
 };
 
@@ -195,6 +198,9 @@ bool sandbox_lost_network(const struct sandbox *sandbox, struct error *err);
  * it cannot be executed, or not in that working directory. On all other errors it is untouched.
  */
 int sandbox_wait(struct sandbox *sandbox, int timeout_ms, int *ret_status, struct error *err);
+
+/* Whether processes of it were killed because the memory of its cgroup ran out. */
+bool sandbox_ran_out_of_memory(const struct sandbox *sandbox);
 
 /* Sends a signal to the command; SIGINT and SIGQUIT, as a terminal's keys do, to its whole process
  * group. Without effect once it is over. */

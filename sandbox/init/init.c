@@ -66,7 +66,7 @@ static int build(struct helper *helper, struct error *err)
                 return error_set_errno(err, -errno, "cannot look at the root");
         wire_send_device(WIRE_SOCKET_FD, st.st_dev);
         umask(0);
-        r = mounts_add_proc(root_fd, &helper->outer_proc, err);
+        r = mounts_add_proc(helper, root_fd, &helper->outer_proc, err);
         if (r == 0)
                 r = mounts_add_sys(helper, root_fd, err);
         if (r == 0)

@@ -11,7 +11,7 @@ int mounts_add_dev(const struct helper *helper, int root_fd, struct error *err);
 
 /* /proc, with what tells of or changes the host masked or read-only. `ret_outer`: it is that of a
  * container around, because the kernel allows no other. */
-int mounts_add_proc(int root_fd, bool *ret_outer, struct error *err);
+int mounts_add_proc(const struct helper *helper, int root_fd, bool *ret_outer, struct error *err);
 
 /* /sys, read-only. */
 int mounts_add_sys(const struct helper *helper, int root_fd, struct error *err);

@@ -84,7 +84,7 @@ static int mount_proc(int root_fd, bool *ret_outer, struct error *err)
         return r;
 }
 
-int mounts_add_proc(int root_fd, bool *ret_outer, struct error *err)
+int mounts_add_proc(const struct helper *helper, int root_fd, bool *ret_outer, struct error *err)
 {
         _cleanup_close_ int proc_fd = -1;
         struct statfs fs;
@@ -99,6 +99,8 @@ int mounts_add_proc(int root_fd, bool *ret_outer, struct error *err)
         /* What is masked below has to be the kernel's, and nothing that stands in its place. */
         if (fstatfs(proc_fd, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC)
                 return error_set(err, -EXDEV, "/proc of the sandbox is no procfs");
+        if (helper->spec->unmasked)
+                return 0;
         for (size_t i = 0; i < ARRAY_SIZE(masked_proc); i++) {
                 r = mask(proc_fd, masked_proc[i], err);
                 if (r < 0)

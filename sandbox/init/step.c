@@ -81,9 +81,13 @@ static int set_limits(const struct wire_spec *spec, struct error *err)
 {
         const struct wire_limit *limits = wire_at(spec, spec->limits.offset);
         const struct rlimit no_core = { 0, 0 };
+        bool wants_core = false;
 
         /* A core file would end up in the layer. */
-        setrlimit(RLIMIT_CORE, &no_core);
+        for (uint32_t i = 0; i < spec->limits.count; i++)
+                wants_core |= limits[i].resource == RLIMIT_CORE;
+        if (!wants_core)
+                setrlimit(RLIMIT_CORE, &no_core);
         for (uint32_t i = 0; i < spec->limits.count; i++) {
                 const struct rlimit value = { limits[i].soft, limits[i].hard };
                 int r;

@@ -2,6 +2,7 @@
 
 #include "advice.h"
 #include "base/cleanup.h"
+#include "entitlements.h"
 #include "event.h"
 #include "image.h"
 #include "plan.h"
@@ -368,6 +369,8 @@ int build_image(struct store *store, const struct build_options *options, struct
         if (r < 0)
                 return r;
         r = builder_open(&builder, err);
+        if (r == 0)
+                r = entitlements_check(&builder.plan, options->allowed, ret_fault, err);
         if (r == 0)
                 r = advice_tell(&builder.plan, options, err);
         if (r == 0)

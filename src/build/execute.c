@@ -191,9 +191,19 @@ static int start(struct run *run, struct error *err)
                 .mounts = mounts,
                 .mount_count = ARRAY_SIZE(mounts) - !execution->script,
                 .emulation = sandbox_host_emulation(execution->host),
+                .unconfined = execution->insecure,
         };
+        const struct execution_bounds *bounds = execution->bounds;
         int r;
 
+        if (bounds) {
+                spec.limits = bounds->limits;
+                spec.limit_count = bounds->limit_count;
+                spec.shm_size_bytes = bounds->shm_size_bytes;
+                spec.cgroup = bounds->limits_usage ? &bounds->cgroup : NULL;
+                spec.no_new_privileges = bounds->no_new_privileges;
+                spec.unfiltered = bounds->unfiltered;
+        }
         run->emulation.tree = execution->tree;
         memcpy(spec.stdio, execution->stdio, sizeof(spec.stdio));
         if (server_mount_options(&server, &options) < 0)
@@ -231,6 +241,36 @@ static int prepare(struct run *run, struct error *err)
         return r < 0 ? r : add_stubs(execution->tree, execution->script, err);
 }
 
+/* As a shell tells of a command that SIGKILL has ended. */
+#define STATUS_KILLED 137
+
+/* Waits for the command's end, for as long as it may take. */
+static int wait_for_end(struct run *run, int *ret_status, struct error *err)
+{
+        const struct execution_bounds *bounds = run->execution->bounds;
+        int timeout_ms = bounds && bounds->timeout_ms > 0 ? bounds->timeout_ms : -1;
+        int r = sandbox_wait(run->sandbox, timeout_ms, ret_status, err);
+
+        if (r == -ETIMEDOUT) {
+                struct error ignored = ERROR_INIT;
+
+                *ret_status = STATUS_KILLED;
+                sandbox_kill(run->sandbox);
+                sandbox_wait(run->sandbox, -1, &(int){ 0 }, &ignored);
+                *err = ERROR_INIT;
+                return error_set(err, r, "the command was ended: it took longer than %d.%03d s",
+                                 timeout_ms / 1000, timeout_ms % 1000);
+        }
+        if (sandbox_ran_out_of_memory(run->sandbox)) {
+                *ret_status = STATUS_KILLED;
+                *err = ERROR_INIT;
+                r = error_set(err, -ENOMEM,
+                              "the command was ended: it used more memory than "
+                              "--memory allows");
+        }
+        return r;
+}
+
 int execute(const struct execution *execution, int *ret_status, struct error *err)
 {
         _cleanup_(run_done) struct run run = { .execution = execution };
@@ -243,7 +283,7 @@ int execute(const struct execution *execution, int *ret_status, struct error *er
                 return r;
         if (execution->started)
                 execution->started(execution->context, run.sandbox);
-        r = sandbox_wait(run.sandbox, -1, ret_status, err);
+        r = wait_for_end(&run, ret_status, err);
         if (execution->started)
                 execution->started(execution->context, NULL);
         return r;

@@ -26,8 +26,6 @@ static int check_options(const struct instruction_run *run, struct error *err)
 
         if (run->mount_count > 0)
                 option = "--mount";
-        else if (run->security == RUN_SECURITY_INSECURE)
-                option = "--security=insecure";
         else if (run->device_count > 0)
                 option = "--device";
         if (!option)
@@ -71,6 +69,7 @@ static int run_group(const struct worker *worker, const struct strv *argv, struc
         key_add_text(&key, worker->state.config.user);
         key_add_text(&key, run->script);
         key_add_number(&key, run->network);
+        key_add_number(&key, run->security);
         return key_finish(&key, ret, err);
 }
 
@@ -115,6 +114,8 @@ static int run_command(struct worker *worker, const struct strv *argv, int outpu
                 .hostname = HOSTNAME,
                 .network = run->network == RUN_NETWORK_NONE ? SANDBOX_NETWORK_NONE
                                                             : SANDBOX_NETWORK_HOST,
+                .bounds = worker->options->bounds,
+                .insecure = run->security == RUN_SECURITY_INSECURE,
                 .stdio = { input_fd, output_fd, output_fd },
                 .script = run->script,
         };

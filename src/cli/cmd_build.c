@@ -1,3 +1,4 @@
+#include "bounds.h"
 #include "cli.h"
 
 #include "base/cleanup.h"
@@ -23,6 +24,8 @@ struct build_flags {
         const char *target;
         const char *userns;
         const char *iidfile;
+        struct strv allowed;
+        struct bounds_flags bounds;
         bool no_cache;
         bool quiet;
 };
@@ -32,6 +35,8 @@ static void build_flags_done(struct build_flags *flags)
         strv_done(&flags->tags);
         strv_done(&flags->args);
         strv_done(&flags->labels);
+        strv_done(&flags->allowed);
+        bounds_flags_done(&flags->bounds);
 }
 
 /* "--build-arg NAME" takes the value of the caller's environment, and nothing where it has none. */
@@ -128,7 +133,8 @@ static int tell_result(const struct build_flags *flags, const struct build_resul
         return 0;
 }
 
-static int build(struct store *store, const struct build_flags *flags, const char *context,
+static int build(struct store *store, const struct build_flags *flags,
+                 const struct execution_bounds *bounds, const char *context,
                  struct progress *progress, struct build_fault *fault, struct error *err)
 {
         struct strmap labels = STRMAP_INIT;
@@ -140,6 +146,8 @@ static int build(struct store *store, const struct build_flags *flags, const cha
                                          .labels = &labels,
                                          .target = flags->target,
                                          .no_cache = flags->no_cache,
+                                         .bounds = bounds,
+                                         .allowed = &flags->allowed,
                                          .event = progress_event,
                                          .event_context = progress };
         struct build_result result;
@@ -197,11 +205,15 @@ static int run(const struct command *command, int argc, char **argv)
                 { OPTION_FLAG, 0, "no-cache", &flags.no_cache, NULL, "Carry every step out again" },
                 { OPTION_STRING, 0, "userns", &flags.userns, "MODE",
                   "auto (the default), ranges (subordinate ids) or single (one id)" },
+                { OPTION_LIST, 0, "allow", &flags.allowed, "ENTITLEMENT",
+                  "Let RUN --security=insecure be: security.insecure" },
+                BOUNDS_OPTIONS(&flags.bounds),
                 { OPTION_STRING, 0, "iidfile", &flags.iidfile, "FILE",
                   "Write the image's ID to a file" },
                 { OPTION_FLAG, 'q', "quiet", &flags.quiet, NULL, "Print the image's ID alone" },
         };
         struct error err = ERROR_INIT;
+        struct execution_bounds bounds;
         struct arguments arguments;
         struct store *store;
         int status;
@@ -209,10 +221,14 @@ static int run(const struct command *command, int argc, char **argv)
         if (!cli_begin(command, options, ARRAY_SIZE(options), argc, argv, 1, 1, &arguments, &store,
                        &status))
                 return status;
+        if (bounds_parse(&flags.bounds, &bounds, &err) < 0) {
+                store_free(store);
+                return cli_fail(&err, EXIT_FAILURE);
+        }
         if (!cli_guard(store, NULL, &status))
                 return status;
         progress.quiet = flags.quiet;
-        if (build(store, &flags, arguments.items[0], &progress, &fault, &err) < 0) {
+        if (build(store, &flags, &bounds, arguments.items[0], &progress, &fault, &err) < 0) {
                 tell_fault(&progress, &fault);
                 status = cli_fail(&err, EXIT_FAILURE);
         }

@@ -1,4 +1,5 @@
 #include "base/cleanup.h"
+#include "bounds.h"
 #include "build/execute.h"
 #include "build/layers.h"
 #include "commands.h"
@@ -21,12 +22,14 @@ struct run_flags {
         const char *user;
         const char *entrypoint;
         const char *userns;
+        struct bounds_flags bounds;
         bool rm;
 };
 
 static void run_flags_done(struct run_flags *flags)
 {
         strv_done(&flags->env);
+        bounds_flags_done(&flags->bounds);
 }
 
 /* ---- signals: those that come to varve are the command's ---- */
@@ -156,7 +159,8 @@ static int execute_with_streams(struct execution *execution, int *ret_status, st
 
 static int run_image(struct store *store, const struct run_flags *flags,
                      const struct arguments *arguments, const struct stored_image *image,
-                     enum sandbox_users users, int *ret_status, struct error *err)
+                     enum sandbox_users users, const struct execution_bounds *bounds,
+                     int *ret_status, struct error *err)
 {
         _cleanup_(cleanup_sandbox_host) struct sandbox_host *host = NULL;
         const struct image_config *config = &image->config;
@@ -171,6 +175,7 @@ static int run_image(struct store *store, const struct run_flags *flags,
                 .workdir = flags->workdir ? flags->workdir : config->working_dir,
                 .user = flags->user ? flags->user : config->user,
                 .hostname = hostname,
+                .bounds = bounds,
                 .started = note_sandbox,
                 .context = &signals,
         };
@@ -205,6 +210,7 @@ static int run_image(struct store *store, const struct run_flags *flags,
 static int run_container(struct store *store, const struct run_flags *flags,
                          const struct arguments *arguments, int *ret_status, struct error *err)
 {
+        struct execution_bounds bounds;
         enum sandbox_users users;
         struct stored_image image;
         int r;
@@ -216,10 +222,12 @@ static int run_container(struct store *store, const struct run_flags *flags,
         }
         r = cli_parse_users(flags->userns, &users, err);
         if (r == 0)
+                r = bounds_parse(&flags->bounds, &bounds, err);
+        if (r == 0)
                 r = store_image_find(store, arguments->items[0], NULL, &image, err);
         if (r < 0)
                 return r;
-        r = run_image(store, flags, arguments, &image, users, ret_status, err);
+        r = run_image(store, flags, arguments, &image, users, &bounds, ret_status, err);
         stored_image_done(&image);
         return r;
 }
@@ -239,6 +247,7 @@ static int run(const struct command *command, int argc, char **argv)
                   "Run this instead of the image's entrypoint" },
                 { OPTION_STRING, 0, "userns", &flags.userns, "MODE",
                   "auto (the default), ranges (subordinate ids) or single (one id)" },
+                BOUNDS_OPTIONS(&flags.bounds),
         };
         struct error err = ERROR_INIT;
         struct arguments arguments;

@@ -37,3 +37,96 @@ threads() {
         varve build -t big "$context"
         [ "$(varve run --rm big cut -c1-64 /sum)" = "$(head -c 90000000 /dev/zero | tr '\0' x | sha256sum | cut -c1-64)" ]
 }
+
+# ---- what a command may use ----
+
+@test "--ulimit sets limits, and says what it cannot" {
+        [ "$(varve run --rm --ulimit nofile=100:200 --ulimit core=-1 busybox:1 \
+                sh -c 'ulimit -n; ulimit -Hn')" = $'100\n200' ]
+        context_of ulimit 'FROM busybox:1' 'RUN test "$(ulimit -n)" = 77'
+        varve build --ulimit nofile=77 -t ulimit "$context"
+        refused run --rm --ulimit nofile=99999999 busybox:1 true
+        says 'limit' 'Only root'
+        for bad in nofile nofile=x nofile=2:1 nofile=1:2:3 none=1 locks=5 =1; do
+                refused run --rm --ulimit "$bad" busybox:1 true
+                says "--ulimit $bad"
+        done
+}
+
+@test "--shm-size sets how much /dev/shm holds" {
+        [ "$(varve run --rm busybox:1 df -k /dev/shm | awk 'END { print $2 }')" = 65536 ]
+        [ "$(varve run --rm --shm-size 2m busybox:1 df -k /dev/shm | awk 'END { print $2 }')" = 2048 ]
+        context_of shm 'FROM busybox:1' 'RUN df -k /dev/shm | grep -w 1024'
+        varve build --shm-size 1MiB -t shm "$context"
+        for bad in 0 -1 x 1x 1mm '' 1e99g; do
+                refused run --rm --shm-size "$bad" busybox:1 true
+                says 'is no size'
+        done
+}
+
+@test "--timeout ends a command with all that it started" {
+        run -137 varve run --rm --timeout 300ms busybox:1 sh -c 'sleep 1000 & trap "" TERM; sleep 1000'
+        says 'took longer than 0.300 s'
+        nothing_runs
+        run -0 varve run --rm --timeout 1h busybox:1 true
+        context_of timeout 'FROM busybox:1' 'RUN sleep 1000'
+        refused build --timeout 0.2s -t timeout "$context"
+        says 'Dockerfile:2' 'took longer than 0.200 s'
+        for bad in 0 -1 x 1x 1y ''; do
+                refused run --rm --timeout "$bad" busybox:1 true
+                says 'is no duration'
+        done
+}
+
+@test "--memory and --cpus have an effect, or it is told that they have not" {
+        run varve run --rm --memory 64m --cpus 0.5 busybox:1 true
+        [ "$status" -eq 0 ] || fail 'the command did not run'
+        if [ -n "$output" ]; then
+                says '--memory and --cpus have no effect: '
+        else
+                run varve run --rm --memory 32m busybox:1 sh -c 'head -c 99000000 /dev/zero | tail'
+                [ "$status" -eq 137 ] || fail 'it has used more'
+        fi
+        run -0 varve run --rm --cgroup-parent any busybox:1 true
+        says '--cgroup-parent has no effect'
+        refused run --rm --memory none busybox:1 true
+        refused run --rm --cpus none busybox:1 true
+}
+
+# ---- what a command may do ----
+
+@test "--security-opt seccomp=unconfined lets calls through, and no more capabilities" {
+        run varve run --rm busybox:1 unshare -U true
+        [ "$status" -ne 0 ] || fail 'a user namespace was made'
+        varve run --rm --security-opt seccomp=unconfined busybox:1 unshare -U true
+        [ "$(varve run --rm --security-opt seccomp=unconfined busybox:1 grep CapBnd /proc/self/status)" = \
+                $'CapBnd:\t00000000a80425fb' ]
+        context_of unfiltered 'FROM busybox:1' 'RUN unshare -U true'
+        refused build -t unfiltered "$context"
+        varve build --security-opt seccomp=unconfined -t unfiltered "$context"
+        [ "$(varve run --rm --security-opt no-new-privileges busybox:1 grep NoNewPrivs /proc/self/status)" = \
+                $'NoNewPrivs:\t1' ]
+        refused run --rm --security-opt seccomp=/etc/passwd busybox:1 true
+        says 'seccomp=/etc/passwd is not supported'
+}
+
+@test "CVE-2024-23653: RUN --security=insecure is refused before any step, unless it is allowed" {
+        context_of insecure 'FROM busybox:1' 'RUN touch /first' \
+                'RUN --security=insecure mount -t tmpfs none /mnt && grep -q "CapEff:.0*1*f*$" /proc/self/status'
+        sed -i 's,RUN touch,RUN mkdir /mnt \&\& touch,' "$context/Dockerfile"
+        refused build -t insecure "$context"
+        says 'Dockerfile:3' '--security=insecure was not allowed' '--allow security.insecure'
+        ! grep -q '^#.*RUN' <<<"$output" || fail 'a step was begun'
+        refused build --allow network.host -t insecure "$context" || :
+        varve build --allow security.insecure -t insecure "$context"
+        refused build --allow everything -t insecure "$context"
+        says 'no such entitlement'
+}
+
+@test "an insecure step's result is no other step's from the cache" {
+        context_of cached 'FROM busybox:1' 'RUN --security=insecure grep CapBnd /proc/self/status >/caps'
+        varve build --allow security.insecure -t cached "$context"
+        context_of cached 'FROM busybox:1' 'RUN grep CapBnd /proc/self/status >/caps'
+        varve build -t cached "$context"
+        [ "$(varve run --rm cached cat /caps)" = $'CapBnd:\t00000000a80425fb' ]
+}
