@@ -58,6 +58,9 @@ void server_loop_stop(struct server *server);
 /* As the kernel shall see an inode. */
 void server_stat(const struct server *server, const struct tree_attr *attr, struct stat *ret);
 
+/* A mode as a file may get it. */
+uint32_t server_mode(const struct server *server, uint32_t mode);
+
 /* The owner of what the process behind a request makes. */
 void server_owner(const struct server *server, pid_t pid, uint32_t uid, uint32_t gid,
                   struct tree_owner *ret);

@@ -50,6 +50,11 @@ void server_stat(const struct server *server, const struct tree_attr *attr, stru
         };
 }
 
+uint32_t server_mode(const struct server *server, uint32_t mode)
+{
+        return server->options.owners_unknown ? mode & ~(uint32_t)(S_ISUID | S_ISGID) : mode;
+}
+
 void server_owner(const struct server *server, pid_t pid, uint32_t uid, uint32_t gid,
                   struct tree_owner *ret)
 {
@@ -162,7 +167,7 @@ static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int to_s
                 { FUSE_SET_ATTR_KILL_SUID, TREE_SET_KILL_PRIV },
         };
         struct tree_attr attr = {
-                .mode = st->st_mode,
+                .mode = server_mode(server_of(req), st->st_mode),
                 .uid = st->st_uid,
                 .gid = st->st_gid,
                 .size = (uint64_t)st->st_size,
@@ -219,7 +224,7 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 
 static void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev)
 {
-        struct tree_new_inode inode = { .mode = mode,
+        struct tree_new_inode inode = { .mode = server_mode(server_of(req), mode),
                                         .rdev_major = major(rdev),
                                         .rdev_minor = minor(rdev) };
 

@@ -29,6 +29,10 @@ struct server_options {
         bool single_id;
         uint32_t id_max;
 
+        /* Whose a file is that somebody has given away is not known: then none is given a setuid
+         * or setgid bit, which would be root's. chmod(2) takes them and leaves them out. */
+        bool owners_unknown;
+
         /* Asked for the owner of what a process makes; NULL: the ids that the request carries, or
          * 0:0 with `single_id`. `pid` is numbered as the mounter's pid namespace does. */
         void (*owner_of)(void *context, pid_t pid, struct tree_owner *ret);

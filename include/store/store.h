@@ -135,6 +135,11 @@ int store_record_put(struct store *store, const struct digest *group, const stru
 int store_record_get(struct store *store, const struct digest *group, const struct digest *key,
                      struct buf *ret, struct error *err);
 
+/* Calls `visit` for each record's text, in no order; one that cannot be read is passed over. What
+ * it returns, other than 0, ends the walk and is returned. */
+int store_record_each(struct store *store, int (*visit)(void *context, const char *text),
+                      void *context);
+
 /* Whether the group has any. */
 bool store_record_any(struct store *store, const struct digest *group);
 

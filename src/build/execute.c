@@ -150,6 +150,7 @@ static int start(struct run *run, struct error *err)
         const bool emulated = sandbox_host_emulation(execution->host) == SANDBOX_EMULATE_RECORD;
         struct server_options server = { .single_id = single,
                                          .id_max = UINT16_MAX,
+                                         .owners_unknown = single && !emulated,
                                          .owner_of = single && emulated ? emulation_owner_of : NULL,
                                          .confine = confine_server,
                                          .context = &run->emulation };

@@ -5,6 +5,7 @@
 
 #include "base/strv.h"
 #include "build/layers.h"
+#include "build/owners.h"
 #include "event.h"
 #include "plan.h"
 #include "sealer.h"
@@ -30,8 +31,9 @@ int stage_result_read(const void *data, size_t len, struct stage_result *ret, st
 struct finished_step {
         const struct plan_step *step;
         struct timespec created;
-        struct digest group;   /* what was done ... */
-        struct digest input;   /* ... with what content besides the image's */
+        struct digest group; /* what was done ... */
+        struct digest input; /* ... with what content besides the image's */
+        enum owners owners;
         struct seal_job *seal; /* NULL: nothing was changed */
 };
 

@@ -50,8 +50,9 @@ static int write_record(struct worker *worker, const struct finished_step *step,
         if (r == 0 && layer) {
                 digest_format(&layer->diff_id, diff_id);
                 digest_format(&layer->blob.digest, blob);
-                r = buf_appendf(&text, "layer %s\nblob %s %" PRIu64 " %s\n", diff_id, blob,
-                                layer->blob.size, layer->blob.media_type);
+                r = buf_appendf(&text, "layer %s\nblob %s %" PRIu64 " %s\nowners %s\n", diff_id,
+                                blob, layer->blob.size, layer->blob.media_type,
+                                owners_name(step->owners));
         }
         r = r < 0 ? error_set_oom(err)
                   : store_record_put(worker->store, &step->group, key, text.data, text.len, err);
@@ -215,12 +216,16 @@ static int seal(struct worker *worker, struct change_list *changes, struct seal_
 int worker_finish_step(struct worker *worker, const struct digest *group,
                        const struct digest *input, bool *ret_empty, struct error *err)
 {
-        struct finished_step step = {
-                .step = worker->step, .created = clock_now(), .group = *group, .input = *input
-        };
+        struct finished_step step = { .step = worker->step,
+                                      .created = clock_now(),
+                                      .group = *group,
+                                      .input = *input,
+                                      .owners = OWNERS_DECLARED };
         struct change_list *changes;
         int r;
 
+        if (worker->step->instruction->type == INSTRUCTION_RUN)
+                step.owners = owners_of_host(worker->host);
         worker->created = step.created;
         r = tree_commit(worker->tree, &changes, err);
         if (r < 0)

@@ -2,6 +2,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "build/owners.h"
 #include "oci/json.h"
 #include "oci/reference.h"
 
@@ -77,21 +78,32 @@ static int put_names(struct store *store, const struct stored_image *image, json
         return r < 0 ? error_set_oom(err) : 0;
 }
 
-static int put_layers(const struct stored_image *image, json_t *object)
+/* The layers, and for each how sure its files' owners are. */
+static int put_layers(struct store *store, const struct stored_image *image, json_t *object)
 {
-        json_t *rootfs = json_object(), *layers = json_array();
+        const size_t count = image->config.diff_id_count;
+        _cleanup_free_ enum owners *known = calloc(count + 1, sizeof(*known));
+        json_t *rootfs = json_object(), *layers = json_array(), *owners = json_array();
+        struct error ignored = ERROR_INIT;
         char text[DIGEST_TEXT_MAX];
-        int r = rootfs && layers ? 0 : -ENOMEM;
+        int r = known && rootfs && layers && owners ? 0 : -ENOMEM;
 
-        for (size_t i = 0; i < image->config.diff_id_count && r == 0; i++) {
+        if (r == 0)
+                owners_of_layers(store, image->config.diff_ids, count, known, &ignored);
+        for (size_t i = 0; i < count && r == 0; i++) {
                 digest_format(&image->config.diff_ids[i], text);
                 r = json_append(layers, json_string(text));
+                if (r == 0)
+                        r = json_append(owners, json_string(owners_name(known[i])));
         }
         if (r == 0)
                 r = json_put_string(rootfs, "Type", "layers");
         if (r == 0)
                 r = json_put(rootfs, "Layers", json_incref(layers));
+        if (r == 0)
+                r = json_put(rootfs, "Owners", json_incref(owners));
         json_decref(layers);
+        json_decref(owners);
         if (r < 0) {
                 json_decref(rootfs);
                 return r;
@@ -177,7 +189,7 @@ int image_to_json(struct store *store, const struct stored_image *image, json_t 
                 r = put_names(store, image, object, err);
         if (r == 0)
                 r = put_config(image, object, err);
-        if (r == 0 && put_layers(image, object) < 0)
+        if (r == 0 && put_layers(store, image, object) < 0)
                 r = error_set_oom(err);
         if (r < 0) {
                 json_decref(object);

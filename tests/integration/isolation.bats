@@ -130,3 +130,36 @@ threads() {
         varve build -t cached "$context"
         [ "$(varve run --rm cached cat /caps)" = $'CapBnd:\t00000000a80425fb' ]
 }
+
+# ---- how sure owners are ----
+
+owners() {
+        varve inspect --format '{{json .RootFS.Owners}}' "$1"
+}
+
+@test "inspect tells of each layer how its owners are known, also when it comes from the cache" {
+        context_of owners 'FROM busybox:1' 'COPY --chown=3:4 Dockerfile /copied' 'RUN chown 5:6 /copied' \
+                'RUN true' 'WORKDIR /new'
+        varve build -t owners "$context"
+        expected='["","declared","T2","declared"]'
+        [ "$mode" = single ] || expected=${expected/T2/real}
+        [ "$(owners owners)" = "$expected" ] || fail "other owners: $(owners owners)"
+        varve build -t again "$context"
+        [ "$(owners again)" = "$expected" ] || fail "other owners: $(owners again)"
+        [ "$(owners busybox:1)" = '[""]' ]
+}
+
+@test "where owners are only faked, no file gets a setuid or setgid bit" {
+        [ "$mode" = single ] || skip 'the ids are real'
+        context_of faked 'FROM busybox:1' \
+                'RUN cp /bin/busybox /mine && chown 33:42 /mine && chmod 6755 /mine && mkdir /d && chmod 3777 /d' \
+                'RUN umask 0; cp -p /mine /copy; chmod u+s /copy; touch /plain; chmod 2666 /plain'
+        env --ignore-environment --chdir=/ PATH=/usr/bin:/bin VARVE_ROOT="$store" \
+                "$stage/bin/sandbox-old-kernel" setpriv --reuid "$user" --regid "$user" --init-groups \
+                --inh-caps=-all -- "$stage/bin/varve" build -t faked "$context"
+        [ "$(owners faked)" = '["","T0","T0"]' ] || fail "other owners: $(owners faked)"
+        unpacked faked
+        [ "$(cd "$root" && stat -c '%n %a' mine copy plain d)" = $'mine 755\ncopy 755\nplain 666\nd 1777' ] ||
+                fail "$(cd "$root" && stat -c '%n %a' mine copy plain d)"
+        [ -z "$(find "$root" -perm /6000)" ]
+}
