@@ -39,6 +39,7 @@ static int fill_node(struct tree *tree, struct node *node, const struct lower_re
         if (S_ISREG(inode->mode)) {
                 node->file.lower = lowers[0];
                 node->file.size = node->file.lower_size = inode->size;
+                node->file.lower_blocks = attr.blocks;
         } else if (S_ISLNK(inode->mode)) {
                 node->target = strndup(index->strings + inode->place, inode->size);
                 if (!node->target)

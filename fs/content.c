@@ -57,9 +57,20 @@ static void give_back(const struct content_store *store, const struct extent *ex
                 spool_give(store->spool, extent->place, extent->count);
 }
 
+/* How many blocks of the lower file an extent stands before. */
+static uint64_t hidden_by(const struct content *content, const struct extent *extent)
+{
+        uint64_t end = blocks_of(content->lower_size);
+
+        if (content->lower.inode == 0 || extent->block >= end)
+                return 0;
+        return end - extent->block < extent->count ? end - extent->block : extent->count;
+}
+
 static void drop_extent(struct content *content, const struct content_store *store,
                         const struct extent *extent)
 {
+        content->hides -= hidden_by(content, extent);
         if (extent->place != EXTENT_ZEROS)
                 content->held -= extent->count;
         give_back(store, extent);
@@ -153,6 +164,7 @@ static void insert_extent(struct content *content, const struct content_store *s
 {
         uint32_t at = find_extent(content, extent->block);
 
+        content->hides += hidden_by(content, extent);
         if (extent->place != EXTENT_ZEROS)
                 content->held += extent->count;
         if (at > 0 && extents_join(store, &content->extents[at - 1], extent)) {
@@ -432,9 +444,9 @@ uint64_t content_run_end(const struct content *content, const struct lower_runs 
 
 uint64_t content_blocks(const struct content *content)
 {
-        uint64_t most = blocks_of(content->size), blocks = content->held;
+        uint64_t lower = blocks_of(content->lower_size) - content->hides;
 
-        if (content->lower.inode != 0)
-                blocks += blocks_of(content->lower_size);
-        return blocks < most ? blocks : most;
+        if (content->lower.inode == 0)
+                return content->held;
+        return content->held + (lower < content->lower_blocks ? lower : content->lower_blocks);
 }

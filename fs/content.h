@@ -33,9 +33,11 @@ struct content {
         struct extent *extents; /* owned */
         uint32_t count;
         uint32_t cap;
-        uint64_t held; /* blocks of the spool in all extents */
+        uint64_t held;  /* blocks of the spool in all extents */
+        uint64_t hides; /* blocks of the lower file that an extent stands before */
         struct lower_ref lower;
         uint64_t lower_size;
+        uint64_t lower_blocks; /* that hold data */
         uint64_t size;
 };
 

@@ -25,6 +25,18 @@ struct companion {
         atomic_uint served; /* requests */
 };
 
+struct seek;
+
+/* The thread that answers for data and holes (server_seek.c). */
+struct seeker {
+        pthread_t thread;
+        bool started;
+        pthread_mutex_t lock; /* of what follows */
+        pthread_cond_t changed;
+        struct seek *first; /* owned; what has to be answered */
+        bool ends;
+};
+
 struct server {
         struct tree *tree; /* borrowed */
         struct server_options options;
@@ -37,9 +49,11 @@ struct server {
         sem_t begun; /* the leader has confined itself, or failed: `failure` */
         struct error failure;
         struct companion companion;
+        struct seeker seeker;
         atomic_bool answering; /* a request is taken, and not yet answered */
         uint64_t kernel_flags; /* what the kernel offered in INIT */
         bool init_replied;
+        bool setxattr_ext; /* SETXATTR has the longer form */
 };
 
 /* The kernel may keep what it has learnt for as long as the mount lives. */
@@ -52,6 +66,17 @@ extern const struct fuse_lowlevel_ops server_ops;
 /* Starts the threads, which confine themselves. Returns 0 or a negative errno, with `err` set. */
 int server_loop_start(struct server *server, struct error *err);
 void server_loop_stop(struct server *server);
+
+/* ---- server_seek.c ---- */
+
+/* Starts the thread, confined as its caller is. Returns 0 or a negative errno. */
+int seek_start(struct server *server);
+
+/* Answers what is asked, with the others' help, and ends the thread. */
+void seek_stop(struct server *server);
+
+/* Answers a request for data or holes, later. */
+void seek_answer(struct server *server, fuse_req_t req, uint64_t ino, off_t offset, int whence);
 
 /* ---- server_ops.c ---- */
 

@@ -286,12 +286,21 @@ static bool is_streak(const struct server *server, struct leader *leader, uint64
                atomic_load(&server->companion.ready);
 }
 
+static bool start_seeker(struct server *server)
+{
+        int r = seek_start(server);
+
+        if (r < 0)
+                error_set_errno(&server->failure, r, "cannot start the filesystem's thread");
+        return r == 0;
+}
+
 static void *lead(void *userdata)
 {
         struct server *server = userdata;
         struct fuse_buf buf = { .mem = NULL };
         struct leader leader = { .spins = server->companion.started, .retry_ns = RETRY_MIN_NS };
-        bool goes_on = confine(server, &server->failure) == 0;
+        bool goes_on = confine(server, &server->failure) == 0 && start_seeker(server);
 
         sem_post(&server->begun);
         while (goes_on) {
@@ -361,6 +370,7 @@ void server_loop_stop(struct server *server)
 {
         struct companion *companion = &server->companion;
 
+        seek_stop(server);
         if (server->stop_fd >= 0)
                 eventfd_write(server->stop_fd, 1);
         if (server->started)

@@ -3,8 +3,7 @@
  *
  * What is not here is answered ENOSYS by libfuse, and the kernel does not ask again: CREATE (it
  * makes a node and opens it without us), FLUSH and RELEASE (there are no handles), FSYNC (a step
- * that dies is run again), ACCESS (the kernel checks, or there is only root), locks (they are the
- * kernel's own).
+ * that dies is run again), locks (they are the kernel's own).
  */
 #include "server_internal.h"
 
@@ -12,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #define READ_BYTES_MAX    ((size_t)1 << 20)
 #define COPY_BYTES_MAX    ((size_t)1 << 20)
@@ -104,12 +104,16 @@ static void reply_entry(fuse_req_t req, int r, const struct tree_attr *attr)
 
 static void op_init(void *userdata, struct fuse_conn_info *conn)
 {
-        const unsigned want =
-                FUSE_CAP_WRITEBACK_CACHE | FUSE_CAP_NO_OPEN_SUPPORT | FUSE_CAP_NO_OPENDIR_SUPPORT |
-                FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_EXPLICIT_INVAL_DATA | FUSE_CAP_PARALLEL_DIROPS |
-                FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_ASYNC_READ;
+        const struct server *server = userdata;
+        unsigned want = FUSE_CAP_DONT_MASK | FUSE_CAP_WRITEBACK_CACHE | FUSE_CAP_NO_OPEN_SUPPORT |
+                        FUSE_CAP_NO_OPENDIR_SUPPORT | FUSE_CAP_CACHE_SYMLINKS |
+                        FUSE_CAP_EXPLICIT_INVAL_DATA | FUSE_CAP_PARALLEL_DIROPS |
+                        FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_ASYNC_READ;
 
-        (void)userdata;
+        /* Access lists make the kernel check permissions itself, which it does not do with one id;
+         * and whoever knows a directory's default list has to apply the umask. */
+        if (!server->options.single_id)
+                want |= FUSE_CAP_POSIX_ACL;
         /* ATOMIC_O_TRUNC needs OPEN; AUTO_INVAL_DATA and HANDLE_KILLPRIV have better successors. */
         conn->want = want & conn->capable;
         conn->max_background = 64;
@@ -210,6 +214,7 @@ static void make(fuse_req_t req, fuse_ino_t parent, const char *name, struct tre
         const struct fuse_ctx *ctx = fuse_req_ctx(req);
         struct tree_attr attr;
 
+        inode->umask = (uint32_t)ctx->umask;
         server_owner(server_of(req), ctx->pid, ctx->uid, ctx->gid, &inode->owner);
         reply_entry(req, tree_create(server_of(req)->tree, parent, name, inode, &attr), &attr);
 }
@@ -220,6 +225,27 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
         (void)ino;
         (void)info;
         fuse_reply_err(req, ENOSYS);
+}
+
+/*
+ * access(2) and chdir(2), asked where the kernel does not check permissions: there is only root,
+ * who may do anything but execute what nobody may. With root emulation that was answered before.
+ */
+static void op_access(fuse_req_t req, fuse_ino_t ino, int mask)
+{
+        const struct server *server = server_of(req);
+        struct tree_attr attr;
+        int r = 0;
+
+        if (!server->options.single_id || server->options.owner_of) {
+                fuse_reply_err(req, ENOSYS);
+                return;
+        }
+        if (mask & X_OK)
+                r = tree_getattr(server->tree, ino, &attr);
+        if (r == 0 && mask & X_OK && !S_ISDIR(attr.mode) && !(attr.mode & 0111))
+                r = -EACCES;
+        fuse_reply_err(req, -r);
 }
 
 static void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev)
@@ -304,25 +330,25 @@ static void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t si
                 fuse_reply_write(req, size);
 }
 
+/* Of requests that do not say it: the kernel lets root alone keep setuid and its like. */
+static bool kills_priv(fuse_req_t req)
+{
+        return fuse_req_ctx(req)->uid != 0;
+}
+
 static void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t length,
                          struct fuse_file_info *info)
 {
         (void)info;
         fuse_reply_err(req, -tree_fallocate(server_of(req)->tree, ino, mode, (uint64_t)offset,
-                                            (uint64_t)length));
+                                            (uint64_t)length, kills_priv(req)));
 }
 
 static void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence,
                      struct fuse_file_info *info)
 {
-        uint64_t found;
-        int r = tree_seek(server_of(req)->tree, ino, (uint64_t)offset, whence, &found);
-
         (void)info;
-        if (r < 0)
-                fuse_reply_err(req, -r);
-        else
-                fuse_reply_lseek(req, (off_t)found);
+        seek_answer(server_of(req), req, ino, offset, whence);
 }
 
 static void op_copy_file_range(fuse_req_t req, fuse_ino_t ino, off_t offset,
@@ -347,7 +373,7 @@ static void op_copy_file_range(fuse_req_t req, fuse_ino_t ino, off_t offset,
         }
         n = tree_read(tree, ino, (uint64_t)offset, data, len);
         if (n > 0)
-                r = tree_write(tree, to_ino, (uint64_t)to_offset, data, (size_t)n, true);
+                r = tree_write(tree, to_ino, (uint64_t)to_offset, data, (size_t)n, kills_priv(req));
         if (n < 0 || r < 0)
                 fuse_reply_err(req, n < 0 ? (int)-n : -r);
         else
@@ -453,12 +479,6 @@ static void op_statfs(fuse_req_t req, fuse_ino_t ino)
                 fuse_reply_statfs(req, &st);
 }
 
-static void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value,
-                        size_t size, int flags)
-{
-        fuse_reply_err(req, -tree_setxattr(server_of(req)->tree, ino, name, value, size, flags));
-}
-
 static void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 {
         fuse_reply_err(req, -tree_removexattr(server_of(req)->tree, ino, name));
@@ -515,6 +535,7 @@ const struct fuse_lowlevel_ops server_ops = {
         .readlink = op_readlink,
         .open = op_open,
         .opendir = op_open,
+        .access = op_access,
         .mknod = op_mknod,
         .mkdir = op_mkdir,
         .symlink = op_symlink,
@@ -530,7 +551,6 @@ const struct fuse_lowlevel_ops server_ops = {
         .readdir = op_readdir,
         .readdirplus = op_readdirplus,
         .statfs = op_statfs,
-        .setxattr = op_setxattr,
         .getxattr = op_getxattr,
         .listxattr = op_listxattr,
         .removexattr = op_removexattr,

@@ -3,6 +3,7 @@
  *
  *   HANDLE_KILLPRIV_V2  else every write(2) under the writeback cache asks for
  *                       security.capability
+ *   SETXATTR_EXT        whether setting an access list takes setgid away
  *   TMPFILE             O_TMPFILE
  *   STATX               birth times
  */
@@ -110,7 +111,8 @@ static void answer_tmpfile(struct server *server, const struct fuse_in_header *i
 {
         const struct fuse_create_in *arg = (const void *)(in + 1);
         struct tree_new_inode inode = { .mode = server_mode(server,
-                                                            S_IFREG | (arg->mode & 07777)) };
+                                                            S_IFREG | (arg->mode & 07777)),
+                                        .umask = arg->umask };
         struct {
                 struct fuse_entry_out entry;
                 struct fuse_open_out open;
@@ -168,6 +170,23 @@ static void answer_statx(struct server *server, const struct fuse_in_header *in)
         raw_reply(server, in, 0, &out, sizeof(out));
 }
 
+static void answer_setxattr(struct server *server, const struct fuse_in_header *in)
+{
+        const struct fuse_setxattr_in *arg = (const void *)(in + 1);
+        const char *name =
+                (const char *)(server->setxattr_ext ? arg + 1
+                                                    : (const void *)((const char *)arg +
+                                                                     FUSE_COMPAT_SETXATTR_IN_SIZE));
+        int flags = (int)arg->flags;
+
+        if (server->setxattr_ext && arg->setxattr_flags & FUSE_SETXATTR_ACL_KILL_SGID)
+                flags |= TREE_XATTR_KILL_SGID;
+        raw_reply(server, in,
+                  tree_setxattr(server->tree, in->nodeid, name, name + strlen(name) + 1, arg->size,
+                                flags),
+                  NULL, 0);
+}
+
 bool raw_answer(struct server *server, const struct fuse_buf *request)
 {
         const struct fuse_in_header *in = request->mem;
@@ -179,6 +198,9 @@ bool raw_answer(struct server *server, const struct fuse_buf *request)
                 server->kernel_flags = arg->flags;
                 return false;
         }
+        case FUSE_SETXATTR:
+                answer_setxattr(server, in);
+                return true;
         case RAW_TMPFILE:
                 answer_tmpfile(server, in);
                 return true;
@@ -201,7 +223,9 @@ ssize_t raw_writev(int fd, struct iovec *iov, int count, void *userdata)
                 if (count == 2 && iov[1].iov_len >= offsetof(struct fuse_init_out, unused)) {
                         struct fuse_init_out *out = iov[1].iov_base;
 
-                        out->flags |= (uint32_t)(server->kernel_flags & FUSE_HANDLE_KILLPRIV_V2);
+                        out->flags |= (uint32_t)(server->kernel_flags &
+                                                 (FUSE_HANDLE_KILLPRIV_V2 | FUSE_SETXATTR_EXT));
+                        server->setxattr_ext = server->kernel_flags & FUSE_SETXATTR_EXT;
                 }
         }
         /* With the reply the client takes the companion's CPU: the rest of this may have to wait.

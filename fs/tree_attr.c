@@ -1,6 +1,7 @@
 /*
  * Attributes: of inodes, and extended ones.
  */
+#include "acl.h"
 #include "tree_internal.h"
 
 #include <errno.h>
@@ -70,6 +71,10 @@ static int set_fields(struct node *node, const struct tree_attr *attr, unsigned 
                 node->meta.gid = attr->gid;
         if (set & TREE_SET_MODE)
                 node->meta.mode = (node->meta.mode & S_IFMT) | (attr->mode & 07777);
+        if (set & TREE_SET_MODE)
+                r = acl_follow_mode(&node->meta);
+        if (r < 0)
+                return r;
         if (set & TREE_SET_ATIME)
                 node->atime = attr->atime;
         if (set & TREE_SET_SIZE)
@@ -142,20 +147,29 @@ int tree_readlink(struct tree *tree, uint64_t ino, struct buf *ret)
 /* ---- extended attributes ---- */
 
 /*
- * Attributes that belong to the host's security modules, or to another union filesystem, mean
- * nothing inside a layer: they are neither shown nor taken.
+ * Whether an attribute is of a namespace that files have (xattr(7)), and means something inside a
+ * layer: those that belong to the host's security modules, or to another union filesystem, do not.
+ * Others are neither shown nor taken. Returns 0, -EINVAL where the name is a namespace alone, or
+ * -EOPNOTSUPP.
  */
-static bool is_foreign(const char *name)
+static int check_name(const char *name)
 {
+        static const char *const namespaces[] = { "user.", "trusted.", "security." };
         static const char *const foreign[] = { "security.selinux", "security.ima",
                                                "security.evm",     "security.apparmor",
                                                "security.SMACK64", "trusted.overlay.",
-                                               "user.overlay.",    "system." };
+                                               "user.overlay." };
 
         for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++)
                 if (strncmp(name, foreign[i], strlen(foreign[i])) == 0)
-                        return true;
-        return false;
+                        return -EOPNOTSUPP;
+        for (size_t i = 0; i < sizeof(namespaces) / sizeof(namespaces[0]); i++) {
+                size_t len = strlen(namespaces[i]);
+
+                if (strncmp(name, namespaces[i], len) == 0)
+                        return name[len] == '\0' ? -EINVAL : 0;
+        }
+        return acl_is_name(name) ? 0 : -EOPNOTSUPP;
 }
 
 static const struct xattr_set *xattrs_of(struct tree *tree, uint64_t ino, int *ret_error)
@@ -178,11 +192,11 @@ static const struct xattr_set *xattrs_of(struct tree *tree, uint64_t ino, int *r
 ssize_t tree_getxattr(struct tree *tree, uint64_t ino, const char *name, void *value, size_t size)
 {
         struct entry_xattr found;
-        ssize_t r;
+        ssize_t r = check_name(name);
         int code;
 
-        if (is_foreign(name))
-                return -EOPNOTSUPP;
+        if (r < 0)
+                return r;
         pthread_mutex_lock(&tree->lock);
         if (!xattr_set_find(xattrs_of(tree, ino, &code), name, &found))
                 r = code < 0 ? code : -ENODATA;
@@ -208,7 +222,7 @@ ssize_t tree_listxattr(struct tree *tree, uint64_t ino, char *list, size_t size)
         while (code == 0 && xattr_set_next(set, &at, &xattr)) {
                 size_t len = strlen(xattr.name) + 1;
 
-                if (is_foreign(xattr.name))
+                if (check_name(xattr.name) < 0)
                         continue;
                 if (size > 0 && used + len > size)
                         code = -ERANGE;
@@ -218,6 +232,28 @@ ssize_t tree_listxattr(struct tree *tree, uint64_t ino, char *list, size_t size)
         }
         pthread_mutex_unlock(&tree->lock);
         return code < 0 ? code : (ssize_t)used;
+}
+
+/* What setting an access list, or taking it away, changes besides. `value` becomes NULL where the
+ * mode says it all. */
+static int change_list(struct node *node, const char *name, const void **value, size_t len,
+                       int flags)
+{
+        bool needed;
+        int r;
+
+        if (!*value)
+                return 0;
+        if (strcmp(name, ACL_DEFAULT) == 0)
+                return S_ISDIR(node->meta.mode) ? 0 : -EACCES;
+        r = acl_to_mode(*value, len, &node->meta.mode, &needed);
+        if (r < 0)
+                return r;
+        if (flags & TREE_XATTR_KILL_SGID)
+                node->meta.mode &= ~(uint32_t)S_ISGID;
+        if (!needed)
+                *value = NULL;
+        return 0;
 }
 
 static int change_xattr(struct tree *tree, uint64_t ino, const char *name, const void *value,
@@ -235,9 +271,11 @@ static int change_xattr(struct tree *tree, uint64_t ino, const char *name, const
         exists = xattr_set_find(node->meta.xattrs, name, &old);
         if (exists && flags & XATTR_CREATE)
                 return -EEXIST;
-        if (!exists && (flags & XATTR_REPLACE || !value))
+        if (!exists && (flags & XATTR_REPLACE || (!value && !acl_is_name(name))))
                 return -ENODATA;
         r = node_touch(tree, node);
+        if (r == 0 && acl_is_name(name))
+                r = change_list(node, name, &value, len, flags);
         if (r == 0)
                 r = xattr_set_with(node->meta.xattrs, name, value, len, &set);
         if (r < 0)
@@ -255,10 +293,10 @@ static int change_xattr(struct tree *tree, uint64_t ino, const char *name, const
 int tree_setxattr(struct tree *tree, uint64_t ino, const char *name, const void *value, size_t len,
                   int flags)
 {
-        int r;
+        int r = check_name(name);
 
-        if (is_foreign(name))
-                return -EOPNOTSUPP;
+        if (r < 0)
+                return r;
         if (strlen(name) > XATTR_NAME_BYTES_MAX)
                 return -ERANGE;
         if (len > XATTR_VALUE_BYTES_MAX)
@@ -271,10 +309,10 @@ int tree_setxattr(struct tree *tree, uint64_t ino, const char *name, const void 
 
 int tree_removexattr(struct tree *tree, uint64_t ino, const char *name)
 {
-        int r;
+        int r = check_name(name);
 
-        if (is_foreign(name))
-                return -EOPNOTSUPP;
+        if (r < 0)
+                return r;
         pthread_mutex_lock(&tree->lock);
         r = change_xattr(tree, ino, name, NULL, 0, 0);
         pthread_mutex_unlock(&tree->lock);

@@ -91,6 +91,16 @@ ssize_t tree_read(struct tree *tree, uint64_t ino, uint64_t offset, void *data, 
         return n;
 }
 
+static int kill_priv_locked(struct tree *tree, struct node *node)
+{
+        int r;
+
+        pthread_mutex_lock(&tree->lock);
+        r = node_kill_priv(node);
+        pthread_mutex_unlock(&tree->lock);
+        return r;
+}
+
 int tree_write(struct tree *tree, uint64_t ino, uint64_t offset, const void *data, size_t len,
                bool kill_priv)
 {
@@ -103,11 +113,8 @@ int tree_write(struct tree *tree, uint64_t ino, uint64_t offset, const void *dat
         if (r < 0)
                 return r;
         r = content_write(&node->file, &tree->store, offset, data, len);
-        if (r == 0 && kill_priv) {
-                pthread_mutex_lock(&tree->lock);
-                r = node_kill_priv(node);
-                pthread_mutex_unlock(&tree->lock);
-        }
+        if (r == 0 && kill_priv)
+                r = kill_priv_locked(tree, node);
         content_end(tree, node, r);
         return r;
 }
@@ -123,7 +130,8 @@ static int check_space(struct tree *tree, uint64_t len)
         return len / st.f_frsize > st.f_bavail ? -ENOSPC : 0;
 }
 
-int tree_fallocate(struct tree *tree, uint64_t ino, int mode, uint64_t offset, uint64_t len)
+int tree_fallocate(struct tree *tree, uint64_t ino, int mode, uint64_t offset, uint64_t len,
+                   bool kill_priv)
 {
         bool keep = mode & FALLOC_FL_KEEP_SIZE;
         int kind = mode & ~FALLOC_FL_KEEP_SIZE;
@@ -148,6 +156,8 @@ int tree_fallocate(struct tree *tree, uint64_t ino, int mode, uint64_t offset, u
                 r = content_zero(&node->file, &tree->store, offset, len);
         if (r == 0 && !keep && offset + len > node->file.size)
                 r = content_truncate(&node->file, &tree->store, offset + len);
+        if (r == 0 && kill_priv)
+                r = kill_priv_locked(tree, node);
         content_end(tree, node, r);
         return r;
 }

@@ -1,6 +1,7 @@
 /*
  * Names: what they mean, and every way to change that.
  */
+#include "acl.h"
 #include "tree_internal.h"
 
 #include <errno.h>
@@ -135,8 +136,11 @@ static int make_inode(struct tree *tree, const struct node *dir, const struct tr
                 if (!target)
                         return -ENOMEM;
         }
-        r = node_new(tree, &meta, ret);
+        r = acl_inherit(&dir->meta, inode->umask, &meta);
+        if (r == 0)
+                r = node_new(tree, &meta, ret);
         if (r < 0) {
+                xattr_set_unref(meta.xattrs);
                 free(target);
                 return r;
         }

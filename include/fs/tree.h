@@ -116,6 +116,7 @@ int tree_lookup(struct tree *tree, uint64_t dir, const char *name, struct tree_a
  * `rdev_minor`), symlink (to `target`). A setgid directory hands on its group. */
 struct tree_new_inode {
         uint32_t mode;
+        uint32_t umask; /* taken off the mode, unless the directory has a default access list */
         struct tree_owner owner;
         uint32_t rdev_major;
         uint32_t rdev_minor;
@@ -180,14 +181,19 @@ ssize_t tree_read(struct tree *tree, uint64_t ino, uint64_t offset, void *data, 
 int tree_write(struct tree *tree, uint64_t ino, uint64_t offset, const void *data, size_t len,
                bool kill_priv);
 
-/* fallocate(2): mode 0 and FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE, FALLOC_FL_ZERO_RANGE. */
-int tree_fallocate(struct tree *tree, uint64_t ino, int mode, uint64_t offset, uint64_t len);
+/* fallocate(2): mode 0 and FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE, FALLOC_FL_ZERO_RANGE.
+ * `kill_priv` as TREE_SET_KILL_PRIV. */
+int tree_fallocate(struct tree *tree, uint64_t ino, int mode, uint64_t offset, uint64_t len,
+                   bool kill_priv);
 
 /* lseek(2) with SEEK_DATA or SEEK_HOLE. */
 int tree_seek(struct tree *tree, uint64_t ino, uint64_t offset, int whence, uint64_t *ret);
 
 /* ---- extended attributes ---- */
 
+/* `flags`: XATTR_CREATE, XATTR_REPLACE, and TREE_XATTR_KILL_SGID: an access list is set by somebody
+ * who may not keep setgid. An access list changes the mode with it (acl(5)). */
+#define TREE_XATTR_KILL_SGID (1 << 16)
 int tree_setxattr(struct tree *tree, uint64_t ino, const char *name, const void *value, size_t len,
                   int flags);
 int tree_removexattr(struct tree *tree, uint64_t ino, const char *name);
