@@ -8,9 +8,10 @@
  * Arguments: [SEED [OPERATIONS]]. The seed is printed.
  */
 #include "fs/tree.h"
+#include "layers.h"
+
 #include "base/cleanup.h"
 #include "base/io.h"
-#include "fs/change.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -24,7 +25,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#define LAYERS_MAX    40
+#define LAYERS_USED   40
 #define DEPTH_MAX     3
 #define FILE_SIZE_MAX 100000
 #define SPOOL_MEMORY  (64 * 1024) /* small: both parts of the spool are used */
@@ -34,8 +35,7 @@ struct world {
         char root[64]; /* the plain directory */
         int dir_fd;    /* the same */
         struct tree *tree;
-        int layer_fds[LAYERS_MAX][2]; /* of each layer: content, index */
-        size_t layer_count;
+        struct layers layers;
         unsigned long operation;
 };
 
@@ -58,85 +58,22 @@ static uint64_t rnd(struct world *world, uint64_t below)
 
 /* ---- layers ---- */
 
-struct layer_file {
-        struct index_builder *builder;
-        int fd;
-        uint64_t end;
-};
-
-static void write_content(struct world *world, struct layer_file *file,
-                          const struct entry_source *source, const struct entry *entry)
-{
-        struct entry_extent whole = { .offset = 0, .length = entry->size };
-        const struct entry_extent *extents = entry->extents ? entry->extents : &whole;
-        size_t count = entry->extents ? entry->extent_count : 1;
-        struct error err = ERROR_INIT;
-        char data[8192];
-
-        for (size_t i = 0; i < count; i++) {
-                for (uint64_t at = 0; at < extents[i].length;) {
-                        uint64_t want = extents[i].length - at;
-
-                        if (want > sizeof(data))
-                                want = sizeof(data);
-                        if (source->read(source->context, extents[i].offset + at, data, want,
-                                         &err) < 0 ||
-                            io_pwrite(file->fd, data, want, (off_t)file->end) < 0)
-                                fail(world, "cannot read a change", entry->path);
-                        file->end += want;
-                        at += want;
-                }
-        }
-}
-
 /* Commits the tree and makes a layer of what it yields. */
 static void commit(struct world *world)
 {
-        struct layer_file file = { .fd = open(".", O_TMPFILE | O_RDWR, 0600), .end = 512 };
-        uint8_t diff_id[INDEX_DIFF_ID_BYTES] = { 0 };
-        int index_fd = open(".", O_TMPFILE | O_RDWR, 0600);
         struct error err = ERROR_INIT;
-        struct entry_source source;
-        struct change_list *list;
-        struct entry entry;
 
         tree_reset_lookups(world->tree);
-        if (tree_commit(world->tree, &list, &err) < 0)
+        if (layers_commit(&world->layers, world->tree, &err) < 0)
                 fail(world, err.message, "commit");
-        if (index_builder_new(&file.builder, &err) < 0)
-                fail(world, err.message, "index");
-        source = change_list_source(list);
-        while (source.next(source.context, &entry, &err) > 0) {
-                uint64_t begin = file.end;
-
-                if (entry.type == ENTRY_FILE)
-                        write_content(world, &file, &source, &entry);
-                if (index_builder_add(file.builder, &entry, begin, &err) < 0)
-                        fail(world, err.message, entry.path);
-        }
-        if (index_builder_finish(file.builder, diff_id, file.end, index_fd, &err) < 0)
-                fail(world, err.message, "index");
-        index_builder_free(file.builder);
-        change_list_free(list);
-        world->layer_fds[world->layer_count][0] = file.fd;
-        world->layer_fds[world->layer_count][1] = index_fd;
-        world->layer_count++;
 }
 
 static void open_tree(struct world *world)
 {
-        struct tree_options options = { .spool_dir_fd = world->dir_fd,
-                                        .spool_memory_max = SPOOL_MEMORY };
-        struct tree_layer layers[LAYERS_MAX];
         struct error err = ERROR_INIT;
 
         tree_free(world->tree);
-        for (size_t i = 0; i < world->layer_count; i++) {
-                layers[i].tar_fd = dup(world->layer_fds[i][0]);
-                if (index_open(world->layer_fds[i][1], "index", &layers[i].index, &err) < 0)
-                        fail(world, err.message, "index");
-        }
-        if (tree_new(&options, layers, world->layer_count, &world->tree, &err) < 0)
+        if (layers_open(&world->layers, SPOOL_MEMORY, &world->tree, &err) < 0)
                 fail(world, err.message, "tree");
 }
 
@@ -443,7 +380,7 @@ static void change_content(struct world *world)
                 return;
         case 1:
                 mode = modes[rnd(world, ARRAY_SIZE(modes))];
-                expect(world, tree_fallocate(world->tree, attr.ino, mode, offset, len),
+                expect(world, tree_fallocate(world->tree, attr.ino, mode, offset, len, false),
                        fallocate(fd, mode, (off_t)offset, (off_t)len), "fallocate", path);
                 return;
         case 2: /* append */
@@ -540,14 +477,14 @@ int main(int argc, char **argv)
         strcpy(world.root, "/tmp/varve-tree-XXXXXX");
         if (!mkdtemp(world.root) || chdir(world.root) < 0)
                 return 2;
-        world.dir_fd = open(".", O_RDONLY | O_DIRECTORY);
+        world.dir_fd = world.layers.dir_fd = open(".", O_RDONLY | O_DIRECTORY);
         open_tree(&world);
         chmod(".", 0755);
         for (world.operation = 1; world.operation <= operations; world.operation++) {
                 operate(&world);
                 if (world.operation % 100 == 0)
                         compare_all(&world);
-                if (world.operation % 700 == 0 && world.layer_count < LAYERS_MAX) {
+                if (world.operation % 700 == 0 && world.layers.count < LAYERS_USED) {
                         commit(&world);
                         compare_all(&world);
                         if (rnd(&world, 2)) {
@@ -558,10 +495,7 @@ int main(int argc, char **argv)
         }
         compare_all(&world);
         tree_free(world.tree);
-        for (size_t i = 0; i < world.layer_count; i++) {
-                close(world.layer_fds[i][0]);
-                close(world.layer_fds[i][1]);
-        }
+        layers_done(&world.layers);
         close(world.dir_fd);
         if (chdir("/") < 0 || io_remove_tree(AT_FDCWD, world.root, &err) < 0)
                 return 2;
