@@ -110,8 +110,7 @@ static void fill_attr(const struct server *server, const struct tree_attr *attr,
 static void answer_tmpfile(struct server *server, const struct fuse_in_header *in)
 {
         const struct fuse_create_in *arg = (const void *)(in + 1);
-        struct tree_new_inode inode = { .mode = server_mode(server,
-                                                            S_IFREG | (arg->mode & 07777)),
+        struct tree_new_inode inode = { .mode = server_mode(server, S_IFREG | (arg->mode & 07777)),
                                         .umask = arg->umask };
         struct {
                 struct fuse_entry_out entry;
