@@ -5,6 +5,7 @@
 #include "base/path.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <string.h>
 
@@ -56,6 +57,14 @@ static struct wire_span put_strings(struct spec_writer *writer, const struct str
         for (size_t i = 0; i < strv->count; i++)
                 append(writer, strv->items[i], strlen(strv->items[i]) + 1);
         return span;
+}
+
+/* Whether this process has a controlling terminal. */
+static bool has_terminal(void)
+{
+        _cleanup_close_ int fd = open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC);
+
+        return fd >= 0;
 }
 
 static int check(const struct sandbox_spec *spec, struct error *err)
@@ -211,6 +220,7 @@ int spec_write(const struct sandbox_host *host, const struct sandbox_spec *spec,
                                      sizeof(host->gid_map[0])),
                 .no_new_privileges = host->users == SANDBOX_USERS_SINGLE || spec->no_new_privileges,
                 .unmasked = spec->unconfined,
+                .has_terminal = has_terminal(),
                 .listen = spec->emulation == SANDBOX_EMULATE_RECORD,
         };
         if (writer.too_large)

@@ -82,8 +82,9 @@ struct wire_spec {
         struct wire_span uid_map;
         struct wire_span gid_map;
         uint8_t no_new_privileges;
-        uint8_t unmasked; /* /proc and /sys as they are */
-        uint8_t listen;   /* install the filter with a listener, and hand that over */
+        uint8_t unmasked;     /* /proc and /sys as they are */
+        uint8_t has_terminal; /* the caller has one, so the command gets a session of its own */
+        uint8_t listen;       /* install the filter with a listener, and hand that over */
 };
 
 static inline const void *wire_at(const struct wire_spec *spec, uint32_t offset)

@@ -272,6 +272,18 @@ static void reset_internal_signals(void)
                 syscall(SYS_rt_sigaction, signal, defaults, NULL, sizeof(uint64_t));
 }
 
+/* The command shall share no terminal and no process group with what is outside. A session of its
+ * own would be both, and put it into another group of the scheduler (sched(7), autogroup) than who
+ * serves its filesystem: then the kernel does not compare their policies, and each message costs
+ * more (fs/server_loop.c). */
+static void leave(const struct wire_spec *spec)
+{
+        if (spec->has_terminal)
+                setsid();
+        else
+                setpgid(0, 0);
+}
+
 int step_run(struct helper *helper, int *ret_status, struct error *err)
 {
         const struct wire_spec *spec = helper->spec;
@@ -279,7 +291,7 @@ int step_run(struct helper *helper, int *ret_status, struct error *err)
         int r;
 
         *ret_status = 0;
-        setsid();
+        leave(spec);
         reset_internal_signals();
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);

@@ -151,9 +151,20 @@ teardown() {
         [ "$output" = $'SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000' ] || fail 'one is'
 }
 
-@test "the command has a session, an umask of 022 and no core files" {
-        run inside sh -c 'echo $(cut -d" " -f6 /proc/self/stat) $(umask) $(ulimit -c)'
+@test "the command has a process group, an umask of 022 and no core files" {
+        run inside sh -c 'echo $(cut -d" " -f5 /proc/self/stat) $(umask) $(ulimit -c)'
         [ "$output" = '2 0022 0' ] || fail 'not these'
+}
+
+@test "the command has no terminal, and a session of its own where varve has one" {
+        export work root stage user mode
+        # Of the fields of proc(5): the session, and the number of the terminal.
+        in_session='exec >"$work/log"; inside cut -d" " -f6,7 /proc/self/stat'
+        export -f inside driver as_user
+        setsid -w bash -c "$in_session"
+        [ "$(cat "$work/log")" = '0 0' ] || fail 'without'
+        script -qec "bash -c '$in_session'" /dev/null
+        [ "$(cat "$work/log")" = '2 0' ] || fail 'with'
 }
 
 @test "resource limits are set, and one that only root may raise is told of" {
