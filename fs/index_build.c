@@ -50,6 +50,9 @@ static int builder_add_inode(struct index_builder *builder, const struct index_i
 {
         int r = GROW(builder, inodes, inode_count, inode_cap);
 
+        /* One name again and again takes no names. */
+        if (r == 0 && builder->inode_count >= INDEX_ENTRIES_MAX)
+                r = -E2BIG;
         if (r < 0)
                 return r;
         builder->inodes[builder->inode_count] = *inode;

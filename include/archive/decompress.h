@@ -25,8 +25,10 @@
 enum codec decompress_sniff(const uint8_t *data, size_t len);
 
 struct decompress_limits {
-        uint64_t bytes_max; /* of output; 0: no limit */
-        uint64_t ratio_max; /* of output to input; 0: no limit */
+        uint64_t bytes_max;       /* of output; 0: no limit */
+        uint64_t ratio_max;       /* of output to input; 0: no limit */
+        uint64_t large_bytes;     /* what unpacks to more than this, unless 0, ... */
+        uint64_t large_ratio_max; /* ... must not have a greater ratio than this */
 };
 
 struct decompressor;

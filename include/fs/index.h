@@ -18,7 +18,7 @@
 #define INDEX_DIFF_ID_BYTES 32
 
 /* What a single layer may ask of us at most. */
-#define INDEX_ENTRIES_MAX    (1u << 23)
+#define INDEX_ENTRIES_MAX    (1u << 21)
 #define INDEX_PATH_MAX       65535u
 #define INDEX_NAME_MAX       255u
 #define INDEX_XATTRS_MAX     (1u << 20) /* bytes of all xattrs of one inode */

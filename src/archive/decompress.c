@@ -99,17 +99,19 @@ enum codec decompressor_codec(const struct decompressor *decompressor)
 static int check_limits(const struct decompressor *decompressor, struct error *err)
 {
         const struct decompress_limits *limits = &decompressor->limits;
-        uint64_t out = decompressor->total_out;
+        uint64_t out = decompressor->total_out, ratio_max = limits->ratio_max;
 
         if (limits->bytes_max > 0 && out > limits->bytes_max)
                 return error_set(err, -EFBIG, "it unpacks to more than %" PRIu64 " bytes",
                                  limits->bytes_max);
-        if (limits->ratio_max > 0 && out > DECOMPRESS_RATIO_FREE_BYTES &&
-            out / limits->ratio_max > decompressor->total_in)
+        if (limits->large_bytes > 0 && out > limits->large_bytes)
+                ratio_max = limits->large_ratio_max;
+        if (ratio_max > 0 && out > DECOMPRESS_RATIO_FREE_BYTES &&
+            out / ratio_max > decompressor->total_in)
                 return error_set(err, -EFBIG,
                                  "it unpacks to more than %" PRIu64 " times its size: this looks "
                                  "like an attack",
-                                 limits->ratio_max);
+                                 ratio_max);
         return 0;
 }
 

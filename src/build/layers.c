@@ -19,6 +19,10 @@
 #define LAYER_BYTES_MAX ((uint64_t)1 << 40)
 #define LAYER_RATIO_MAX 1100 /* deflate cannot reach more than 1032 */
 
+/* A layer may hold a large file of zeros, but not one that fills a disk with next to nothing. */
+#define LAYER_LARGE_BYTES     ((uint64_t)2 << 30)
+#define LAYER_LARGE_RATIO_MAX 200
+
 void layers_done(struct layers *layers)
 {
         for (size_t i = 0; i < layers->count; i++)
@@ -179,7 +183,9 @@ int layers_take_in(struct store *store, const struct byte_source *blob,
         }
         options.tar_fd = files.tar.fd;
         options.limits = (struct decompress_limits){ .bytes_max = LAYER_BYTES_MAX,
-                                                     .ratio_max = LAYER_RATIO_MAX };
+                                                     .ratio_max = LAYER_RATIO_MAX,
+                                                     .large_bytes = LAYER_LARGE_BYTES,
+                                                     .large_ratio_max = LAYER_LARGE_RATIO_MAX };
         sink = index_builder_sink(files.builder);
         r = layer_unpack(&source, &sink, &options, ret, err);
         if (r < 0)

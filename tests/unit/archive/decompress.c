@@ -303,10 +303,9 @@ Test(decompress, refuses_what_follows_a_stream_and_is_none)
         }
 }
 
-static int unpack_limited(const struct buf *stream, uint64_t bytes_max, uint64_t ratio_max,
-                          struct error *err)
+static int unpack_within(const struct buf *stream, struct decompress_limits limits,
+                         struct error *err)
 {
-        struct decompress_limits limits = { bytes_max, ratio_max };
         struct pieces pieces = { stream->data, stream->len, 0, 1 << 20, 0 };
         struct byte_source source = { read_piece, &pieces };
         struct decompressor *decompressor;
@@ -320,6 +319,33 @@ static int unpack_limited(const struct buf *stream, uint64_t bytes_max, uint64_t
         decompressor_free(decompressor);
         free(chunk);
         return n < 0 ? (int)n : 0;
+}
+
+static int unpack_limited(const struct buf *stream, uint64_t bytes_max, uint64_t ratio_max,
+                          struct error *err)
+{
+        return unpack_within(
+                stream,
+                (struct decompress_limits){ .bytes_max = bytes_max, .ratio_max = ratio_max }, err);
+}
+
+Test(decompress, bounds_the_ratio_of_large_output_more_narrowly)
+{
+        struct decompress_limits limits = { .ratio_max = 10000000, .large_ratio_max = 100 };
+        size_t len = (size_t)DECOMPRESS_RATIO_FREE_BYTES * 2;
+        char *zeros = calloc(1, len);
+        struct error err = ERROR_INIT;
+        struct buf stream = BUF_INIT;
+
+        packers[0].pack(zeros, len, &stream);
+        cr_expect_eq(unpack_within(&stream, limits, &err), 0, "nothing is large");
+        limits.large_bytes = len;
+        cr_expect_eq(unpack_within(&stream, limits, &err), 0, "it is not large");
+        limits.large_bytes = len - 1;
+        cr_expect_eq(unpack_within(&stream, limits, &err), -EFBIG);
+        cr_expect_not_null(strstr(err.message, "more than 100 times its size"));
+        buf_done(&stream);
+        free(zeros);
 }
 
 Test(decompress, bounds_the_output_and_its_ratio)

@@ -75,7 +75,7 @@ static void assert_blob_is_of_tar(int blob_fd, const struct buf *tar)
 {
         struct fd_stream stream = { .fd = blob_fd, .name = "the blob" };
         struct byte_source source = byte_source_of_fd(&stream);
-        struct decompress_limits limits = { 0, 0 };
+        struct decompress_limits limits = { .bytes_max = 0, .ratio_max = 0 };
         struct decompressor *decompressor;
         struct error err = ERROR_INIT;
         char *out = malloc(tar->len + 1);
