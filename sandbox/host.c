@@ -110,7 +110,27 @@ static size_t make_map(uint32_t own, const struct subid_ranges *ranges, struct w
 struct lack {
         bool programs;
         bool ids;
+        bool mapped; /* there are ids, but not in this container */
 };
+
+/* Finds the ranges that can be mapped here. Returns 0 or a negative errno. */
+static int find_ranges(enum subid_kind kind, const char *name, struct subid_ranges *ret,
+                       struct lack *lack, struct error *err)
+{
+        const char *path = kind == SUBID_USERS ? "/proc/self/uid_map" : "/proc/self/gid_map";
+        struct error ignored = ERROR_INIT;
+        struct buf map = BUF_INIT;
+        int r = subid_find(kind, name, getuid(), ret, err);
+
+        if (r == 0 && io_read_file(AT_FDCWD, path, SUBID_FILE_MAX, &map, &ignored) == 0) {
+                uint64_t all = subid_total(ret);
+
+                subid_keep_mapped(ret, buf_str(&map));
+                lack->mapped |= subid_total(ret) < all;
+        }
+        buf_done(&map);
+        return r;
+}
 
 /* Takes the user's ranges if there are `min_ids` of them and the programs to map them. Returns 1, 0
  * if not (`ret_lack` says what is missing), or a negative errno. */
@@ -125,15 +145,14 @@ static int take_ranges(struct sandbox_host *host, uint64_t min_ids, struct lack 
                 return error_set_oom(err);
         host->newuidmap = find_program("newuidmap", is_privileged);
         host->newgidmap = find_program("newgidmap", is_privileged);
-        r = subid_find(SUBID_USERS, name, getuid(), &uids, err);
+        *ret_lack = (struct lack){ .ids = false };
+        r = find_ranges(SUBID_USERS, name, &uids, ret_lack, err);
         if (r == 0)
-                r = subid_find(SUBID_GROUPS, name, getuid(), &gids, err);
+                r = find_ranges(SUBID_GROUPS, name, &gids, ret_lack, err);
         if (r < 0)
                 return error_wrap(err, "the subordinate ids of %s", name);
-        *ret_lack = (struct lack){
-                .programs = !host->newuidmap || !host->newgidmap,
-                .ids = subid_total(&uids) < min_ids || subid_total(&gids) < min_ids,
-        };
+        ret_lack->programs = !host->newuidmap || !host->newgidmap;
+        ret_lack->ids = subid_total(&uids) < min_ids || subid_total(&gids) < min_ids;
         if (ret_lack->programs || ret_lack->ids)
                 return 0;
         host->uid_map_count = make_map(geteuid(), &uids, host->uid_map);
@@ -164,6 +183,12 @@ static int explain_lack(const struct lack *lack, struct error *err)
                          "sudo usermod --add-subuids %" PRIu64 "-%" PRIu64 " --add-subgids %" PRIu64
                          "-%" PRIu64 " $USER",
                          uid, uid + RANGES_COUNT - 1, gid, gid + RANGES_COUNT - 1);
+        if (lack->mapped && !lack->programs) {
+                error_set(err, -EPERM,
+                          "the subordinate ids of this user are not those of the "
+                          "container around");
+                return error_hint(err, "Give it more ids, or build with one: --userns=single");
+        }
         error_set(err, -EPERM, "this host has no %s",
                   lack->programs ? "newuidmap and newgidmap, with their privilege"
                                  : "subordinate ids of this user in /etc/subuid and /etc/subgid");

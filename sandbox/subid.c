@@ -162,3 +162,26 @@ uint64_t subid_total(const struct subid_ranges *ranges)
                 total += ranges->items[i].count;
         return total;
 }
+
+static bool is_mapped(const struct subid_range *range, const char *map)
+{
+        for (const char *line = map; line && *line; line = strchr(line, '\n')) {
+                unsigned long first, count;
+
+                line += *line == '\n';
+                if (sscanf(line, "%lu %*u %lu", &first, &count) == 2 && range->start >= first &&
+                    (uint64_t)range->start + range->count <= (uint64_t)first + count)
+                        return true;
+        }
+        return false;
+}
+
+void subid_keep_mapped(struct subid_ranges *ranges, const char *map)
+{
+        size_t kept = 0;
+
+        for (size_t i = 0; i < ranges->count; i++)
+                if (is_mapped(&ranges->items[i], map))
+                        ranges->items[kept++] = ranges->items[i];
+        ranges->count = kept;
+}

@@ -50,5 +50,9 @@ void subid_parse_output(const char *text, struct subid_ranges *ret);
  * none may begin. */
 uint64_t subid_next_free(const char *text);
 
+/* Leaves out ranges that are not as a whole among the ids of this user namespace, of which `map` is
+ * the text: /proc/self/uid_map or gid_map. In a container nobody can map others. */
+void subid_keep_mapped(struct subid_ranges *ranges, const char *map);
+
 /* How many ids these are. */
 uint64_t subid_total(const struct subid_ranges *ranges);

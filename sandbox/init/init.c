@@ -52,7 +52,9 @@ static int build(struct helper *helper, struct error *err)
         struct stat st;
         int r;
 
-        if (hostname && sethostname(hostname, strlen(hostname)) < 0)
+        /* A container around may have a filter that allows namespaces and not this (Podman's): the
+         * name is then the container's. */
+        if (hostname && sethostname(hostname, strlen(hostname)) < 0 && errno != EPERM)
                 return error_set_errno(err, -errno, "cannot set the host name %s", hostname);
         /* A keyring that the host's session does not share. A kernel without keys has none to
          * share. */

@@ -27,9 +27,14 @@ static int write_proc(pid_t pid, const char *name, const char *text, struct erro
 
         snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
         fd = open(path, O_WRONLY | O_CLOEXEC);
-        if (fd < 0 || write(fd, text, strlen(text)) < 0)
-                return error_set_errno(err, -errno, "cannot write the sandbox's %s", name);
-        return 0;
+        if (fd >= 0 && write(fd, text, strlen(text)) >= 0)
+                return 0;
+        error_set_errno(err, -errno, "cannot write the sandbox's %s", name);
+        /* user_namespaces(7): since 5.12 who maps the 0 around must have that capability. */
+        if (err->code == -EPERM && geteuid() == 0)
+                error_hint(err, "Root of a container needs CAP_SETFCAP for it: start the container "
+                                "with --cap-add SETFCAP, or run varve as another user.");
+        return err->code;
 }
 
 /* One uid needs no privilege, but that groups cannot be dropped by it: a group may also

@@ -68,3 +68,18 @@ Test(subid, offers_ids_behind_those_of_all_users)
         cr_expect_eq(subid_next_free("ann:200000\nann\n:x:1\nann:99999999999:1\nbob:150000:10"),
                      150010);
 }
+
+Test(subid, ranges_that_a_container_does_not_have_are_left_out)
+{
+        struct subid_ranges ranges = { .items = { { 100, 10 }, { 1000, 65536 }, { 70000, 5 } },
+                                       .count = 3 };
+
+        subid_keep_mapped(&ranges, "         0       1000          1\n"
+                                   "      1000     100000      65536\n      70000 5 4\n");
+        cr_assert_eq(ranges.count, 1);
+        cr_expect_eq(ranges.items[0].start, 1000);
+        subid_keep_mapped(&ranges, "         0          0 4294967295\n");
+        cr_expect_eq(ranges.count, 1);
+        subid_keep_mapped(&ranges, "");
+        cr_expect_eq(ranges.count, 0);
+}
