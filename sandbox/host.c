@@ -225,6 +225,13 @@ static int choose_users(struct sandbox_host *host, enum sandbox_users wanted, st
         return 0;
 }
 
+static int try_tun(void)
+{
+        _cleanup_close_ int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+
+        return fd < 0 ? -errno : 0;
+}
+
 int sandbox_host_new(enum sandbox_users users, struct sandbox_host **ret, struct error *err)
 {
         _cleanup_(cleanup_sandbox_host) struct sandbox_host *host = calloc(1, sizeof(*host));
@@ -234,6 +241,7 @@ int sandbox_host_new(enum sandbox_users users, struct sandbox_host **ret, struct
                 return error_set_oom(err);
         host->image_fd = host->network_image_fd = -1;
         host->emulation = kernel_has_notification() ? SANDBOX_EMULATE_RECORD : SANDBOX_EMULATE_FAKE;
+        host->tun = try_tun();
         r = choose_users(host, users, err);
         if (r < 0)
                 return r;
@@ -265,6 +273,11 @@ void sandbox_host_free(struct sandbox_host *host)
 enum sandbox_users sandbox_host_users(const struct sandbox_host *host)
 {
         return host->users;
+}
+
+int sandbox_host_tun(const struct sandbox_host *host)
+{
+        return host->tun;
 }
 
 enum sandbox_emulation sandbox_host_emulation(const struct sandbox_host *host)

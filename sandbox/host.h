@@ -14,6 +14,7 @@
 struct sandbox_host {
         int image_fd;         /* the helper program, executable and of no name */
         int network_image_fd; /* likewise, the program of a private network */
+        int tun;              /* 0, or why /dev/net/tun cannot be opened */
         enum sandbox_users users;
         enum sandbox_emulation emulation; /* the most that the kernel can do */
         struct wire_range uid_map[SUBID_RANGES_MAX + 1];

@@ -3,6 +3,7 @@
  *
  *   varve-network RESOLVERS     the text of an /etc/resolv.conf: whom queries to the forwarder go
  * to
+ *   varve-network               says that it could be loaded, by exiting with 0
  */
 #pragma once
 

@@ -8,9 +8,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <spawn.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 
 /* A trial that takes longer is one that will never end. */
 #define TRIAL_TIMEOUT_MS 10000
@@ -50,8 +52,8 @@ static int run_trial(const struct sandbox_host *host, struct sandbox_spec *spec,
         return r;
 }
 
-static int try_root(enum sandbox_users users, enum sandbox_root_type root, bool *ret_outer_proc,
-                    struct error *err)
+static int try_root(enum sandbox_users users, enum sandbox_root_type root,
+                    enum sandbox_network network, bool *ret_outer_proc, struct error *err)
 {
         _cleanup_(cleanup_sandbox_host) struct sandbox_host *host = NULL;
         _cleanup_close_ int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -62,6 +64,7 @@ static int try_root(enum sandbox_users users, enum sandbox_root_type root, bool 
                                      .argv = &argv,
                                      .env = &env,
                                      .workdir = "/",
+                                     .network = network,
                                      .stdio = { null_fd, null_fd, null_fd } };
         int r;
 
@@ -80,7 +83,8 @@ static void probe_namespaces(struct sandbox_fact *fact)
         bool outer_proc = false;
 
         fact->title = "user namespaces";
-        if (try_root(SANDBOX_USERS_SINGLE, SANDBOX_ROOT_DIRECTORY, &outer_proc, &err) == 0)
+        if (try_root(SANDBOX_USERS_SINGLE, SANDBOX_ROOT_DIRECTORY, SANDBOX_NETWORK_HOST,
+                     &outer_proc, &err) == 0)
                 set_good(fact, "a command runs in namespaces of its own");
         else
                 set_bad(fact, SANDBOX_STATE_MISSING,
@@ -105,7 +109,8 @@ static void probe_fuse(struct sandbox_fact *fact, bool has_namespaces)
         bool ignored;
 
         fact->title = "/dev/fuse";
-        if (try_root(SANDBOX_USERS_SINGLE, SANDBOX_ROOT_FUSE, &ignored, &err) == 0)
+        if (try_root(SANDBOX_USERS_SINGLE, SANDBOX_ROOT_FUSE, SANDBOX_NETWORK_HOST, &ignored,
+                     &err) == 0)
                 set_good(fact, "a FUSE can be mounted in a user namespace");
         else if (has_namespaces)
                 set_bad(fact, SANDBOX_STATE_MISSING, without, err.message, err.hint);
@@ -127,7 +132,8 @@ static void probe_ranges(struct sandbox_fact *fact, bool has_namespaces)
                 set_bad(fact, SANDBOX_STATE_MISSING, without,
                         "cannot be tried without user namespaces",
                         "Mend the user namespaces first.");
-        else if (try_root(SANDBOX_USERS_RANGES, SANDBOX_ROOT_DIRECTORY, &ignored, &err) == 0)
+        else if (try_root(SANDBOX_USERS_RANGES, SANDBOX_ROOT_DIRECTORY, SANDBOX_NETWORK_HOST,
+                          &ignored, &err) == 0)
                 set_good(fact, "ranges of ids are mapped by newuidmap and newgidmap");
         else
                 set_bad(fact, SANDBOX_STATE_LIMITED, without, err.message, err.hint);
@@ -163,14 +169,66 @@ static void probe_tun(struct sandbox_fact *fact)
 
         fact->title = "/dev/net/tun";
         if (fd >= 0) {
-                set_good(fact, "a network of its own can be made for a command");
+                set_good(fact, "a tap can be made for a command");
                 return;
         }
         error_set_errno(&err, -errno, "cannot open /dev/net/tun");
         set_bad(fact, SANDBOX_STATE_LIMITED,
-                "Everything works: a step has the host's network, or none (RUN --network=none).",
+                "Everything works: a command's network begins with a pair of interfaces instead.",
                 err.message,
                 err.code == -EACCES ? "sudo chmod 0666 /dev/net/tun" : "sudo modprobe tun");
+}
+
+/* Whether the network's program finds its libraries: without an argument it only says so. */
+static int try_network_program(struct error *err)
+{
+        _cleanup_close_ int image = image_open_network(err);
+        char name[] = "varve-network", path[64];
+        char *argv[] = { name, NULL }, *env[] = { NULL };
+        posix_spawn_file_actions_t actions;
+        int status = 0, r;
+        pid_t pid;
+
+        if (image < 0)
+                return image;
+        snprintf(path, sizeof(path), "/proc/self/fd/%d", image);
+        posix_spawn_file_actions_init(&actions);
+        posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+        r = -posix_spawn(&pid, path, &actions, NULL, argv, env);
+        posix_spawn_file_actions_destroy(&actions);
+        if (r < 0)
+                return error_set_errno(err, r, "cannot execute the network's program");
+        while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+                continue;
+        if (status == 0)
+                return 0;
+        error_set(err, -ENOENT, "the network's program cannot be loaded");
+        return error_hint(err, "sudo apt-get install libslirp0");
+}
+
+static void probe_network(struct sandbox_fact *fact, bool has_namespaces, bool has_tun)
+{
+        static const char without[] = "Commands have the host's network, or none (--network=none).";
+        struct error err = ERROR_INIT;
+        bool ignored;
+        int r;
+
+        fact->title = "network of its own";
+        if (!has_namespaces) {
+                set_bad(fact, SANDBOX_STATE_MISSING, without,
+                        "cannot be tried without user namespaces",
+                        "Mend the user namespaces first.");
+                return;
+        }
+        r = try_root(SANDBOX_USERS_SINGLE, SANDBOX_ROOT_DIRECTORY, SANDBOX_NETWORK_PRIVATE,
+                     &ignored, &err);
+        if (r == 0)
+                r = try_network_program(&err);
+        if (r == 0)
+                set_good(fact, has_tun ? "a command has one, by libslirp on a tap"
+                                       : "a command has one, by libslirp on a pair of interfaces");
+        else
+                set_bad(fact, SANDBOX_STATE_LIMITED, without, err.message, err.hint);
 }
 
 static void probe_landlock(struct sandbox_fact *fact)
@@ -200,5 +258,7 @@ void sandbox_probe(struct sandbox_facts *ret)
         probe_ranges(&items[SANDBOX_FACT_RANGES], has_namespaces);
         probe_notification(&items[SANDBOX_FACT_NOTIFICATION]);
         probe_tun(&items[SANDBOX_FACT_TUN]);
+        probe_network(&items[SANDBOX_FACT_NETWORK], has_namespaces,
+                      items[SANDBOX_FACT_TUN].state == SANDBOX_STATE_GOOD);
         probe_landlock(&items[SANDBOX_FACT_LANDLOCK]);
 }

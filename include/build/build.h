@@ -12,6 +12,7 @@
 #include "base/strmap.h"
 #include "base/strv.h"
 #include "build/execute.h"
+#include "build/network.h"
 #include "oci/descriptor.h"
 #include "sandbox/sandbox.h"
 #include "store/store.h"
@@ -27,6 +28,7 @@ enum build_event_type {
         BUILD_STEP_CACHED, /* nothing had to be done */
         BUILD_STEP_FAILED,
         BUILD_WARNING, /* `text` */
+        BUILD_NOTE,    /* `text`: nothing is wrong */
 };
 
 struct build_event {
@@ -46,6 +48,7 @@ struct build_options {
         const char *target;          /* a stage's name or number; NULL: the last */
         bool no_cache;
         enum sandbox_users users;
+        struct network_options network;        /* of RUN, unless it says otherwise; borrowed */
         const struct execution_bounds *bounds; /* of RUN steps; or NULL */
         const struct strv *allowed;            /* entitlements, of --allow; or NULL */
         unsigned jobs; /* stages that run side by side; 0: as many as CPUs */
@@ -70,7 +73,8 @@ void build_result_done(struct build_result *result);
 
 /*
  * Builds. On an error no name has moved, nothing is left behind, and `ret_fault` may say where.
- * What people have written wrong is -EINVAL; a step that failed is -ECHILD.
+ * What people have written wrong is -EINVAL; a step that failed is -ECHILD; one that wants what was
+ * not allowed is -EPERM, before anything is done.
  */
 int build_image(struct store *store, const struct build_options *options, struct build_result *ret,
                 struct build_fault *ret_fault, struct error *err);

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/strv.h"
+#include "build/network.h"
 #include "fs/tree.h"
 #include "sandbox/sandbox.h"
 
@@ -35,8 +36,7 @@ struct execution {
         const char *workdir;    /* "" or NULL is "/" */
         const char *user;       /* as an image config has it; "" or NULL is root */
         const char *hostname;
-        const struct strv *add_hosts; /* lines for /etc/hosts, or NULL */
-        enum sandbox_network network;
+        const struct network_options *network;
         const struct execution_bounds *bounds; /* or NULL */
         bool insecure;      /* all calls, all capabilities of the user namespace, nothing masked */
         int stdio[3];       /* what the command has as 0, 1, 2 */
@@ -45,6 +45,9 @@ struct execution {
         /* Told once the command is about to run, so that signals can be passed on to it, and again
          * with NULL before the sandbox goes away; or NULL. */
         void (*started)(void *context, struct sandbox *sandbox);
+
+        /* Told what a person should know of: a line of text; or NULL. */
+        void (*notice)(void *context, const char *text);
         void *context;
 };
 

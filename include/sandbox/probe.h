@@ -21,7 +21,8 @@ enum sandbox_fact_name {
         SANDBOX_FACT_FUSE,         /* a FUSE can be mounted in them */
         SANDBOX_FACT_RANGES,       /* subordinate ids, and the programs that map them */
         SANDBOX_FACT_NOTIFICATION, /* system calls can be handed to varve */
-        SANDBOX_FACT_TUN,          /* a network interface can be made */
+        SANDBOX_FACT_TUN,          /* a tap can be made */
+        SANDBOX_FACT_NETWORK,      /* a command has a network of its own */
         SANDBOX_FACT_LANDLOCK,     /* a process can confine its own files */
         SANDBOX_FACT_COUNT,
 };

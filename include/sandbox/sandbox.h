@@ -148,6 +148,10 @@ void sandbox_host_free(struct sandbox_host *host);
 /* SINGLE or RANGES: what `users` came to. */
 enum sandbox_users sandbox_host_users(const struct sandbox_host *host);
 
+/* 0 where a private network has a tap; else the negative errno of /dev/net/tun, and it has an end
+ * of a pair of interfaces, or, where the kernel has none of these either, is -ENONET. */
+int sandbox_host_tun(const struct sandbox_host *host);
+
 /* The most that this kernel can do: RECORD, or else FAKE. */
 enum sandbox_emulation sandbox_host_emulation(const struct sandbox_host *host);
 

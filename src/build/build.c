@@ -39,8 +39,9 @@ struct builder {
         struct stage_result *results;
         size_t running;
         size_t jobs_max;
-        bool reaps; /* this process gets what workers that were killed leave */
-        int code;   /* the first failure */
+        struct strv notices; /* that were told: each once, whichever steps it is true of */
+        bool reaps;          /* this process gets what workers that were killed leave */
+        int code;            /* the first failure */
 };
 
 void build_fault_done(struct build_fault *fault)
@@ -86,6 +87,21 @@ static void tell_step(const struct builder *builder, const struct plan_stage *st
                 tell(builder, &event);
 }
 
+static int take_notice(struct builder *builder, const struct message *message, const char *data,
+                       struct error *err)
+{
+        _cleanup_free_ char *text = strndup(data, message->len);
+
+        if (!text)
+                return error_set_oom(err);
+        if (strv_contains(&builder->notices, text))
+                return 0;
+        tell(builder, &(struct build_event){ .type = message->type == MESSAGE_NOTE ? BUILD_NOTE
+                                                                                   : BUILD_WARNING,
+                                             .text = text });
+        return strv_add(&builder->notices, text) < 0 ? error_set_oom(err) : 0;
+}
+
 static int take_failure(struct builder *builder, const struct plan_stage *stage,
                         const struct message *message, const char *data, struct error *err)
 {
@@ -116,6 +132,9 @@ static int take_message(struct builder *builder, size_t index, const struct mess
         case MESSAGE_FAILED:
                 tell_step(builder, stage, message, data);
                 return 0;
+        case MESSAGE_WARNING:
+        case MESSAGE_NOTE:
+                return take_notice(builder, message, data, err);
         case MESSAGE_RESULT:
                 builder->jobs[index].succeeded = true;
                 return stage_result_read(data, message->len, &builder->results[index], err);
@@ -350,6 +369,7 @@ static void builder_close(struct builder *builder)
                 stage_result_done(&builder->results[i]);
         free(builder->jobs);
         free(builder->results);
+        strv_done(&builder->notices);
         plan_done(&builder->plan);
         /* What killed workers have left in the store. */
         store_sweep(builder->store);
@@ -370,7 +390,7 @@ int build_image(struct store *store, const struct build_options *options, struct
                 return r;
         r = builder_open(&builder, err);
         if (r == 0)
-                r = entitlements_check(&builder.plan, options->allowed, ret_fault, err);
+                r = entitlements_check(&builder.plan, options, ret_fault, err);
         if (r == 0)
                 r = advice_tell(&builder.plan, options, err);
         if (r == 0)

@@ -14,6 +14,8 @@ enum message_type {
         MESSAGE_DONE,
         MESSAGE_CACHED,
         MESSAGE_FAILED,
+        MESSAGE_WARNING, /* text, without an end */
+        MESSAGE_NOTE,    /* likewise */
         MESSAGE_RESULT,  /* stage_result_write() */
         MESSAGE_FAILURE, /* struct message_failure */
 };

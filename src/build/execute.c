@@ -1,30 +1,27 @@
 #include "build/execute.h"
 
 #include "base/cleanup.h"
-#include "base/io.h"
 #include "emulation.h"
+#include "network_files.h"
 #include "sandbox/confine.h"
 #include "users.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-/* Of the host's resolv.conf and hosts, each. */
-#define HOST_FILE_MAX ((size_t)1 << 20)
-
 /* Everything that one execution makes, in the order in which it is taken down. */
 struct run {
         const struct execution *execution;
         struct user user;
         struct strv env;
-        struct buf resolv_conf;
-        struct buf hosts;
-        struct buf hostname;
+        struct network_options network; /* what it came to; borrowed */
+        struct network_files files;
         struct sandbox *sandbox;
         struct emulation emulation;
         struct server *server;
@@ -39,9 +36,13 @@ static void run_done(struct run *run)
         tree_remove_stubs(run->execution->tree);
         user_done(&run->user);
         strv_done(&run->env);
-        buf_done(&run->resolv_conf);
-        buf_done(&run->hosts);
-        buf_done(&run->hostname);
+        network_files_done(&run->files);
+}
+
+static void tell(const struct run *run, const char *text)
+{
+        if (run->execution->notice)
+                run->execution->notice(run->execution->context, text);
 }
 
 /* ---- what the step is given ---- */
@@ -55,37 +56,6 @@ static int prepare_env(struct run *run, struct error *err)
                 r = strv_env_set(&run->env, "PATH", DEFAULT_PATH);
         if (r == 0 && !strv_env_get(&run->env, "HOME"))
                 r = strv_env_set(&run->env, "HOME", run->user.home);
-        return r < 0 ? error_set_oom(err) : 0;
-}
-
-/* A file of the host's, or nothing where it is not there. */
-static int read_host_file(const char *path, struct buf *ret, struct error *err)
-{
-        if (access(path, R_OK) < 0)
-                return 0;
-        return io_read_file(AT_FDCWD, path, HOST_FILE_MAX, ret, err);
-}
-
-static int prepare_network_files(struct run *run, struct error *err)
-{
-        const struct execution *execution = run->execution;
-        int r;
-
-        r = read_host_file("/etc/resolv.conf", &run->resolv_conf, err);
-        if (r == 0)
-                r = read_host_file("/etc/hosts", &run->hosts, err);
-        if (r < 0)
-                return r;
-        if (run->hosts.len == 0)
-                r = buf_append_str(&run->hosts, "127.0.0.1 localhost\n::1 localhost\n");
-        if (r == 0 && run->hosts.data[run->hosts.len - 1] != '\n')
-                r = buf_append_char(&run->hosts, '\n');
-        if (r == 0)
-                r = buf_appendf(&run->hosts, "127.0.0.1 %s\n", execution->hostname);
-        for (size_t i = 0; execution->add_hosts && i < execution->add_hosts->count && r == 0; i++)
-                r = buf_appendf(&run->hosts, "%s\n", execution->add_hosts->items[i]);
-        if (r == 0)
-                r = buf_appendf(&run->hostname, "%s\n", execution->hostname);
         return r < 0 ? error_set_oom(err) : 0;
 }
 
@@ -159,18 +129,18 @@ static int start(struct run *run, struct error *err)
                 { .type = SANDBOX_MOUNT_DATA,
                   .target = "/etc/resolv.conf",
                   .mode = 0644,
-                  .data = buf_str(&run->resolv_conf),
-                  .data_len = run->resolv_conf.len },
+                  .data = buf_str(&run->files.resolv_conf),
+                  .data_len = run->files.resolv_conf.len },
                 { .type = SANDBOX_MOUNT_DATA,
                   .target = "/etc/hosts",
                   .mode = 0644,
-                  .data = buf_str(&run->hosts),
-                  .data_len = run->hosts.len },
+                  .data = buf_str(&run->files.hosts),
+                  .data_len = run->files.hosts.len },
                 { .type = SANDBOX_MOUNT_DATA,
                   .target = "/etc/hostname",
                   .mode = 0644,
-                  .data = buf_str(&run->hostname),
-                  .data_len = run->hostname.len },
+                  .data = buf_str(&run->files.hostname),
+                  .data_len = run->files.hostname.len },
                 { .type = SANDBOX_MOUNT_DATA,
                   .target = EXECUTE_SCRIPT_PATH,
                   .mode = 0755,
@@ -188,7 +158,8 @@ static int start(struct run *run, struct error *err)
                 .groups = run->user.groups,
                 .group_count = run->user.group_count,
                 .hostname = execution->hostname,
-                .network = execution->network,
+                .network = run->network.mode,
+                .resolvers = buf_str(&run->files.resolvers),
                 .mounts = mounts,
                 .mount_count = ARRAY_SIZE(mounts) - !execution->script,
                 .emulation = sandbox_host_emulation(execution->host),
@@ -236,10 +207,34 @@ static int prepare(struct run *run, struct error *err)
         if (r == 0)
                 r = prepare_env(run, err);
         if (r == 0)
-                r = prepare_network_files(run, err);
+                r = network_files_make(&run->network, execution->hostname, &run->files, err);
         if (r == 0 && workdir && *workdir)
                 r = make_workdir(execution->tree, workdir, err);
         return r < 0 ? r : add_stubs(execution->tree, execution->script, err);
+}
+
+/* The host allows no network of its own, and the host's would do: once more, with that. */
+static int start_with_host_network(struct run *run, struct error *err)
+{
+        char text[ERROR_MESSAGE_MAX + 128];
+        int r;
+
+        snprintf(text, sizeof(text), "%s; the host's network is used instead", err->message);
+        tell(run, text);
+        *err = ERROR_INIT;
+        run->network.mode = SANDBOX_NETWORK_HOST;
+        network_files_done(&run->files);
+        run->files = (struct network_files){ .hosts = BUF_INIT };
+        r = network_files_make(&run->network, run->execution->hostname, &run->files, err);
+        return r < 0 ? r : start(run, err);
+}
+
+static void tell_lost_network(const struct run *run)
+{
+        struct error lost = ERROR_INIT;
+
+        if (sandbox_lost_network(run->sandbox, &lost))
+                tell(run, lost.message);
 }
 
 /* As a shell tells of a command that SIGKILL has ended. */
@@ -274,17 +269,21 @@ static int wait_for_end(struct run *run, int *ret_status, struct error *err)
 
 int execute(const struct execution *execution, int *ret_status, struct error *err)
 {
-        _cleanup_(run_done) struct run run = { .execution = execution };
+        _cleanup_(run_done) struct run run = { .execution = execution,
+                                               .network = *execution->network };
         int r;
 
         r = prepare(&run, err);
         if (r == 0)
                 r = start(&run, err);
+        if (r == -ENONET && run.network.or_host)
+                r = start_with_host_network(&run, err);
         if (r < 0)
                 return r;
         if (execution->started)
                 execution->started(execution->context, run.sandbox);
         r = wait_for_end(&run, ret_status, err);
+        tell_lost_network(&run);
         if (execution->started)
                 execution->started(execution->context, NULL);
         return r;

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -52,6 +53,24 @@ static int make_argv(const struct worker *worker, const struct instruction_run *
         return r < 0 ? error_set_oom(err) : 0;
 }
 
+/* What the command line says goes for all steps that say nothing. */
+static struct network_options network_of(const struct worker *worker)
+{
+        struct network_options network = worker->options->network;
+
+        switch (worker->instruction->run.network) {
+        case RUN_NETWORK_DEFAULT:
+                break;
+        case RUN_NETWORK_NONE:
+                network.mode = SANDBOX_NETWORK_NONE;
+                break;
+        case RUN_NETWORK_HOST:
+                network.mode = SANDBOX_NETWORK_HOST;
+                break;
+        }
+        return network;
+}
+
 static int run_group(const struct worker *worker, const struct strv *argv, struct digest *ret,
                      struct error *err)
 {
@@ -68,7 +87,9 @@ static int run_group(const struct worker *worker, const struct strv *argv, struc
         key_add_text(&key, worker_workdir(worker));
         key_add_text(&key, worker->state.config.user);
         key_add_text(&key, run->script);
-        key_add_number(&key, run->network);
+        /* The way to the network makes no difference, but whether there is one. */
+        key_add_number(&key, network_of(worker).mode == SANDBOX_NETWORK_NONE);
+        key_add_strv(&key, &worker->options->network.hosts);
         key_add_number(&key, run->security);
         return key_finish(&key, ret, err);
 }
@@ -98,11 +119,34 @@ static void *relay(void *userdata)
         return NULL;
 }
 
+static void tell_notice(void *context, const char *text)
+{
+        const struct worker *worker = context;
+
+        message_send(worker->events_fd, MESSAGE_WARNING, 0, text, strlen(text));
+}
+
+/* Where it is the device that is missing, something else serves as well: to be known all the same.
+ */
+static void tell_tun(struct worker *worker)
+{
+        const int code = sandbox_host_tun(worker->host);
+        char text[256];
+
+        if (code == 0 || network_of(worker).mode != SANDBOX_NETWORK_PRIVATE)
+                return;
+        snprintf(text, sizeof(text),
+                 "/dev/net/tun cannot be opened (%s): a pair of interfaces is used for the network "
+                 "of steps",
+                 strerrordesc_np(-code));
+        message_send(worker->events_fd, MESSAGE_NOTE, 0, text, strlen(text));
+}
+
 static int run_command(struct worker *worker, const struct strv *argv, int output_fd,
                        int *ret_status, struct error *err)
 {
         _cleanup_close_ int input_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-        const struct instruction_run *run = &worker->instruction->run;
+        const struct network_options network = network_of(worker);
         struct strv env = STRV_INIT;
         struct execution execution = {
                 .tree = worker->tree,
@@ -112,12 +156,13 @@ static int run_command(struct worker *worker, const struct strv *argv, int outpu
                 .workdir = worker_workdir(worker),
                 .user = worker->state.config.user,
                 .hostname = HOSTNAME,
-                .network = run->network == RUN_NETWORK_NONE ? SANDBOX_NETWORK_NONE
-                                                            : SANDBOX_NETWORK_HOST,
+                .network = &network,
                 .bounds = worker->options->bounds,
-                .insecure = run->security == RUN_SECURITY_INSECURE,
+                .insecure = worker->instruction->run.security == RUN_SECURITY_INSECURE,
                 .stdio = { input_fd, output_fd, output_fd },
-                .script = run->script,
+                .script = worker->instruction->run.script,
+                .notice = tell_notice,
+                .context = worker,
         };
         int r;
 
@@ -175,6 +220,8 @@ static int carry_out(struct worker *worker, const struct strv *argv, struct erro
                 r = sandbox_host_new(worker->options->users, &worker->host, err);
         if (r == 0)
                 r = worker_open_tree(worker, err);
+        if (r == 0)
+                tell_tun(worker);
         if (r == 0)
                 r = run_and_relay(worker, argv, &status, err);
         return r < 0 ? r : explain_status(status, err);

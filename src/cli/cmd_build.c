@@ -1,5 +1,6 @@
 #include "bounds.h"
 #include "cli.h"
+#include "network_flags.h"
 
 #include "base/cleanup.h"
 #include "base/path.h"
@@ -25,6 +26,7 @@ struct build_flags {
         const char *userns;
         const char *iidfile;
         struct strv allowed;
+        struct network_flags network;
         struct bounds_flags bounds;
         bool no_cache;
         bool quiet;
@@ -36,6 +38,7 @@ static void build_flags_done(struct build_flags *flags)
         strv_done(&flags->args);
         strv_done(&flags->labels);
         strv_done(&flags->allowed);
+        network_flags_done(&flags->network);
         bounds_flags_done(&flags->bounds);
 }
 
@@ -165,11 +168,14 @@ static int build(struct store *store, const struct build_flags *flags,
         if (r == 0)
                 r = cli_parse_users(flags->userns, &options.users, err);
         if (r == 0)
+                r = network_flags_parse(&flags->network, &options.network, err);
+        if (r == 0)
                 r = build_image(store, &options, &result, fault, err);
         if (r == 0) {
                 r = tell_result(flags, &result, err);
                 build_result_done(&result);
         }
+        network_options_done(&options.network);
         strmap_done(&labels);
         strv_done(&args);
         return r;
@@ -206,7 +212,8 @@ static int run(const struct command *command, int argc, char **argv)
                 { OPTION_STRING, 0, "userns", &flags.userns, "MODE",
                   "auto (the default), ranges (subordinate ids) or single (one id)" },
                 { OPTION_LIST, 0, "allow", &flags.allowed, "ENTITLEMENT",
-                  "Let RUN --security=insecure be: security.insecure" },
+                  "Let RUN have what is closed to it: network.host, security.insecure" },
+                NETWORK_OPTIONS(&flags.network),
                 BOUNDS_OPTIONS(&flags.bounds),
                 { OPTION_STRING, 0, "iidfile", &flags.iidfile, "FILE",
                   "Write the image's ID to a file" },

@@ -3,6 +3,7 @@
 #include "build/execute.h"
 #include "build/layers.h"
 #include "commands.h"
+#include "network_flags.h"
 #include "store/images.h"
 #include "streams.h"
 
@@ -22,6 +23,7 @@ struct run_flags {
         const char *user;
         const char *entrypoint;
         const char *userns;
+        struct network_flags network;
         struct bounds_flags bounds;
         bool rm;
 };
@@ -29,6 +31,7 @@ struct run_flags {
 static void run_flags_done(struct run_flags *flags)
 {
         strv_done(&flags->env);
+        network_flags_done(&flags->network);
         bounds_flags_done(&flags->bounds);
 }
 
@@ -157,6 +160,12 @@ static int execute_with_streams(struct execution *execution, int *ret_status, st
         return r;
 }
 
+static void tell_notice(void *context, const char *text)
+{
+        (void)context;
+        fprintf(stderr, "varve: warning: %s\n", text);
+}
+
 static int run_image(struct store *store, const struct run_flags *flags,
                      const struct arguments *arguments, const struct stored_image *image,
                      enum sandbox_users users, const struct execution_bounds *bounds,
@@ -168,6 +177,7 @@ static int run_image(struct store *store, const struct run_flags *flags,
         struct layers layers = { .items = NULL };
         struct signals signals = { .sandbox = NULL };
         char hostname[DIGEST_HEX_MAX];
+        struct network_options network = { .or_host = false };
         struct tree *tree = NULL;
         struct execution execution = {
                 .argv = &argv,
@@ -175,8 +185,10 @@ static int run_image(struct store *store, const struct run_flags *flags,
                 .workdir = flags->workdir ? flags->workdir : config->working_dir,
                 .user = flags->user ? flags->user : config->user,
                 .hostname = hostname,
+                .network = &network,
                 .bounds = bounds,
                 .started = note_sandbox,
+                .notice = tell_notice,
                 .context = &signals,
         };
         int r;
@@ -187,6 +199,8 @@ static int run_image(struct store *store, const struct run_flags *flags,
         if (r < 0)
                 return r;
         r = make_argv(flags, config, arguments, &argv, err);
+        if (r == 0)
+                r = network_flags_parse(&flags->network, &network, err);
         if (r == 0)
                 r = make_env(flags, config, &env, err);
         if (r == 0)
@@ -202,6 +216,7 @@ static int run_image(struct store *store, const struct run_flags *flags,
                 r = execute_with_streams(&execution, ret_status, err);
         end_signals(&signals);
         tree_free(tree);
+        network_options_done(&network);
         strv_done(&argv);
         strv_done(&env);
         return r;
@@ -247,6 +262,7 @@ static int run(const struct command *command, int argc, char **argv)
                   "Run this instead of the image's entrypoint" },
                 { OPTION_STRING, 0, "userns", &flags.userns, "MODE",
                   "auto (the default), ranges (subordinate ids) or single (one id)" },
+                NETWORK_OPTIONS(&flags.network),
                 BOUNDS_OPTIONS(&flags.bounds),
         };
         struct error err = ERROR_INIT;
@@ -269,13 +285,13 @@ const struct command cmd_run = {
         .name = "run",
         .arguments = "--rm [OPTIONS] IMAGE [COMMAND [ARGUMENT...]]",
         .summary = "Run a command in a container of an image",
-        .details =
-                "The container has the host's network. The exit status is the command's, 128 and\n"
-                "the number of the signal that ended it, 127 when there is no such command, 126\n"
-                "when it cannot be executed, 125 when varve could not do its part.\n\n"
-                "Examples:\n"
-                "  varve run --rm debian:12 cat /etc/os-release\n"
-                "  varve run --rm -e DEBUG=1 --entrypoint sh app -c env",
+        .details = "The exit status is the command's, 128 and the number of the signal that ended "
+                   "it,\n"
+                   "127 when there is no such command, 126 when it cannot be executed, 125 when\n"
+                   "varve could not do its part.\n\n"
+                   "Examples:\n"
+                   "  varve run --rm debian:12 cat /etc/os-release\n"
+                   "  varve run --rm -e DEBUG=1 --entrypoint sh app -c env",
         .options_first = true,
         .run = run,
 };

@@ -103,6 +103,11 @@ void progress_event(void *userdata, const struct build_event *event)
                 fprintf(stderr, "varve: warning: %s\n", event->text);
                 return;
         }
+        if (event->type == BUILD_NOTE) {
+                if (!progress->quiet)
+                        fprintf(stderr, "note: %s\n", event->text);
+                return;
+        }
         step = get_step(progress, event->step);
         if (!step)
                 return;
@@ -128,6 +133,7 @@ void progress_event(void *userdata, const struct build_event *event)
                 end(progress, event->step, step, "FAILED");
                 break;
         case BUILD_WARNING:
+        case BUILD_NOTE:
                 break;
         }
 }
