@@ -6,7 +6,7 @@
 
 #include "fs/tree.h"
 
-#define LAYERS_MAX 60
+#define LAYERS_MAX 120
 
 struct layers {
         int fds[LAYERS_MAX][2]; /* of each: content, index; in files without a name */
