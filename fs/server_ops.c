@@ -330,18 +330,16 @@ static void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t si
                 fuse_reply_write(req, size);
 }
 
-/* Of requests that do not say it: the kernel lets root alone keep setuid and its like. */
-static bool kills_priv(fuse_req_t req)
-{
-        return fuse_req_ctx(req)->uid != 0;
-}
+/* fallocate(2) and copy_file_range(2) do not say whether the caller may keep setuid: only root
+ * outside of all user namespaces may. */
+#define KILL_PRIV true
 
 static void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t length,
                          struct fuse_file_info *info)
 {
         (void)info;
         fuse_reply_err(req, -tree_fallocate(server_of(req)->tree, ino, mode, (uint64_t)offset,
-                                            (uint64_t)length, kills_priv(req)));
+                                            (uint64_t)length, KILL_PRIV));
 }
 
 static void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence,
@@ -373,7 +371,7 @@ static void op_copy_file_range(fuse_req_t req, fuse_ino_t ino, off_t offset,
         }
         n = tree_read(tree, ino, (uint64_t)offset, data, len);
         if (n > 0)
-                r = tree_write(tree, to_ino, (uint64_t)to_offset, data, (size_t)n, kills_priv(req));
+                r = tree_write(tree, to_ino, (uint64_t)to_offset, data, (size_t)n, KILL_PRIV);
         if (n < 0 || r < 0)
                 fuse_reply_err(req, n < 0 ? (int)-n : -r);
         else
