@@ -17,7 +17,7 @@
 
 #define LINKS_MAX 4096
 #define BYTES     65536
-#define DEPTH_MAX 64
+#define DEPTH_MAX 1000
 
 /* Which inodes of several names correspond. */
 struct links {
@@ -231,10 +231,11 @@ static bool directories_are_alike(struct comparison *comparison, struct links *l
         if (left_count < 0 || right_count < 0 || depth > DEPTH_MAX)
                 alike = differ(comparison, a, "cannot be listed");
         for (int i = 0; alike && i < left_count && i < right_count; i++) {
-                char left[PATH_MAX], right[PATH_MAX];
+                _cleanup_free_ char *left = NULL, *right = NULL;
 
-                snprintf(left, sizeof(left), "%s/%s", a, lefts[i]);
-                snprintf(right, sizeof(right), "%s/%s", b, rights[i]);
+                if (asprintf(&left, "%s/%s", a, lefts[i]) < 0 ||
+                    asprintf(&right, "%s/%s", b, rights[i]) < 0)
+                        return differ(comparison, a, "no memory");
                 if (strcmp(lefts[i], rights[i]) != 0)
                         alike = differ(comparison, left, "the other has %s", rights[i]);
                 else
