@@ -1,33 +1,46 @@
 /*
  * usage: timed NAME COMMAND [ARGUMENT...]
  *
- * Runs a command and prints "timed NAME WALL CPU" on standard output: the milliseconds that passed,
- * and those of processor time that the command and the children it waited for used. What the
- * command prints goes to standard error. Ends as the command ended.
+ * Runs a command and prints "timed NAME WALL CPU BEGIN DEVICE" on standard output: the milliseconds
+ * that passed; those of processor time that the command and the children it waited for used; when
+ * it began, in milliseconds of the monotonic clock; and the number of the root filesystem's device.
+ * What the command prints goes to standard error. Ends as the command ended.
  *
  * Linked statically, it is one and the same clock inside every root filesystem that is measured.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-static double milliseconds(struct timeval time)
+static double of_timeval(struct timeval time)
 {
         return (double)time.tv_sec * 1e3 + (double)time.tv_usec / 1e3;
+}
+
+static double of_timespec(struct timespec time)
+{
+        return (double)time.tv_sec * 1e3 + (double)time.tv_nsec / 1e6;
 }
 
 int main(int argc, char **argv)
 {
         struct timespec begin, end;
         struct rusage usage;
+        struct stat root;
         int status;
         pid_t pid;
 
         if (argc < 3) {
                 fprintf(stderr, "usage: timed NAME COMMAND [ARGUMENT...]\n");
+                return EXIT_FAILURE;
+        }
+        if (stat("/", &root) < 0) {
+                perror("/");
                 return EXIT_FAILURE;
         }
         clock_gettime(CLOCK_MONOTONIC, &begin);
@@ -44,9 +57,8 @@ int main(int argc, char **argv)
         }
         clock_gettime(CLOCK_MONOTONIC, &end);
         getrusage(RUSAGE_CHILDREN, &usage);
-        printf("timed %s %.2f %.2f\n", argv[1],
-               (double)(end.tv_sec - begin.tv_sec) * 1e3 +
-                       (double)(end.tv_nsec - begin.tv_nsec) / 1e6,
-               milliseconds(usage.ru_utime) + milliseconds(usage.ru_stime));
+        printf("timed %s %.2f %.2f %.3f %u\n", argv[1], of_timespec(end) - of_timespec(begin),
+               of_timeval(usage.ru_utime) + of_timeval(usage.ru_stime), of_timespec(begin),
+               minor(root.st_dev));
         return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
