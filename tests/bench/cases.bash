@@ -1,7 +1,6 @@
 # shellcheck shell=bash disable=SC2154
-# What the filesystems are measured on: for each case of tests/bench/rows its image, its layers and
-# its mounts. Sourced by tests/bench/measure, with `stage` and `disk`
-# set.
+# What is measured on: for each case of tests/bench/rows (all of the builders' are `build`) its image,
+# its layers and its mounts. Sourced by tests/bench/measure, with `stage` and `disk` set.
 
 # The case's image, as a tar: a Debian base, in its /bench what is run, and what the case adds.
 case_image() {
@@ -25,7 +24,7 @@ case_image() {
 # Which of the images of tests/bench/image it begins with.
 case_kind() {
         case $1 in
-        lower | upper | file | dpkg) echo base ;;
+        lower | upper | file | dpkg | build) echo base ;;
         npm | compile) echo tools ;;
         *) echo small ;;
         esac
