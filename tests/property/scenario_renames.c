@@ -10,7 +10,7 @@
 
 static const char *const kinds[] = { "file", "other", "empty", "full", "link", "fifo", "none" };
 static const unsigned flags[] = { 0, RENAME_NOREPLACE, RENAME_EXCHANGE,
-                                  RENAME_NOREPLACE | RENAME_EXCHANGE, 8 };
+                                  RENAME_NOREPLACE | RENAME_EXCHANGE };
 
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 #define FLAGS (sizeof(flags) / sizeof(flags[0]))
@@ -102,6 +102,7 @@ static void act_moves(void)
         T(rename("a/full/sub/third", "a/full"));
         T(renameat2(AT_FDCWD, "a/full", AT_FDCWD, "a/full/sub", RENAME_EXCHANGE));
         T(renameat2(AT_FDCWD, "a/full/sub", AT_FDCWD, "a/full", RENAME_EXCHANGE));
+        T(renameat2(AT_FDCWD, "a/file", AT_FDCWD, "x", 8));
         T(rename("a/.", "x"));
         T(rename("a/..", "x"));
         T(rename("a", "b/."));

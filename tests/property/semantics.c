@@ -226,9 +226,10 @@ static void run_all(struct check *check, const char *plain, const char *mounted,
         }
 }
 
-static void compare_both(struct check *check, const char *when)
+static void compare_both(struct check *check, const char *plain, const char *mounted,
+                         const char *when)
 {
-        if (compare_trees(&check->comparison, "mnt/tree", "plain/tree"))
+        if (compare_trees(&check->comparison, mounted, plain))
                 return;
         printf("%s: %s\n", when, check->comparison.what);
         check->failures++;
@@ -247,22 +248,21 @@ static int run_pass(struct check *check, struct mounted *mounted, const char *pa
         if (mkdir(plain, 0755) < 0 || mkdir(at, 0755) < 0)
                 return error_set_errno(err, -errno, "cannot make a directory");
         run_all(check, plain, at, false);
-        compare_both(check, "before");
         if (seal) {
                 r = mounted_seal(mounted, reopen, err);
-                compare_both(check, "sealed before");
+                compare_both(check, plain, at, "sealed before");
         }
         if (r == 0) {
                 run_all(check, plain, at, true);
-                compare_both(check, "after");
+                compare_both(check, plain, at, "after");
                 r = mounted_seal(mounted, false, err);
         }
         if (r == 0) {
-                compare_both(check, "sealed");
+                compare_both(check, plain, at, "sealed");
                 r = mounted_seal(mounted, true, err);
         }
         if (r == 0)
-                compare_both(check, "read again");
+                compare_both(check, "plain/tree", MOUNTED_AT "/tree", "read again");
         return r;
 }
 
