@@ -30,6 +30,7 @@ static int fill_node(struct tree *tree, struct node *node, const struct lower_re
         lower_attr(tree, lowers[from], &attr);
         lower_meta(tree, lowers[from], &node->meta);
         node->ino = lower_ino(tree, lowers[0]);
+        node->number = lower_number(tree, lowers[tree->persistent ? from : 0]);
         node->size = attr.size;
         node->blocks = attr.blocks;
         node->atime = attr.atime;
@@ -134,7 +135,7 @@ int attach_root(struct tree *tree)
                 r = make_empty_root(tree);
         if (r < 0)
                 return r;
-        tree->root->ino = TREE_ROOT;
+        tree->root->ino = tree->root->number = TREE_ROOT;
         return node_table_put(&tree->nodes, TREE_ROOT, tree->root);
 }
 

@@ -48,65 +48,16 @@ struct walk {
 
 /* ---- the list ---- */
 
-static int add_string(struct change_list *list, const char *text, size_t len, size_t *ret)
-{
-        int r;
-
-        *ret = list->strings.len;
-        r = buf_append(&list->strings, text, len);
-        return r < 0 ? r : buf_append_char(&list->strings, '\0');
-}
-
-static int add_change(struct walk *walk, const char *path, size_t path_len, struct change **ret)
-{
-        struct change_list *list = walk->list;
-        struct change *change;
-
-        if (list->count == list->cap) {
-                size_t cap = list->cap ? list->cap * 2 : 64;
-
-                change = reallocarray(list->changes, cap, sizeof(*change));
-                if (!change)
-                        return -ENOMEM;
-                list->changes = change;
-                list->cap = cap;
-        }
-        change = &list->changes[list->count];
-        *change = (struct change){ .path = 0 };
-        if (add_string(list, path, path_len, &change->path) < 0)
-                return -ENOMEM;
-        list->count++;
-        *ret = change;
-        return 0;
-}
-
-static enum entry_type type_of(uint32_t mode)
-{
-        switch (mode & S_IFMT) {
-        case S_IFDIR:
-                return ENTRY_DIRECTORY;
-        case S_IFLNK:
-                return ENTRY_SYMLINK;
-        case S_IFCHR:
-                return ENTRY_CHAR;
-        case S_IFBLK:
-                return ENTRY_BLOCK;
-        case S_IFIFO:
-                return ENTRY_FIFO;
-        default:
-                return ENTRY_FILE;
-        }
-}
-
 static int add_node(struct walk *walk, size_t path_len, struct node *node)
 {
         struct change *change;
-        int r = add_change(walk, walk->path.data, path_len, &change);
+        int r = change_list_add(walk->list, walk->path.data, path_len, &change);
 
         if (r < 0)
                 return r;
         /* Docker and containers/storage give a hard link's file what the link's header says. */
         change->meta = node->meta;
+        change->number = node->number;
         xattr_set_ref(change->meta.xattrs);
         if (node->nlink > 1 && !S_ISDIR(node->meta.mode)) {
                 if (node->listed == walk->tree->walks) {
@@ -117,33 +68,21 @@ static int add_node(struct walk *walk, size_t path_len, struct node *node)
                 node->listed = walk->tree->walks;
                 node->listed_as = (uint32_t)(walk->list->count - 1);
         }
-        change->type = type_of(node->meta.mode);
+        change->type = change_type(node->meta.mode);
         if (change->type == ENTRY_FILE)
                 return content_copy(&node->file, &change->content);
         if (change->type == ENTRY_SYMLINK)
-                return add_string(walk->list, node->target, strlen(node->target), &change->link);
+                return change_list_add_string(walk->list, node->target, strlen(node->target),
+                                              &change->link);
         return 0;
 }
 
 static int add_lower(struct walk *walk, struct lower_ref lower)
 {
-        const struct index_inode *inode = lower_inode(walk->tree, lower);
         struct change *change;
-        int r = add_change(walk, walk->path.data, walk->path.len, &change);
+        int r = change_list_add(walk->list, walk->path.data, walk->path.len, &change);
 
-        if (r < 0)
-                return r;
-        change->type = type_of(inode->mode);
-        lower_meta(walk->tree, lower, &change->meta);
-        if (change->type == ENTRY_FILE)
-                change->content = (struct content){ .lower = lower,
-                                                    .lower_size = inode->size,
-                                                    .size = inode->size };
-        if (change->type == ENTRY_SYMLINK)
-                r = add_string(walk->list,
-                               walk->tree->layers[lower.layer].index->strings + inode->place,
-                               inode->size, &change->link);
-        return r;
+        return r < 0 ? r : change_list_fill(walk->list, change, lower);
 }
 
 /* Lists the directories on the way that are not yet; the root only if it has changed itself. */
@@ -179,7 +118,7 @@ static int add_whiteout(struct walk *walk, const char *name, size_t len)
         if (r == 0)
                 r = buf_append(&path, name, len);
         if (r == 0)
-                r = add_change(walk, path.data, path.len, &change);
+                r = change_list_add(walk->list, path.data, path.len, &change);
         if (r == 0) {
                 change->type = ENTRY_FILE;
                 change->meta.mode = S_IFREG;
@@ -486,7 +425,7 @@ static int walk_tree(struct walk *walk)
         if (r == 0 && changed) {
                 struct change *change;
 
-                r = add_change(walk, "./", 2, &change);
+                r = change_list_add(walk->list, "./", 2, &change);
                 if (r == 0) {
                         change->type = ENTRY_DIRECTORY;
                         change->meta = root->meta;
@@ -533,15 +472,13 @@ static int find_changes(struct tree *tree, struct change_list *list, struct erro
 
 int tree_commit(struct tree *tree, struct change_list **ret, struct error *err)
 {
-        struct change_list *list = calloc(1, sizeof(*list));
+        struct change_list *list = change_list_new(tree);
         int r = 0;
 
         if (!list)
                 return error_set_oom(err);
-        list->tree = tree;
-        list->store = tree->store;
         pthread_mutex_lock(&tree->lock);
-        if (tree->write_error < 0)
+        if (tree->write_error < 0 && !tree->persistent)
                 r = error_set_errno(err, tree->write_error, "some of what the step wrote was lost");
         if (r == 0) {
                 r = find_changes(tree, list, err);

@@ -1,10 +1,91 @@
 #include "change_list.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* A file is archived as sparse when its holes are worth it: not every reader of tars knows how. */
 #define HOLES_BYTES_MIN ((uint64_t)1 << 20)
+
+struct change_list *change_list_new(struct tree *tree)
+{
+        struct change_list *list = calloc(1, sizeof(*list));
+
+        if (list) {
+                list->tree = tree;
+                list->store = tree->store;
+        }
+        return list;
+}
+
+int change_list_add_string(struct change_list *list, const char *text, size_t len, size_t *ret)
+{
+        int r;
+
+        *ret = list->strings.len;
+        r = buf_append(&list->strings, text, len);
+        return r < 0 ? r : buf_append_char(&list->strings, '\0');
+}
+
+int change_list_add(struct change_list *list, const char *path, size_t len, struct change **ret)
+{
+        struct change *change;
+
+        if (list->count == list->cap) {
+                size_t cap = list->cap ? list->cap * 2 : 64;
+
+                change = reallocarray(list->changes, cap, sizeof(*change));
+                if (!change)
+                        return -ENOMEM;
+                list->changes = change;
+                list->cap = cap;
+        }
+        change = &list->changes[list->count];
+        *change = (struct change){ .path = 0 };
+        if (change_list_add_string(list, path, len, &change->path) < 0)
+                return -ENOMEM;
+        list->count++;
+        *ret = change;
+        return 0;
+}
+
+enum entry_type change_type(uint32_t mode)
+{
+        switch (mode & S_IFMT) {
+        case S_IFDIR:
+                return ENTRY_DIRECTORY;
+        case S_IFLNK:
+                return ENTRY_SYMLINK;
+        case S_IFCHR:
+                return ENTRY_CHAR;
+        case S_IFBLK:
+                return ENTRY_BLOCK;
+        case S_IFIFO:
+                return ENTRY_FIFO;
+        default:
+                return ENTRY_FILE;
+        }
+}
+
+int change_list_fill(struct change_list *list, struct change *change, struct lower_ref lower)
+{
+        const struct index *index = list->tree->layers[lower.layer].index;
+        const struct index_inode *inode = index_inode(index, lower.inode);
+
+        change->type = change_type(inode->mode);
+        change->number = lower_number(list->tree, lower);
+        lower_meta(list->tree, lower, &change->meta);
+        if (change->type == ENTRY_FILE)
+                change->content = (struct content){ .lower = lower,
+                                                    .lower_size = inode->size,
+                                                    .size = inode->size };
+        if (change->type == ENTRY_SYMLINK)
+                return change_list_add_string(list, index->strings + inode->place, inode->size,
+                                              &change->link);
+        return 0;
+}
 
 void change_list_clear(struct change_list *list)
 {
@@ -24,6 +105,7 @@ void change_list_free(struct change_list *list)
         free(list->changes);
         free(list->extents);
         free(list->xattrs);
+        xattr_set_unref(list->numbered);
         buf_done(&list->strings);
         free(list);
 }
@@ -100,6 +182,25 @@ static int list_xattrs(struct change_list *list, const struct xattr_set *set, st
         return 0;
 }
 
+/* With the number that the inode is shown under, where it has to outlive the tree. */
+static int list_all_xattrs(struct change_list *list, const struct change *change, struct entry *ret)
+{
+        char digits[2 * sizeof(uint64_t) + 1];
+        const struct xattr_set *set;
+        int r;
+
+        if (!list->tree->persistent || change->number <= TREE_ROOT ||
+            change->type == ENTRY_HARDLINK)
+                return list_xattrs(list, change->meta.xattrs, ret);
+        snprintf(digits, sizeof(digits), "%" PRIx64, change->number);
+        r = xattr_set_with(change->meta.xattrs, TREE_NUMBER_XATTR, digits, strlen(digits), &set);
+        if (r < 0)
+                return r;
+        xattr_set_unref(list->numbered);
+        list->numbered = set;
+        return list_xattrs(list, set, ret);
+}
+
 static int next_entry(void *context, struct entry *ret, struct error *err)
 {
         struct change_list *list = context;
@@ -122,7 +223,7 @@ static int next_entry(void *context, struct entry *ret, struct error *err)
         };
         if (change->type == ENTRY_SYMLINK || change->type == ENTRY_HARDLINK)
                 ret->link = list->strings.data + change->link;
-        r = list_xattrs(list, change->meta.xattrs, ret);
+        r = list_all_xattrs(list, change, ret);
         if (r == 0 && change->type == ENTRY_FILE)
                 r = find_runs(list, &change->content, ret);
         return r < 0 ? error_set_oom(err) : 1;

@@ -13,6 +13,7 @@ struct change {
         enum entry_type type;
         struct meta meta; /* with a reference to the xattrs */
         struct content content;
+        uint64_t number; /* that it is shown under */
 };
 
 struct change_list {
@@ -25,6 +26,20 @@ struct change_list {
         size_t next;
         struct entry_extent *extents; /* of the current entry, if it is sparse */
         struct entry_xattr *xattrs;
+        const struct xattr_set *numbered; /* what `xattrs` lies in, where it is made for them */
 };
 
+/* An empty list of what the tree holds now. NULL: memory has run out. */
+struct change_list *change_list_new(struct tree *tree);
+
 void change_list_clear(struct change_list *list);
+
+/* Each appends, and returns 0 or -ENOMEM. The new change is empty but for its path; it lies where
+ * it is until the next one. */
+int change_list_add(struct change_list *list, const char *path, size_t len, struct change **ret);
+int change_list_add_string(struct change_list *list, const char *text, size_t len, size_t *ret);
+
+/* Makes a new change one of a layer's inode. Returns 0 or -ENOMEM. */
+int change_list_fill(struct change_list *list, struct change *change, struct lower_ref lower);
+
+enum entry_type change_type(uint32_t mode);

@@ -3,10 +3,13 @@
  */
 #include "tree_internal.h"
 
+#include "base/cleanup.h"
 #include "base/io.h"
 #include "base/path.h"
+#include "hash.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,6 +30,38 @@ bool lower_of_ino(const struct tree *tree, uint64_t ino, struct lower_ref *ret)
         *ret = (struct lower_ref){ .layer = low,
                                    .inode = (uint32_t)(ino - tree->layers[low].first_ino) };
         return ret->inode != 0;
+}
+
+uint64_t number_of(uint64_t seed, uint64_t item)
+{
+        /* Two rounds: the seed of a directory is a small number. The root's is taken. */
+        uint64_t number = hash_mix(hash_mix(seed ^ 0xa0761d6478bd642fu, item + 0x9e3779b97f4a7c15u),
+                                   0xe7037ed1a0b428dbu ^ item) >>
+                          2;
+
+        return number > TREE_ROOT ? number : item + TREE_ROOT + 1;
+}
+
+uint64_t lower_number(const struct tree *tree, struct lower_ref lower)
+{
+        const struct layer *layer = &tree->layers[lower.layer];
+        struct entry_xattr xattr;
+        struct meta meta;
+        char digits[2 * sizeof(uint64_t) + 1];
+        uint64_t number = 0;
+
+        if (!tree->persistent)
+                return lower_ino(tree, lower);
+        if (lower.inode == INDEX_ROOT)
+                return TREE_ROOT;
+        lower_meta(tree, lower, &meta);
+        if (xattr_set_find(meta.xattrs, TREE_NUMBER_XATTR, &xattr) &&
+            xattr.value_len < sizeof(digits)) {
+                memcpy(digits, xattr.value, xattr.value_len);
+                digits[xattr.value_len] = '\0';
+                number = strtoull(digits, NULL, 16);
+        }
+        return number > TREE_ROOT ? number : number_of(layer->seed, lower.inode);
 }
 
 void lower_meta(const struct tree *tree, struct lower_ref lower, struct meta *ret)
@@ -73,6 +108,7 @@ void lower_attr(const struct tree *tree, struct lower_ref lower, struct tree_att
         lower_meta(tree, lower, &meta);
         *ret = (struct tree_attr){
                 .ino = lower_ino(tree, lower),
+                .number = lower_number(tree, lower),
                 .size = S_ISDIR(inode->mode) ? 4096 : inode->size,
                 .blocks = lower_blocks(index, inode),
                 .mode = meta.mode,
@@ -304,6 +340,54 @@ static int read_tar(const struct layer *layer, uint64_t place, void *data, size_
         return (size_t)n == len ? 0 : -EIO; /* somebody has cut the tar */
 }
 
+/*
+ * Opens a file of a layer that is a directory, name by name from the top: so no symlink that
+ * somebody puts there leads out of it, and no path is too long.
+ */
+static int open_file(const struct layer *layer, uint32_t inode)
+{
+        const struct index *index = layer->index;
+        _cleanup_free_ const struct index_entry **way = NULL;
+        _cleanup_close_ int dir = -1;
+        size_t depth = 0;
+        int fd;
+
+        for (uint32_t at = inode; at != INDEX_ROOT; depth++)
+                at = index->entries[index_inode(index, at)->entry].parent;
+        way = reallocarray(NULL, depth, sizeof(const struct index_entry *));
+        if (!way)
+                return -ENOMEM;
+        for (size_t i = depth; i-- > 0; inode = way[i]->parent)
+                way[i] = &index->entries[index_inode(index, inode)->entry];
+        for (size_t i = 0; i < depth; i++) {
+                int how = i + 1 < depth ? O_PATH | O_DIRECTORY : O_RDONLY | O_NONBLOCK;
+                char name[INDEX_NAME_MAX + 1];
+
+                memcpy(name, index_name(index, way[i]), way[i]->name_len);
+                name[way[i]->name_len] = '\0';
+                fd = openat(dir < 0 ? layer->tar_fd : dir, name, how | O_NOFOLLOW | O_CLOEXEC);
+                if (fd < 0)
+                        return errno == ENOMEM || errno == EACCES ? -errno : -EIO;
+                cleanup_close(&dir);
+                dir = fd;
+        }
+        return TAKE_FD(dir);
+}
+
+static int read_file(const struct layer *layer, uint32_t inode, uint64_t offset, void *data,
+                     size_t len)
+{
+        _cleanup_close_ int fd = open_file(layer, inode);
+        ssize_t n;
+
+        if (fd < 0)
+                return fd;
+        n = io_pread(fd, data, len, (off_t)offset);
+        if (n < 0)
+                return (int)n;
+        return (size_t)n == len ? 0 : -EIO; /* somebody has cut the file */
+}
+
 int lower_read(void *userdata, struct lower_ref lower, uint64_t offset, void *data, size_t len)
 {
         const struct tree *tree = userdata;
@@ -312,6 +396,8 @@ int lower_read(void *userdata, struct lower_ref lower, uint64_t offset, void *da
         const struct index_extent *extents = layer->index->extents + inode->first;
         char *to = data;
 
+        if (layer->is_directory)
+                return read_file(layer, lower.inode, offset, data, len);
         if (!(inode->flags & INDEX_SPARSE))
                 return read_tar(layer, inode->place + offset, data, len);
         for (uint32_t i = find_index_extent(extents, inode->count, offset); len > 0; i++) {

@@ -93,6 +93,7 @@ int node_new(struct tree *tree, const struct meta *meta, struct node **ret)
         if (!node)
                 return -ENOMEM;
         node->ino = tree->next_ino;
+        node->number = tree->persistent ? number_of(tree->seed, node->ino) : node->ino;
         if (node_table_put(&tree->nodes, node->ino, node) < 0) {
                 free(node);
                 return -ENOMEM;
@@ -197,6 +198,7 @@ void node_attr(const struct node *node, struct tree_attr *ret)
 {
         *ret = (struct tree_attr){
                 .ino = node->ino,
+                .number = node->number,
                 .size = node->size,
                 .blocks = node->blocks,
                 .mode = node->meta.mode,

@@ -87,6 +87,13 @@ void server_name_made(struct server *server, uint64_t dir, const char *name)
         server_inode_changed(server, dir);
 }
 
+void server_wait(struct server *server)
+{
+        if (server->started)
+                pthread_join(server->thread, NULL);
+        server->started = false;
+}
+
 void server_stop(struct server *server)
 {
         if (!server)

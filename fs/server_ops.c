@@ -35,7 +35,7 @@ static uint32_t shown_id(const struct server *server, uint32_t id)
 void server_stat(const struct server *server, const struct tree_attr *attr, struct stat *ret)
 {
         *ret = (struct stat){
-                .st_ino = attr->ino,
+                .st_ino = attr->number,
                 .st_mode = attr->mode,
                 .st_nlink = attr->nlink,
                 .st_uid = shown_id(server, attr->uid),
@@ -401,7 +401,7 @@ static int add_dirent(void *userdata, const struct tree_dirent *entry)
         if (entry->attr) {
                 fill_entry(server_of(listing->req), entry->attr, &param);
         } else {
-                param.attr.st_ino = entry->ino;
+                param.attr.st_ino = entry->number;
                 param.attr.st_mode = entry->type;
         }
         need = fuse_add_direntry_plus(listing->req, at, room, name, &param, (off_t)entry->next);
@@ -414,7 +414,7 @@ static int add_dirent(void *userdata, const struct tree_dirent *entry)
 static int add_plain_dirent(void *userdata, const struct tree_dirent *entry)
 {
         struct reply_listing *listing = userdata;
-        struct stat st = { .st_ino = entry->ino, .st_mode = entry->type };
+        struct stat st = { .st_ino = entry->number, .st_mode = entry->type };
         char name[TREE_NAME_MAX + 1];
         char *at = listing->data + listing->used;
         size_t room = listing->size - listing->used, need;

@@ -20,7 +20,10 @@ static void add_layers(struct tree *tree, const struct tree_layer *layers, size_
         for (size_t i = 0; i < count; i++) {
                 tree->layers[i] = (struct layer){ .index = layers[i].index,
                                                   .tar_fd = layers[i].tar_fd,
+                                                  .is_directory = layers[i].is_directory,
                                                   .first_ino = tree->next_ino };
+                memcpy(&tree->layers[i].seed, index_diff_id(layers[i].index),
+                       sizeof(tree->layers[i].seed));
                 tree->next_ino += layers[i].index->header->inode_count;
         }
         tree->layer_count = (uint32_t)count;
@@ -47,6 +50,8 @@ int tree_new(const struct tree_options *options, const struct tree_layer *layers
         for (size_t i = 0; i < CONTENT_LOCKS; i++)
                 pthread_rwlock_init(&tree->content_locks[i], NULL);
         tree->dentries.key = hash_key();
+        tree->persistent = options->persistent;
+        tree->seed = hash_key();
         tree->store.epoch = 1;
         tree->store.lower = (struct lower_reader){ .read = lower_read, .userdata = tree };
         add_layers(tree, layers, count);

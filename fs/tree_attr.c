@@ -158,7 +158,7 @@ static int check_name(const char *name)
         static const char *const foreign[] = { "security.selinux", "security.ima",
                                                "security.evm",     "security.apparmor",
                                                "security.SMACK64", "trusted.overlay.",
-                                               "user.overlay." };
+                                               "user.overlay.",    "trusted.varve." };
 
         for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++)
                 if (strncmp(name, foreign[i], strlen(foreign[i])) == 0)

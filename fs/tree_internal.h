@@ -27,8 +27,10 @@
 
 struct layer {
         struct index *index; /* owned */
-        int tar_fd;          /* owned */
-        uint64_t first_ino;  /* of its index inode 0 */
+        int tar_fd;          /* owned; of a directory, if it is one */
+        bool is_directory;
+        uint64_t first_ino; /* of its index inode 0 */
+        uint64_t seed;      /* of the numbers that its inodes are shown under */
 };
 
 struct dentry;
@@ -72,6 +74,7 @@ struct base {
 
 struct node {
         uint64_t ino;
+        uint64_t number; /* that is shown */
         uint64_t size;   /* as stat shows it; of a file a copy of what its content says */
         uint64_t blocks; /* of 512 bytes */
         struct meta meta;
@@ -135,6 +138,8 @@ struct tree {
         pthread_rwlock_t content_locks[CONTENT_LOCKS];
         struct layer layers[TREE_LAYERS_MAX]; /* the bottom first */
         uint32_t layer_count;
+        bool persistent;
+        uint64_t seed;          /* of the numbers of what is created */
         uint64_t first_new_ino; /* smaller ones are of layers, or the root */
         uint64_t next_ino;
         uint64_t next_order;
@@ -203,6 +208,13 @@ static inline bool lower_is_plain(const struct index_inode *inode)
 {
         return !(inode->flags & INDEX_MIXED);
 }
+
+/* The number that a layer's inode is shown under. */
+uint64_t lower_number(const struct tree *tree, struct lower_ref lower);
+
+/* The number that stands for `item` of what `seed` is of; the chance that two are equal is small.
+ */
+uint64_t number_of(uint64_t seed, uint64_t item);
 
 void lower_meta(const struct tree *tree, struct lower_ref lower, struct meta *ret);
 void lower_attr(const struct tree *tree, struct lower_ref lower, struct tree_attr *ret);

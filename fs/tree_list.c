@@ -23,11 +23,14 @@ struct listing {
 };
 
 static int emit_name(const struct listing *listing, const char *name, size_t len, uint64_t ino,
-                     uint32_t mode, uint64_t next)
+                     uint64_t number, uint32_t mode, uint64_t next)
 {
-        struct tree_dirent entry = {
-                .name = name, .name_len = len, .ino = ino, .next = next, .type = mode & S_IFMT
-        };
+        struct tree_dirent entry = { .name = name,
+                                     .name_len = len,
+                                     .ino = ino,
+                                     .number = number,
+                                     .next = next,
+                                     .type = mode & S_IFMT };
         struct tree_attr attr;
         struct node *node;
         int r;
@@ -37,6 +40,7 @@ static int emit_name(const struct listing *listing, const char *name, size_t len
                 if (r < 0)
                         return r;
                 entry.ino = attr.ino;
+                entry.number = attr.number;
                 entry.attr = &attr;
         }
         r = listing->emit(listing->userdata, &entry);
@@ -66,7 +70,8 @@ static int emit_lower(const struct listing *listing, const struct node *dir,
                         return 0;
                 mode = lower_inode(tree, found[0])->mode;
         }
-        return emit_name(listing, text, entry->name_len, lower_ino(tree, found[0]), mode, next);
+        return emit_name(listing, text, entry->name_len, lower_ino(tree, found[0]),
+                         lower_number(tree, found[0]), mode, next);
 }
 
 static int list_lower(const struct listing *listing, struct node *dir, uint64_t cookie)
@@ -86,7 +91,8 @@ static int list_lower(const struct listing *listing, struct node *dir, uint64_t 
                         r = emit_lower(listing, dir, name, at + COOKIE_LOWER + 1);
                 else if (dentry->node)
                         r = emit_name(listing, dentry->name, dentry->name_len, dentry->node->ino,
-                                      dentry->node->meta.mode, at + COOKIE_LOWER + 1);
+                                      dentry->node->number, dentry->node->meta.mode,
+                                      at + COOKIE_LOWER + 1);
         }
         return r;
 }
@@ -101,8 +107,8 @@ static int list_new(const struct listing *listing, struct directory *dir, uint64
         for (; at && r == 0; at = at->next) {
                 if (at->lower || !at->node || at->order < cookie - COOKIE_NEW)
                         continue;
-                r = emit_name(listing, at->name, at->name_len, at->node->ino, at->node->meta.mode,
-                              COOKIE_NEW + at->order + 1);
+                r = emit_name(listing, at->name, at->name_len, at->node->ino, at->node->number,
+                              at->node->meta.mode, COOKIE_NEW + at->order + 1);
                 if (r == 0)
                         dir->listed = at;
         }
@@ -115,9 +121,9 @@ static int list_node(const struct listing *listing, struct node *dir, uint64_t c
         int r = 0;
 
         if (cookie == 0)
-                r = emit_name(listing, ".", 1, dir->ino, S_IFDIR, ++cookie);
+                r = emit_name(listing, ".", 1, dir->ino, dir->number, S_IFDIR, ++cookie);
         if (cookie == 1 && r == 0)
-                r = emit_name(listing, "..", 2, parent->ino, S_IFDIR, ++cookie);
+                r = emit_name(listing, "..", 2, parent->ino, parent->number, S_IFDIR, ++cookie);
         if (cookie < COOKIE_NEW && r == 0) {
                 r = list_lower(listing, dir, cookie);
                 cookie = COOKIE_NEW;
@@ -137,11 +143,13 @@ static int list_plain(const struct listing *listing, struct lower_ref dir, uint6
         int r = 0;
 
         if (cookie == 0)
-                r = emit_name(listing, ".", 1, lower_ino(tree, dir), S_IFDIR, ++cookie);
+                r = emit_name(listing, ".", 1, lower_ino(tree, dir), lower_number(tree, dir),
+                              S_IFDIR, ++cookie);
         if (cookie == 1 && r == 0)
                 r = emit_name(listing, "..", 2,
-                              parent_node ? parent_node->ino : lower_ino(tree, parent), S_IFDIR,
-                              ++cookie);
+                              parent_node ? parent_node->ino : lower_ino(tree, parent),
+                              parent_node ? parent_node->number : lower_number(tree, parent),
+                              S_IFDIR, ++cookie);
         for (uint64_t at = cookie - COOKIE_LOWER; at < inode->count && r == 0; at++)
                 r = emit_lower(listing, NULL,
                                (struct merged_name){ .layer = dir.layer,

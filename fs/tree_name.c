@@ -17,6 +17,14 @@ static int check_name(const char *name, size_t *ret_len)
         return *ret_len == 0 ? -ENOENT : 0;
 }
 
+/* The same of a name that is made: in a layer some would be deletions. */
+static int check_new_name(const struct tree *tree, const char *name, size_t *ret_len)
+{
+        if (tree->persistent && strncmp(name, ".wh.", strlen(".wh.")) == 0)
+                return -EINVAL;
+        return check_name(name, ret_len);
+}
+
 /* A directory of a layer without a node: nothing in it has one either. */
 static int lookup_plain(struct tree *tree, uint64_t dir, const char *name, size_t len,
                         struct tree_attr *ret)
@@ -185,7 +193,7 @@ int tree_create(struct tree *tree, uint64_t dir, const char *name,
                 const struct tree_new_inode *inode, struct tree_attr *ret)
 {
         size_t len;
-        int r = check_name(name, &len);
+        int r = check_new_name(tree, name, &len);
 
         if (r < 0)
                 return r;
@@ -246,7 +254,7 @@ int tree_link(struct tree *tree, uint64_t ino, uint64_t dir, const char *name,
               struct tree_attr *ret)
 {
         size_t len;
-        int r = check_name(name, &len);
+        int r = check_new_name(tree, name, &len);
 
         if (r < 0)
                 return r;
@@ -430,7 +438,7 @@ int tree_rename(struct tree *tree, uint64_t dir, const char *name, uint64_t to_d
                 return -EINVAL;
         r = check_name(name, &from.len);
         if (r == 0)
-                r = check_name(to_name, &to.len);
+                r = check_new_name(tree, to_name, &to.len);
         if (r < 0)
                 return r;
         pthread_mutex_lock(&tree->lock);

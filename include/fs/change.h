@@ -25,6 +25,13 @@ struct change_list;
  */
 int tree_commit(struct tree *tree, struct change_list **ret, struct error *err);
 
+/*
+ * As tree_commit(), for a tree whose topmost layer is to be replaced by what is committed: the list
+ * holds that layer with all that has changed since, against the layers below it. The tree is only
+ * to be read afterwards. NULL where nothing has changed.
+ */
+int tree_commit_onto(struct tree *tree, struct change_list **ret, struct error *err);
+
 void change_list_free(struct change_list *list);
 
 size_t change_list_count(const struct change_list *list);

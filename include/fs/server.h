@@ -62,6 +62,9 @@ int server_start(struct tree *tree, int fuse_fd, const struct server_options *op
 void server_inode_changed(struct server *server, uint64_t ino);
 void server_name_made(struct server *server, uint64_t dir, const char *name);
 
+/* Returns once nothing is left to serve: the mount is gone, or was cut off. */
+void server_wait(struct server *server);
+
 /*
  * Ends the serving and frees the server: once the mount is gone, or by cutting it off (whoever
  * still uses it gets ENOTCONN). The tree is then without any of the kernel's references.

@@ -15,6 +15,11 @@
  * changes since the last commit (fs/change.h) and begins a new one; what was spooled before is
  * then immutable, so a step's changes can be sealed while the next step runs.
  *
+ * A *persistent* tree is one whose changes are sealed, opened as a layer and gone on with. There an
+ * inode is shown under a number of its own, which outlives the tree: what the layers hold has one
+ * by its layer and place, and what is committed takes it along, in the attribute TREE_NUMBER_XATTR,
+ * which the mount never shows.
+ *
  * Invariants: an inode has one number for as long as the tree lives, in lookups and listings,
  * before and after it is changed. Every call may be made from any thread at any time, but
  * tree_commit(), tree_reset_lookups() and the stubs, which want the tree for themselves.
@@ -39,17 +44,29 @@
 #define TREE_NAME_MAX   255u
 #define TREE_LINK_MAX   65000u /* as ext4 */
 
+#define TREE_NUMBER_XATTR "trusted.varve.inode" /* hexadecimal digits */
+
 struct tree;
 
 struct tree_options {
         int spool_dir_fd;          /* borrowed: where the spool's file is made, with no name */
         uint64_t spool_memory_max; /* bytes of the spool that stay in memory */
+
+        /* Inodes keep the numbers that they are shown under; names that no layer can hold (of
+         * ".wh.") are refused with -EINVAL when they are made; and what a write was refused for
+         * lack of space does not keep the rest from being committed. */
+        bool persistent;
 };
 
 /* A layer, as a tree takes it. */
 struct tree_layer {
         struct index *index;
         int tar_fd;
+
+        /* `tar_fd` is a directory, whose files hold the content: each is opened by its path when it
+         * is read, never through a symlink. What changes there while the tree lives makes reads
+         * fail or differ. */
+        bool is_directory;
 };
 
 /*
@@ -67,6 +84,7 @@ int tree_spool_dir(const struct tree *tree);
 
 struct tree_attr {
         uint64_t ino;
+        uint64_t number; /* as stat shows it: `ino`, unless the tree is persistent */
         uint64_t size;
         uint64_t blocks; /* of 512 bytes */
         uint32_t mode;
@@ -154,6 +172,7 @@ struct tree_dirent {
         const char *name; /* not terminated */
         size_t name_len;
         uint64_t ino;
+        uint64_t number;              /* as in tree_attr */
         uint64_t next;                /* the cookie of what follows */
         uint32_t type;                /* S_IFMT bits */
         const struct tree_attr *attr; /* NULL unless asked for */

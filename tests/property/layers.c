@@ -62,28 +62,24 @@ static int write_layer(struct layer_file *file, struct change_list *list, int in
         return r < 0 ? r : index_builder_finish(file->builder, no_digest, file->end, index_fd, err);
 }
 
-int layers_commit(struct layers *layers, struct tree *tree, struct error *err)
+/* Makes a layer of a list. */
+static int add_layer(struct layers *layers, struct change_list *list, struct error *err)
 {
         _cleanup_close_ int fd = openat(layers->dir_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
         _cleanup_close_ int index_fd =
                 openat(layers->dir_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
         struct layer_file file = { .fd = fd, .end = CONTENT_BEGIN };
-        struct change_list *list;
         int r;
 
         if (fd < 0 || index_fd < 0)
                 return error_set_errno(err, -errno, "cannot make a layer's files");
         if (layers->count == LAYERS_MAX)
                 return error_set(err, -E2BIG, "too many layers");
-        r = tree_commit(tree, &list, err);
-        if (r < 0)
-                return r;
         r = index_builder_new(&file.builder, err);
         if (r == 0) {
                 r = write_layer(&file, list, index_fd, err);
                 index_builder_free(file.builder);
         }
-        change_list_free(list);
         if (r < 0)
                 return r;
         layers->fds[layers->count][0] = TAKE_FD(fd);
@@ -92,16 +88,51 @@ int layers_commit(struct layers *layers, struct tree *tree, struct error *err)
         return 0;
 }
 
+int layers_commit(struct layers *layers, struct tree *tree, struct error *err)
+{
+        struct change_list *list;
+        int r = tree_commit(tree, &list, err);
+
+        if (r < 0)
+                return r;
+        r = add_layer(layers, list, err);
+        change_list_free(list);
+        return r;
+}
+
+static void drop_top(struct layers *layers)
+{
+        layers->count--;
+        close(layers->fds[layers->count][0]);
+        close(layers->fds[layers->count][1]);
+}
+
+int layers_replace(struct layers *layers, struct tree *tree, struct error *err)
+{
+        struct change_list *list;
+        int r = tree_commit_onto(tree, &list, err);
+
+        if (r < 0 || !list)
+                return r;
+        drop_top(layers);
+        r = add_layer(layers, list, err);
+        change_list_free(list);
+        return r;
+}
+
 int layers_open(const struct layers *layers, uint64_t spool_memory_max, struct tree **ret,
                 struct error *err)
 {
         struct tree_options options = { .spool_dir_fd = layers->dir_fd,
-                                        .spool_memory_max = spool_memory_max };
+                                        .spool_memory_max = spool_memory_max,
+                                        .persistent = layers->persistent };
         struct tree_layer opened[LAYERS_MAX];
 
         for (size_t i = 0; i < layers->count; i++) {
-                int r = index_open(layers->fds[i][1], "index", &opened[i].index, err);
+                int r;
 
+                opened[i] = (struct tree_layer){ .index = NULL };
+                r = index_open(layers->fds[i][1], "index", &opened[i].index, err);
                 if (r < 0)
                         return r;
                 opened[i].tar_fd = fcntl(layers->fds[i][0], F_DUPFD_CLOEXEC, 0);
@@ -111,9 +142,6 @@ int layers_open(const struct layers *layers, uint64_t spool_memory_max, struct t
 
 void layers_done(struct layers *layers)
 {
-        while (layers->count > 0) {
-                layers->count--;
-                close(layers->fds[layers->count][0]);
-                close(layers->fds[layers->count][1]);
-        }
+        while (layers->count > 0)
+                drop_top(layers);
 }

@@ -3,9 +3,11 @@
  *
  * Random operations are applied to both and must answer alike; after every hundred the whole trees
  * are compared. Now and then the changes are committed and made into a layer, and the tree is
- * opened anew from its layers: it must still be the same.
+ * opened anew from its layers: it must still be the same. Where the tree is persistent, they may
+ * take the place of the topmost layer instead, and every inode must keep the number it is shown
+ * under.
  *
- * Arguments: [SEED [OPERATIONS]]. The seed is printed.
+ * Arguments: plain|persistent [SEED [OPERATIONS]]. The seed is printed.
  */
 #include "fs/tree.h"
 #include "layers.h"
@@ -29,6 +31,7 @@
 #define DEPTH_MAX     3
 #define FILE_SIZE_MAX 100000
 #define SPOOL_MEMORY  (64 * 1024) /* small: both parts of the spool are used */
+#define INODES_MAX    4096
 
 struct world {
         uint64_t random;
@@ -37,6 +40,10 @@ struct world {
         struct tree *tree;
         struct layers layers;
         unsigned long operation;
+        bool has_changed;             /* since the tree was opened: it holds more than its layers */
+        uint64_t numbers[INODES_MAX]; /* in the order of the last comparison */
+        size_t number_count;
+        bool keeps_numbers; /* they shall be those of the last comparison */
 };
 
 static void fail(const struct world *world, const char *what, const char *path)
@@ -191,6 +198,10 @@ static void compare(struct world *world, const char *path, const struct tree_att
         if (tree_getattr(world->tree, attr->ino, &again) < 0 || again.ino != attr->ino ||
             again.nlink != attr->nlink || again.mode != attr->mode)
                 fail(world, "its number means something else", path);
+        if (world->number_count == INODES_MAX ||
+            (world->keeps_numbers && world->numbers[world->number_count] != attr->number))
+                fail(world, "is shown under another number", path);
+        world->numbers[world->number_count++] = attr->number;
         if (S_ISREG(st.st_mode))
                 compare_content(world, path, attr->ino, attr->size);
         if (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))
@@ -207,7 +218,33 @@ static void compare_all(struct world *world)
 
         if (tree_getattr(world->tree, TREE_ROOT, &root) < 0)
                 fail(world, "no root", "/");
+        world->number_count = 0;
         compare(world, ".", &root);
+}
+
+/* Commits and opens the tree anew. */
+static void go_round(struct world *world)
+{
+        struct error err = ERROR_INIT;
+        bool onto = world->layers.persistent && world->layers.count > 0 && !world->has_changed &&
+                    rnd(world, 4) > 0;
+
+        compare_all(world);
+        if (onto) {
+                tree_reset_lookups(world->tree);
+                if (layers_replace(&world->layers, world->tree, &err) < 0)
+                        fail(world, err.message, "replace");
+        } else {
+                commit(world);
+                compare_all(world);
+        }
+        world->has_changed = !onto && !world->layers.persistent && rnd(world, 2) > 0;
+        if (world->has_changed)
+                return;
+        world->keeps_numbers = world->layers.persistent;
+        open_tree(world);
+        compare_all(world);
+        world->keeps_numbers = false;
 }
 
 /* ---- operations ---- */
@@ -463,13 +500,16 @@ static void operate(struct world *world)
 int main(int argc, char **argv)
 {
         struct timespec now;
-        struct world world = { .random = 1 };
+        static struct world world;
         struct error err = ERROR_INIT;
-        unsigned long operations = argc > 2 ? strtoul(argv[2], NULL, 10) : 20000;
+        unsigned long operations = argc > 3 ? strtoul(argv[3], NULL, 10) : 20000;
 
+        if (argc < 2)
+                return 2;
+        world.layers.persistent = strcmp(argv[1], "persistent") == 0;
         clock_gettime(CLOCK_REALTIME, &now);
-        if (argc > 1)
-                world.random = strtoull(argv[1], NULL, 10);
+        if (argc > 2)
+                world.random = strtoull(argv[2], NULL, 10);
         else
                 world.random = (uint64_t)now.tv_nsec + 1;
         printf("seed %llu, %lu operations\n", (unsigned long long)world.random, operations);
@@ -484,14 +524,8 @@ int main(int argc, char **argv)
                 operate(&world);
                 if (world.operation % 100 == 0)
                         compare_all(&world);
-                if (world.operation % 700 == 0 && world.layers.count < LAYERS_USED) {
-                        commit(&world);
-                        compare_all(&world);
-                        if (rnd(&world, 2)) {
-                                open_tree(&world);
-                                compare_all(&world);
-                        }
-                }
+                if (world.operation % 700 == 0 && world.layers.count < LAYERS_USED)
+                        go_round(&world);
         }
         compare_all(&world);
         tree_free(world.tree);

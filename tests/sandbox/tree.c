@@ -57,7 +57,7 @@ static int open_layer(const char *tar, struct tree_layer *ret, struct error *err
         struct index_builder *builder;
         int r;
 
-        ret->tar_fd = open(tar, O_RDONLY | O_CLOEXEC);
+        *ret = (struct tree_layer){ .tar_fd = open(tar, O_RDONLY | O_CLOEXEC) };
         if (ret->tar_fd < 0 || index_fd < 0)
                 return error_set_errno(err, -errno, "cannot open %s", tar);
         r = index_builder_new(&builder, err);
@@ -84,8 +84,9 @@ int test_tree_new(const char *tar, bool single, struct test_tree **ret, struct e
         test->spool_dir_fd = open("/tmp", O_PATH | O_DIRECTORY | O_CLOEXEC);
         r = open_layer(tar, &layer, err);
         if (r == 0)
-                r = tree_new(&(struct tree_options){ test->spool_dir_fd, SPOOL_MEMORY_MAX }, &layer,
-                             1, &test->tree, err);
+                r = tree_new(&(struct tree_options){ .spool_dir_fd = test->spool_dir_fd,
+                                                     .spool_memory_max = SPOOL_MEMORY_MAX },
+                             &layer, 1, &test->tree, err);
         if (r < 0)
                 return r;
         for (size_t i = 0; i < ARRAY_SIZE(stubs); i++)
