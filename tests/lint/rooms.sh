@@ -10,7 +10,7 @@ floor_of() {
         oci | dockerfile | archive) echo 1 ;;
         store | registry | layer | fs | sandbox) echo 2 ;;
         build) echo 3 ;;
-        cli) echo 4 ;;
+        cli | mount) echo 4 ;;
         *) echo unknown ;;
         esac
 }

@@ -1,0 +1,25 @@
+/*
+ * A sealed layer, as files of one directory: private to src/mount/.
+ *
+ * NAME.tar is the layer, NAME.idx its index, which can be made again from the tar at any time.
+ */
+#pragma once
+
+#include "base/error.h"
+#include "fs/change.h"
+#include "fs/tree.h"
+
+#include <stdbool.h>
+
+/*
+ * Opens the layer of which `tar` is the tar's name in the directory. Where there is no index of it,
+ * or one that is damaged or of another version, one is made in memory. -ENOENT: there is no such
+ * tar. -EBADMSG: it is not one; the error says so too of a compressed one.
+ */
+int sealed_open(int dir_fd, const char *tar, struct tree_layer *ret, struct error *err);
+
+/*
+ * Replaces the layer `tar` by what is in the list, as a whole or not at all: an error, or an end at
+ * any moment, leaves the one or the other. A list that is empty leaves no layer.
+ */
+int sealed_replace(int dir_fd, const char *tar, struct change_list *changes, struct error *err);

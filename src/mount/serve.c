@@ -1,0 +1,276 @@
+#include "serve.h"
+
+#include "base/cleanup.h"
+#include "directory.h"
+#include "farewell.h"
+#include "fs/change.h"
+#include "fs/server.h"
+#include "fuse_mount.h"
+#include "sealed.h"
+#include "upper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* What is written stays in memory up to this. */
+#define SPOOL_MEMORY_BYTES ((uint64_t)64 << 20)
+
+struct mounted {
+        const struct mount_options *options;
+        const char *target;
+        struct upper upper;
+        struct upper *lowers; /* owned: the locks of upper directories that are lowers here */
+        size_t lower_count;
+        struct tree_layer
+                layers[TREE_LAYERS_MAX]; /* the bottom first; the tree's once it is there */
+        size_t layer_count;
+        int work_fd;
+        bool has_sealed; /* the topmost layer is the upper's own, which is replaced */
+        struct buf warning;
+        struct tree *tree;
+        struct server *server;
+        struct farewell farewell;
+};
+
+static void mounted_done(struct mounted *mounted)
+{
+        tree_free(mounted->tree);
+        while (!mounted->tree && mounted->layer_count-- > 0) {
+                index_free(mounted->layers[mounted->layer_count].index);
+                close(mounted->layers[mounted->layer_count].tar_fd);
+        }
+        for (size_t i = 0; i < mounted->lower_count; i++)
+                upper_done(&mounted->lowers[i]);
+        free(mounted->lowers);
+        cleanup_close(&mounted->work_fd);
+        upper_done(&mounted->upper);
+        buf_done(&mounted->warning);
+}
+
+/* ---- layers ---- */
+
+/* Adds the layers of a directory that is or was an upper one, or is plain. */
+static int add_upper(struct mounted *mounted, const struct upper *upper, const char *path,
+                     struct error *err)
+{
+        struct tree_layer layers[2] = { { .index = NULL }, { .index = NULL } };
+        size_t count = 0;
+        int r = upper_layers(upper, path, layers, &count, err);
+
+        for (size_t i = 0; i < count; i++) {
+                if (mounted->layer_count < TREE_LAYERS_MAX) {
+                        mounted->layers[mounted->layer_count++] = layers[i];
+                        continue;
+                }
+                index_free(layers[i].index);
+                close(layers[i].tar_fd);
+                r = -E2BIG;
+        }
+        mounted->has_sealed = count == 2;
+        if (r == -E2BIG && !error_is_set(err))
+                return error_set(err, r, "over %u layers (a directory that was sealed into is two)",
+                                 TREE_LAYERS_MAX);
+        return r;
+}
+
+/* Adds a layer at rest, a tar. */
+static int add_tar(struct mounted *mounted, const char *path, struct error *err)
+{
+        const char *slash = strrchr(path, '/');
+        _cleanup_free_ char *dir = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+        _cleanup_close_ int dir_fd = -1;
+        int r;
+
+        if (!dir)
+                return error_set_oom(err);
+        dir_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (dir_fd < 0)
+                return error_set_errno(err, -errno, "cannot open %s", dir);
+        if (mounted->layer_count == TREE_LAYERS_MAX)
+                return error_set(err, -E2BIG, "over %u layers", TREE_LAYERS_MAX);
+        r = sealed_open(dir_fd, slash ? slash + 1 : path, &mounted->layers[mounted->layer_count],
+                        err);
+        mounted->layer_count += r == 0;
+        return r;
+}
+
+static int add_lower(struct mounted *mounted, const char *path, struct error *err)
+{
+        struct upper *upper = &mounted->lowers[mounted->lower_count];
+        struct stat st;
+        int r;
+
+        if (stat(path, &st) < 0)
+                return error_set_errno(err, -errno, "cannot open %s", path);
+        if (!S_ISDIR(st.st_mode))
+                return add_tar(mounted, path, err);
+        r = upper_open(path, false, upper, &mounted->warning, err);
+        if (r < 0)
+                return r;
+        mounted->lower_count++;
+        return add_upper(mounted, upper, path, err);
+}
+
+static int add_layers(struct mounted *mounted, struct error *err)
+{
+        const struct mount_options *options = mounted->options;
+        bool changes = options->upper && !(options->flags & MS_RDONLY);
+        int r = 0;
+
+        mounted->lowers = calloc(options->lowers.count + 1, sizeof(*mounted->lowers));
+        if (!mounted->lowers)
+                return error_set_oom(err);
+        /* The upper first: two mounts that are the other's lower do not wait for each other. */
+        if (changes)
+                r = upper_open(options->upper, true, &mounted->upper, &mounted->warning, err);
+        for (size_t i = options->lowers.count; i-- > 0 && r == 0;)
+                r = add_lower(mounted, options->lowers.items[i], err);
+        if (r == 0 && changes)
+                r = add_upper(mounted, &mounted->upper, options->upper, err);
+        else if (r == 0 && options->upper)
+                r = add_lower(mounted, options->upper, err);
+        return r;
+}
+
+/* Where what is written lies until it is sealed; its filesystem is the one that statfs tells of. */
+static int open_work(struct mounted *mounted, struct error *err)
+{
+        const struct mount_options *options = mounted->options;
+        const char *path = options->work;
+
+        if (!path && mounted->upper.own_fd >= 0) {
+                mounted->work_fd = fcntl(mounted->upper.own_fd, F_DUPFD_CLOEXEC, 0);
+        } else {
+                if (!path)
+                        path = options->upper ? options->upper : options->lowers.items[0];
+                mounted->work_fd = open(path, O_RDONLY | O_CLOEXEC);
+        }
+        return mounted->work_fd < 0 ? error_set_errno(err, -errno, "cannot open %s", path) : 0;
+}
+
+static int make_tree(struct mounted *mounted, struct error *err)
+{
+        struct tree_options options = { .spool_memory_max = SPOOL_MEMORY_BYTES,
+                                        .persistent = true };
+        size_t count;
+        int r = add_layers(mounted, err);
+
+        if (r == 0)
+                r = open_work(mounted, err);
+        if (r < 0)
+                return r;
+        options.spool_dir_fd = mounted->work_fd;
+        count = mounted->layer_count;
+        mounted->layer_count = 0;
+        return tree_new(&options, mounted->layers, count, &mounted->tree, err);
+}
+
+/* ---- serving ---- */
+
+static void endings(sigset_t *ret)
+{
+        sigemptyset(ret);
+        sigaddset(ret, SIGTERM);
+        sigaddset(ret, SIGINT);
+        sigaddset(ret, SIGHUP);
+}
+
+/* Takes the mount away when a signal asks for it: the serving ends with it. */
+static void *unmount_on_signal(void *userdata)
+{
+        const struct mounted *mounted = userdata;
+        struct error ignored = ERROR_INIT;
+        sigset_t set;
+        int number;
+
+        endings(&set);
+        while (sigwait(&set, &number) == 0)
+                fuse_unmount(mounted->target, MNT_DETACH, &ignored);
+        return NULL;
+}
+
+static int start(struct mounted *mounted, struct error *err)
+{
+        const struct server_options options = { .id_max = UINT32_MAX };
+        struct error ignored = ERROR_INIT;
+        sigset_t set;
+        pthread_t thread;
+        int fd, r;
+
+        r = fuse_mount(mounted->options, mounted->target, &fd, err);
+        if (r < 0)
+                return r;
+        endings(&set);
+        pthread_sigmask(SIG_BLOCK, &set, NULL);
+        r = server_start(mounted->tree, fd, &options, &mounted->server, err);
+        if (r == 0 && pthread_create(&thread, NULL, unmount_on_signal, mounted) != 0) {
+                r = error_set(err, -EAGAIN, "cannot start a thread");
+                server_stop(mounted->server);
+        }
+        if (r < 0) {
+                fuse_unmount(mounted->target, MNT_DETACH, &ignored);
+                return r;
+        }
+        pthread_detach(thread);
+        farewell_listen(&mounted->farewell, mounted->target);
+        return 0;
+}
+
+static int seal(struct mounted *mounted, struct error *err)
+{
+        struct change_list *changes = NULL;
+        int r;
+
+        if (mounted->upper.own_fd < 0)
+                return 0;
+        if (mounted->has_sealed)
+                r = tree_commit_onto(mounted->tree, &changes, err);
+        else
+                r = tree_commit(mounted->tree, &changes, err);
+        if (r == 0 && changes && (mounted->has_sealed || change_list_count(changes) > 0))
+                r = upper_seal(&mounted->upper, changes, err);
+        change_list_free(changes);
+        if (r < 0) {
+                error_wrap(err, "cannot seal %s", mounted->options->upper);
+                upper_keep_error(&mounted->upper, err);
+        }
+        return r;
+}
+
+int mount_serve(const struct mount_options *options, const char *target,
+                void (*ready)(void *context, const char *warning), void *context, struct error *err)
+{
+        struct mounted *mounted = calloc(1, sizeof(*mounted));
+        int r;
+
+        if (!mounted)
+                return error_set_oom(err);
+        *mounted = (struct mounted){ .options = options,
+                                     .target = target,
+                                     .upper = UPPER_INIT,
+                                     .work_fd = -1,
+                                     .farewell = { .fd = -1 } };
+        r = make_tree(mounted, err);
+        if (r == 0)
+                r = start(mounted, err);
+        if (r == 0) {
+                ready(context, buf_str(&mounted->warning));
+                server_wait(mounted->server);
+                farewell_unmounted(&mounted->farewell);
+                if (mounted->upper.lock_fd >= 0)
+                        upper_unmounted(&mounted->upper);
+                server_stop(mounted->server);
+                r = seal(mounted, err);
+        }
+        mounted_done(mounted);
+        farewell_tell(&mounted->farewell, err);
+        free(mounted);
+        return r;
+}

@@ -1,0 +1,170 @@
+/*
+ * The lock is on two bytes of `.varve/lock`, as the kernel's record locks of an open file: the
+ * first is held while the directory is mounted, the second until it is sealed. So who waits can
+ * tell an end that has begun, for which it waits, from a mount that goes on. The file's first bytes
+ * hold the error of the last sealing. They are there beforehand, so a full disk has room for them.
+ */
+#include "upper.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/io.h"
+#include "directory.h"
+#include "sealed.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#define LAYER "layer.tar"
+
+#define BYTE_MOUNTED  0
+#define BYTE_UNSEALED 1
+#define MESSAGE_AT    2
+#define MESSAGE_BYTES 1022
+
+/* How long a mount may take to notice that it was unmounted, on a busy machine. */
+#define GRACE_NS 5000000000u
+#define PAUSE_NS 10000000
+
+void upper_done(struct upper *upper)
+{
+        cleanup_close(&upper->lock_fd);
+        cleanup_close(&upper->own_fd);
+        cleanup_close(&upper->dir_fd);
+        *upper = UPPER_INIT;
+}
+
+static int lock_byte(int fd, int command, int type, off_t byte)
+{
+        struct flock lock = {
+                .l_type = (short)type, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1
+        };
+
+        while (fcntl(fd, command, &lock) < 0)
+                if (errno != EINTR)
+                        return -errno;
+        return 0;
+}
+
+static int take_lock(int fd, bool to_change, const char *path, struct error *err)
+{
+        const struct timespec pause = { .tv_nsec = PAUSE_NS };
+        uint64_t end = clock_monotonic_ns() + GRACE_NS;
+        int type = to_change ? F_WRLCK : F_RDLCK;
+        int r;
+
+        for (;;) {
+                r = lock_byte(fd, F_OFD_SETLK, type, BYTE_MOUNTED);
+                if ((r != -EAGAIN && r != -EACCES) || clock_monotonic_ns() > end)
+                        break;
+                nanosleep(&pause, NULL);
+        }
+        if (r == -EAGAIN || r == -EACCES)
+                return error_set(err, -EBUSY, "%s is in use by another mount", path);
+        if (r == 0)
+                r = lock_byte(fd, F_OFD_SETLKW, type, BYTE_UNSEALED);
+        return r < 0 ? error_set_errno(err, r, "cannot lock %s", path) : 0;
+}
+
+/* Makes room for a message, and takes what lies there. */
+static int take_message(int fd, const char *path, struct buf *ret, struct error *err)
+{
+        char message[MESSAGE_AT + MESSAGE_BYTES + 1] = "", empty[MESSAGE_AT + MESSAGE_BYTES] = "";
+        ssize_t n = io_pread(fd, message, sizeof(message) - 1, 0);
+        int r = 0;
+
+        if (n < 0)
+                return error_set_errno(err, (int)n, "cannot read %s", path);
+        if (n > MESSAGE_AT && message[MESSAGE_AT] != '\0')
+                r = buf_appendf(ret,
+                                "the mount before could not seal %s, and what it changed is lost: "
+                                "%s",
+                                path, message + MESSAGE_AT);
+        if (r == 0 && (n < (ssize_t)sizeof(empty) || buf_str(ret)[0] != '\0'))
+                r = io_pwrite(fd, empty, sizeof(empty), 0);
+        return r < 0 ? error_set_errno(err, r, "cannot write to %s", path) : 0;
+}
+
+static int open_own(struct upper *upper, const char *path, bool to_change, struct error *err)
+{
+        if (to_change && mkdirat(upper->dir_fd, DIRECTORY_OWN, 0700) < 0 && errno != EEXIST)
+                return error_set_errno(err, -errno, "cannot write to %s", path);
+        upper->own_fd = openat(upper->dir_fd, DIRECTORY_OWN,
+                               O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (upper->own_fd < 0) {
+                if (!to_change && errno == ENOENT)
+                        return 0;
+                return error_set_errno(err, -errno, "cannot open %s/%s", path, DIRECTORY_OWN);
+        }
+        upper->lock_fd =
+                openat(upper->own_fd, "lock",
+                       (to_change ? O_RDWR | O_CREAT : O_RDONLY) | O_NOFOLLOW | O_CLOEXEC, 0600);
+        if (upper->lock_fd < 0)
+                return error_set_errno(err, -errno, "cannot open %s/%s/lock", path, DIRECTORY_OWN);
+        return take_lock(upper->lock_fd, to_change, path, err);
+}
+
+int upper_open(const char *path, bool to_change, struct upper *ret, struct buf *ret_warning,
+               struct error *err)
+{
+        struct upper upper = UPPER_INIT;
+        int r;
+
+        upper.dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (upper.dir_fd < 0)
+                return error_set_errno(err, -errno, "cannot open %s", path);
+        r = open_own(&upper, path, to_change, err);
+        if (r == 0 && to_change)
+                r = take_message(upper.lock_fd, path, ret_warning, err);
+        if (r < 0) {
+                upper_done(&upper);
+                return r;
+        }
+        *ret = upper;
+        return 0;
+}
+
+int upper_layers(const struct upper *upper, const char *path, struct tree_layer *ret,
+                 size_t *ret_count, struct error *err)
+{
+        struct error sealed = ERROR_INIT;
+        int r;
+
+        r = directory_open(upper->dir_fd, path, &ret[0], err);
+        if (r < 0)
+                return r;
+        *ret_count = 1;
+        if (upper->own_fd < 0)
+                return 0;
+        r = sealed_open(upper->own_fd, LAYER, &ret[1], &sealed);
+        if (r == -ENOENT)
+                return 0;
+        *ret_count += r == 0;
+        if (r < 0) {
+                *err = sealed;
+                return error_wrap(err, "%s/%s", path, DIRECTORY_OWN);
+        }
+        return 0;
+}
+
+void upper_unmounted(const struct upper *upper)
+{
+        lock_byte(upper->lock_fd, F_OFD_SETLK, F_UNLCK, BYTE_MOUNTED);
+}
+
+int upper_seal(const struct upper *upper, struct change_list *changes, struct error *err)
+{
+        return sealed_replace(upper->own_fd, LAYER, changes, err);
+}
+
+void upper_keep_error(const struct upper *upper, const struct error *err)
+{
+        size_t len = strnlen(err->message, MESSAGE_BYTES - 1);
+
+        /* Whoever asked for the end of the mount is told too; this is for those that cannot be. */
+        (void)!io_pwrite(upper->lock_fd, err->message, len, MESSAGE_AT);
+        fsync(upper->lock_fd);
+}

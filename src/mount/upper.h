@@ -1,0 +1,47 @@
+/*
+ * An upper directory: private to src/mount/.
+ *
+ * It is a plain directory that was there before, which is never changed, under a sealed layer that
+ * holds what mounts have changed: `.varve/layer.tar` and its index. A mount that has it for its
+ * upper keeps it to itself until it has sealed it; mounts that have it for a lower share it.
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "fs/change.h"
+#include "fs/tree.h"
+
+#include <stdbool.h>
+
+struct upper {
+        int dir_fd;  /* owned; the directory */
+        int own_fd;  /* owned; its `.varve`, -1 where there is none */
+        int lock_fd; /* owned; -1 likewise */
+};
+
+#define UPPER_INIT ((struct upper){ .dir_fd = -1, .own_fd = -1, .lock_fd = -1 })
+
+void upper_done(struct upper *upper);
+
+/*
+ * Opens the directory. `to_change`: its `.varve` is made if need be, and it is kept from every
+ * other mount; else only from those that change it. Waits while another mount, whose end has begun,
+ * is sealing it. -EBUSY: another mount has it and goes on having it.
+ *
+ * Appends to `ret_warning` what went wrong when a mount before sealed it.
+ */
+int upper_open(const char *path, bool to_change, struct upper *ret, struct buf *ret_warning,
+               struct error *err);
+
+/* Adds the layers that it consists of, the bottom first: one or two. */
+int upper_layers(const struct upper *upper, const char *path, struct tree_layer *ret,
+                 size_t *ret_count, struct error *err);
+
+/* Says that the mount is gone: who waits for the directory now waits for the sealing to end. */
+void upper_unmounted(const struct upper *upper);
+
+/* Replaces the sealed layer by what is in the list. An error leaves it as it was, and is kept for
+ * the next mount to tell. */
+int upper_seal(const struct upper *upper, struct change_list *changes, struct error *err);
+void upper_keep_error(const struct upper *upper, const struct error *err);
