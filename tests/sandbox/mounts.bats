@@ -67,6 +67,16 @@ changed_root() {
         done
 }
 
+@test "what runc masks is masked, as far as this kernel has it" {
+        local path
+        run -0 inside cut -d' ' -f5 /proc/self/mountinfo
+        for path in /proc/{acpi,asound,interrupts,kcore,keys,latency_stats,timer_list,timer_stats,sched_debug,scsi} \
+                /proc/{bus,fs,irq,sys,sysrq-trigger} /sys/firmware /sys/devices/virtual/powercap; do
+                # The sandbox shows no /sys/firmware at all where it has the network of the host.
+                [ ! -e "$path" ] || [ "$path" = /sys/firmware ] || grep -qx "$path" <<<"$output" || fail "$path"
+        done
+}
+
 @test "/sys can be read and not written, and shows no cgroups or firmware" {
         inside sh -c '[ -d /sys/class/mem ] && [ -e /sys/devices/system/cpu/online ]'
         answers 'EROFS|EACCES' open /sys/devices/system/cpu/online w
