@@ -1,0 +1,124 @@
+#include "repository.h"
+
+#include "base/cleanup.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+void locations_done(struct locations *locations)
+{
+        for (size_t i = 0; i < locations->count; i++)
+                free(locations->items[i].path);
+        locations->count = 0;
+}
+
+static int add_location(struct registry *registry, struct locations *locations, const char *host,
+                        const char *path, struct error *err)
+{
+        struct location *location = &locations->items[locations->count];
+        int r = endpoint_get(registry, host, &location->endpoint, err);
+
+        if (r < 0)
+                return r;
+        location->path = strdup(path);
+        if (!location->path)
+                return error_set_oom(err);
+        locations->count++;
+        return 0;
+}
+
+/* `rest` is what follows the prefix that the mirror stands for: "" or "/path". */
+static int add_mirror(struct registry *registry, struct locations *locations, const char *mirror,
+                      const char *rest, struct error *err)
+{
+        _cleanup_free_ char *whole = NULL;
+        struct error failed = ERROR_INIT;
+        char *slash;
+        int r;
+
+        if (asprintf(&whole, "%s%s", mirror, rest) < 0) {
+                whole = NULL;
+                return error_set_oom(err);
+        }
+        slash = strchr(whole, '/');
+        if (!slash)
+                return 0;
+        *slash = '\0';
+        r = add_location(registry, locations, whole, slash + 1, &failed);
+        if (r == -ENOMEM)
+                return error_set_oom(err);
+        if (r < 0)
+                registry_notice(registry, "the mirror %s: %s", mirror, failed.message);
+        return 0;
+}
+
+int locations_of(struct registry *registry, const struct reference *reference,
+                 struct locations *ret, struct error *err)
+{
+        const struct strv *mirrors = &registry->settings.mirrors;
+        _cleanup_free_ char *name = reference_format_repository(reference);
+        /* What is blocked is not to be had from elsewhere. */
+        bool blocked = strv_contains(&registry->settings.block, reference->host);
+        int r = name ? 0 : error_set_oom(err);
+
+        *ret = (struct locations){ .count = 0 };
+        for (size_t i = 0; !blocked && i + 1 < mirrors->count && r == 0; i += 2) {
+                size_t len = strlen(mirrors->items[i]);
+
+                if (ret->count + 1 < LOCATIONS_MAX && strncmp(name, mirrors->items[i], len) == 0 &&
+                    (name[len] == '/' || name[len] == '\0'))
+                        r = add_mirror(registry, ret, mirrors->items[i + 1], name + len, err);
+        }
+        if (r == 0)
+                r = add_location(registry, ret, reference->host, reference->path, err);
+        if (r < 0)
+                locations_done(ret);
+        return r;
+}
+
+bool locations_go_on(struct registry *registry, const struct locations *locations, size_t at, int r,
+                     const struct error *failed, struct error *err)
+{
+        if (at + 1 < locations->count && r != -ECANCELED && r != -ENOMEM) {
+                if (r != -ENOENT)
+                        registry_notice(registry, "the mirror %s: %s",
+                                        locations->items[at].endpoint->host, failed->message);
+                return true;
+        }
+        *err = *failed;
+        return false;
+}
+
+/* Whether a name begins with a host, as reference_parse() sees it. */
+static bool has_host(const char *name)
+{
+        size_t len = strcspn(name, "/");
+
+        return name[len] == '/' && (memchr(name, '.', len) || memchr(name, ':', len) ||
+                                    (len == 9 && memcmp(name, "localhost", 9) == 0));
+}
+
+int registry_candidates(const struct registry *registry, const char *name, struct strv *ret,
+                        struct error *err)
+{
+        const struct strv *search = &registry->settings.search;
+        bool searched = !has_host(name) && search->count > 0;
+        int r = 0;
+
+        for (size_t i = 0; i < (searched ? search->count : 1) && r == 0; i++) {
+                struct reference reference = REFERENCE_INIT;
+                _cleanup_free_ char *text = NULL;
+
+                if (asprintf(&text, "%s%s%s", searched ? search->items[i] : "", searched ? "/" : "",
+                             name) < 0) {
+                        text = NULL;
+                        return error_set_oom(err);
+                }
+                r = reference_parse(text, &reference, err);
+                if (r == 0 && strv_take(ret, reference_format(&reference)) < 0)
+                        r = error_set_oom(err);
+                reference_done(&reference);
+        }
+        return r;
+}
