@@ -83,7 +83,7 @@ int store_remove(struct store *store, enum store_kind kind, const struct digest 
 /* A file that is being written. */
 struct store_file {
         int fd; /* for reading and writing */
-        char name[32];
+        char name[80];
 };
 
 #define STORE_FILE_INIT ((struct store_file){ .fd = -1 })
@@ -101,6 +101,18 @@ int store_link_blob(struct store *store, const struct digest *diff_id, struct er
 
 /* Throws it away. */
 void store_file_discard(struct store *store, struct store_file *file);
+
+/*
+ * A blob that comes in pieces, over several processes if need be: opens what there is of it, for
+ * this process alone, or an empty file. `ret_size`: how much there is. It is then published or
+ * discarded like other files, or put by for the next one, which is also what happens to it when this
+ * process is killed. What nobody has gone on with for a week is removed.
+ */
+int store_partial_open(struct store *store, const struct digest *digest, struct store_file *ret,
+                       uint64_t *ret_size, struct error *err);
+
+/* Closes it and puts it by. */
+void store_partial_keep(struct store *store, struct store_file *file);
 
 /* Both of the above for a blob in memory, whose digest is told. */
 int store_put_blob(struct store *store, const void *data, size_t len, struct digest *ret,

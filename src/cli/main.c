@@ -13,8 +13,9 @@
 #include <unistd.h>
 
 const struct command *const cli_commands[] = {
-        &cmd_build, &cmd_run,  &cmd_images, &cmd_inspect, &cmd_history, &cmd_tag,
-        &cmd_rmi,   &cmd_load, &cmd_import, &cmd_save,    &cmd_doctor,  NULL,
+        &cmd_build,   &cmd_run,    &cmd_pull, &cmd_push,   &cmd_images, &cmd_inspect,
+        &cmd_history, &cmd_tag,    &cmd_rmi,  &cmd_load,   &cmd_import, &cmd_save,
+        &cmd_login,   &cmd_logout, &cmd_tags, &cmd_doctor, NULL,
 };
 
 static int help(FILE *file)

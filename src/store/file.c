@@ -153,6 +153,47 @@ int store_file_publish(struct store *store, struct store_file *file, enum store_
         return 0;
 }
 
+int store_partial_open(struct store *store, const struct digest *digest, struct store_file *ret,
+                       uint64_t *ret_size, struct error *err)
+{
+        int dir_fd = store_process_dir(store, err);
+        char hex[DIGEST_HEX_MAX], by[STORE_NAME_MAX + sizeof(STORE_PARTIAL)];
+        struct store_file file;
+        struct stat st;
+        int r;
+
+        if (dir_fd < 0)
+                return dir_fd;
+        digest_format_hex(digest, hex);
+        snprintf(file.name, sizeof(file.name), STORE_PARTIAL "%s", hex);
+        snprintf(by, sizeof(by), "." STORE_PARTIAL "%s", hex);
+        /* Of several processes, one gets what was put by. */
+        if (renameat(store->tmp_fd, by, dir_fd, file.name) < 0 && errno != ENOENT)
+                return error_set_errno(err, -errno, "cannot write to the store %s", store->root);
+        file.fd = openat(dir_fd, file.name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+        if (file.fd < 0 || fstat(file.fd, &st) < 0) {
+                r = -errno;
+                cleanup_close(&file.fd);
+                return error_set_errno(err, r, "cannot write to the store %s", store->root);
+        }
+        *ret = file;
+        *ret_size = (uint64_t)st.st_size;
+        return 0;
+}
+
+void store_partial_keep(struct store *store, struct store_file *file)
+{
+        char by[sizeof(file->name) + 1];
+
+        if (file->fd < 0)
+                return;
+        snprintf(by, sizeof(by), ".%s", file->name);
+        if (renameat(store->process_fd, file->name, store->tmp_fd, by) < 0)
+                unlinkat(store->process_fd, file->name, 0);
+        close(file->fd);
+        file->fd = -1;
+}
+
 static int copy_tar(struct store *store, const struct digest *diff_id, struct error *err)
 {
         struct store_file file = STORE_FILE_INIT;

@@ -21,6 +21,7 @@
 
 /* Of a process on another host nobody can tell whether it lives. */
 #define FOREIGN_AGE_S (7 * 24 * 3600)
+#define PARTIAL_AGE_S (7 * 24 * 3600)
 
 /* When a process began, in ticks since the system did. Returns 0 where there is none such, or one
  * that is dead and only waits for its parent to notice. */
@@ -142,6 +143,37 @@ static DIR *open_tmp(const struct store *store)
         return dir;
 }
 
+/* Puts by what a dead process has got of blobs. */
+static void rescue_partials(struct store *store, const char *process)
+{
+        int fd = openat(store->tmp_fd, process, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+        char by[NAME_MAX + 2];
+        struct dirent *entry;
+
+        if (!dir)
+                cleanup_close(&fd);
+        while (dir && (entry = readdir(dir))) {
+                if (strncmp(entry->d_name, STORE_PARTIAL, strlen(STORE_PARTIAL)) != 0)
+                        continue;
+                snprintf(by, sizeof(by), ".%s", entry->d_name);
+                (void)!renameat(fd, entry->d_name, store->tmp_fd, by);
+        }
+        if (dir)
+                closedir(dir);
+}
+
+/* What nobody has gone on with for long is given up. */
+static void remove_old_partial(struct store *store, const char *name)
+{
+        struct stat st;
+
+        if (strncmp(name, "." STORE_PARTIAL, sizeof(STORE_PARTIAL)) == 0 &&
+            fstatat(store->tmp_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+            st.st_mtime + PARTIAL_AGE_S < time(NULL))
+                unlinkat(store->tmp_fd, name, 0);
+}
+
 void store_sweep(struct store *store)
 {
         DIR *dir = open_tmp(store);
@@ -149,9 +181,14 @@ void store_sweep(struct store *store)
         struct error err = ERROR_INIT;
 
         /* What cannot be removed now does no harm until it can. */
-        while (dir && (entry = readdir(dir)))
-                if (entry->d_name[0] != '.' && !is_alive(store, entry->d_name))
+        while (dir && (entry = readdir(dir))) {
+                if (entry->d_name[0] == '.') {
+                        remove_old_partial(store, entry->d_name);
+                } else if (!is_alive(store, entry->d_name)) {
+                        rescue_partials(store, entry->d_name);
                         io_remove_tree(store->tmp_fd, entry->d_name, &err);
+                }
+        }
         if (dir)
                 closedir(dir);
 }

@@ -31,6 +31,10 @@ int store_place(const struct store *store, enum store_kind kind, const struct di
 
 /* ---- process.c: directories of processes below tmp/ ---- */
 
+/* What the names of blobs that are not whole begin with; with a dot before it, outside of any
+ * process's directory, those that were put by. */
+#define STORE_PARTIAL "partial-"
+
 /* Opens this process's, and makes it if need be. Returns its descriptor, borrowed. */
 int store_process_dir(struct store *store, struct error *err);
 

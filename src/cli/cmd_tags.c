@@ -1,0 +1,96 @@
+#include "base/cleanup.h"
+#include "commands.h"
+#include "registry/registry.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static void print_notice(void *context, const char *text)
+{
+        (void)context;
+        fprintf(stderr, "varve: %s\n", text);
+}
+
+static int list_tags(struct registry *registry, const struct reference *repository,
+                     struct error *err)
+{
+        struct strv tags = STRV_INIT;
+        int r = registry_list_tags(registry, repository, &tags, err);
+
+        for (size_t i = 0; i < tags.count && r == 0; i++) {
+                print_plain(tags.items[i]);
+                printf("%s\n", tags.items[i]);
+        }
+        strv_done(&tags);
+        return r;
+}
+
+static int list_referrers(struct registry *registry, const struct reference *reference,
+                          struct error *err)
+{
+        struct descriptors list = { .items = NULL };
+        struct digest subject;
+        int r = registry_find_digest(registry, reference, &subject, err);
+
+        if (r == 0)
+                r = registry_list_referrers(registry, reference, &subject, &list, err);
+        for (size_t i = 0; i < list.count && r == 0; i++) {
+                char digest[DIGEST_TEXT_MAX], *type = list.items[i].artifact_type;
+
+                digest_format(&list.items[i].digest, digest);
+                type = type ? type : list.items[i].media_type;
+                print_plain(type);
+                printf("%s %s\n", digest, type);
+        }
+        descriptors_done(&list);
+        return r;
+}
+
+static int run(const struct command *command, int argc, char **argv)
+{
+        bool insecure = false, referrers = false, remove = false;
+        const struct option_spec options[] = {
+                { OPTION_FLAG, 0, "referrers", &referrers, NULL,
+                  "List what refers to the image: signatures, attestations" },
+                { OPTION_FLAG, 0, "delete", &remove, NULL, "Delete the tag, or the digest, there" },
+                { OPTION_FLAG, 0, "insecure", &insecure, NULL,
+                  "Allow plain http, and certificates that nobody vouches for" },
+        };
+        struct registry_options registry_options = { .notice = print_notice };
+        struct reference reference = REFERENCE_INIT;
+        struct registry *registry = NULL;
+        struct error err = ERROR_INIT;
+        struct arguments arguments;
+        int status, r;
+
+        if (!cli_begin(command, options, ARRAY_SIZE(options), argc, argv, 1, 1, &arguments, NULL,
+                       &status))
+                return status;
+        registry_options.insecure = insecure;
+        r = reference_parse(arguments.items[0], &reference, &err);
+        if (r == 0 && remove && reference.tag_is_default) {
+                r = error_set(&err, -EINVAL, "--delete wants the tag or digest to be said");
+        }
+        if (r == 0)
+                r = registry_new(&registry_options, &registry, &err);
+        if (r == 0 && remove)
+                r = registry_delete_manifest(registry, &reference, &err);
+        else if (r == 0 && referrers)
+                r = list_referrers(registry, &reference, &err);
+        else if (r == 0)
+                r = list_tags(registry, &reference, &err);
+        registry_free(registry);
+        reference_done(&reference);
+        return r < 0 ? cli_fail(&err, EXIT_FAILURE) : EXIT_SUCCESS;
+}
+
+const struct command cmd_tags = {
+        .name = "tags",
+        .arguments = "[OPTIONS] NAME",
+        .summary = "List the tags that a registry has of a repository",
+        .details = "Examples:\n"
+                   "  varve tags debian\n"
+                   "  varve tags --delete registry.example:5000/team/app:old",
+        .run = run,
+};
