@@ -13,6 +13,7 @@
 #include "base/strv.h"
 #include "build/execute.h"
 #include "build/network.h"
+#include "build/transfer.h"
 #include "oci/descriptor.h"
 #include "sandbox/sandbox.h"
 #include "store/store.h"
@@ -47,6 +48,7 @@ struct build_options {
         const struct strmap *labels; /* of --label */
         const char *target;          /* a stage's name or number; NULL: the last */
         bool no_cache;
+        enum pull_policy pull; /* of the images that it begins with or copies from */
         enum sandbox_users users;
         struct network_options network;        /* of RUN, unless it says otherwise; borrowed */
         const struct execution_bounds *bounds; /* of RUN steps; or NULL */

@@ -177,10 +177,24 @@ static int set_globals(struct plan *plan, const struct build_options *options,
 
 /* ---- images ---- */
 
-/* Finds an image of the store and gives it a place in the plan. */
+/* What a registry has to say while the plan is made. */
+static void pass_notice(void *context, const struct transfer_event *event)
+{
+        const struct build_options *options = context;
+        struct build_event warning = { .type = BUILD_WARNING, .text = event->text };
+
+        if (event->state == TRANSFER_NOTICE && options->event)
+                options->event(options->event_context, &warning);
+}
+
+/* Finds an image, in the store or else in a registry, and gives it a place in the plan. Of one that
+ * is not in the store only the config comes now: its layers may never be needed. */
 static int add_image(struct store *store, struct plan *plan, const char *name, size_t *ret,
                      struct error *err)
 {
+        struct pull_options pull = { .policy = plan->options->pull,
+                                     .without_layers = true,
+                                     .watcher = { pass_notice, (void *)(uintptr_t)plan->options } };
         struct plan_image image = { .name = NULL };
         struct plan_image *images;
         int r;
@@ -188,9 +202,9 @@ static int add_image(struct store *store, struct plan *plan, const char *name, s
         for (*ret = 0; *ret < plan->image_count; ++*ret)
                 if (strcmp(plan->images[*ret].name, name) == 0)
                         return 0;
-        r = store_image_find(store, name, &plan->platform, &image.image, err);
+        r = image_pull(store, name, &pull, &image.image, err);
         if (r == -ENOENT)
-                return error_hint(err, "Bring it in with `varve load` or `varve import`.");
+                return error_hint(err, "Bring it in with `varve pull`, `load` or `import`.");
         if (r < 0)
                 return r;
         images = reallocarray(plan->images, plan->image_count + 1, sizeof(*images));
@@ -515,7 +529,7 @@ int plan_make(struct store *store, const struct build_options *options, struct p
         struct plan *plan = ret;
         int r;
 
-        *plan = (struct plan){ .path = NULL };
+        *plan = (struct plan){ .options = options };
         r = find_dockerfile(options, &plan->path, err);
         if (r < 0)
                 return r;

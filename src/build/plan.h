@@ -38,6 +38,7 @@ struct plan_stage {
 };
 
 struct plan {
+        const struct build_options *options; /* borrowed */
         char *path; /* of the Dockerfile; owned */
         struct buf text;
         struct dockerfile *file;

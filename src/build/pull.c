@@ -201,7 +201,6 @@ static bool is_current(struct pull *pull, const char *name, const struct stored_
         struct reference reference = REFERENCE_INIT;
         struct error err = ERROR_INIT;
         struct digest digest;
-        bool current;
         int r = reference_parse(name, &reference, &err);
 
         if (r == 0)
@@ -209,8 +208,7 @@ static bool is_current(struct pull *pull, const char *name, const struct stored_
         reference_done(&reference);
         if (r < 0)
                 return pull->options->policy == PULL_NEWER;
-        current = digest_equal(&digest, &stored->root.digest);
-        return current;
+        return digest_equal(&digest, &stored->root.digest);
 }
 
 /* Whether the layers are there too, where they are to be. */
@@ -326,5 +324,5 @@ int image_pull(struct store *store, const char *name, const struct pull_options 
         if (r == 0)
                 r = pull_first(&pull, &names, ret, err);
         strv_done(&names);
-        return r;
+        return r < 0 ? error_wrap(err, "cannot pull %s", name) : 0;
 }

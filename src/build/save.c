@@ -6,6 +6,7 @@
 #include "archive/tar_write.h"
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "build/transfer.h"
 #include "oci/json.h"
 #include "oci/media_type.h"
 #include "oci/reference.h"
@@ -259,16 +260,23 @@ static int save_docker(struct save *save, const struct strv *names, struct error
         return r;
 }
 
-/* An image that is not there is told before anything is written. */
-static int check_names(struct store *store, const struct strv *names, struct error *err)
+/* An image that is not there, or cannot be had, is told before anything is written. */
+static int provide_images(struct store *store, const struct strv *names, struct error *err)
 {
         for (size_t i = 0; i < names->count; i++) {
                 struct stored_image image;
+                struct layers layers = { .items = NULL };
                 int r = store_image_find(store, names->items[i], NULL, &image, err);
 
                 if (r < 0)
                         return r;
+                r = layers_of_image(&image.parsed, &image.config, &layers, err);
+                if (r == 0)
+                        r = layers_fetch(store, &layers, true, NULL, err);
+                layers_done(&layers);
                 stored_image_done(&image);
+                if (r < 0)
+                        return r;
         }
         return 0;
 }
@@ -277,7 +285,7 @@ int images_save(struct store *store, const struct strv *names, enum image_format
                 const struct byte_sink *out, struct error *err)
 {
         struct save save = { .store = store, .chunk = malloc(CHUNK_BYTES) };
-        int r = save.chunk ? check_names(store, names, err) : error_set_oom(err);
+        int r = save.chunk ? provide_images(store, names, err) : error_set_oom(err);
 
         if (r == 0)
                 r = tar_writer_new(out, &save.writer, err);

@@ -92,6 +92,10 @@ int worker_try_cache(struct worker *worker, const struct digest *group, const st
 /* Whether looking is worth it: such a step was carried out before. */
 bool worker_may_be_cached(const struct worker *worker, const struct digest *group);
 
+/* Opens the union of layers, which are fetched where they have not been needed before. */
+int worker_open_layers(struct worker *worker, const struct layers *layers, struct tree **ret,
+                       struct error *err);
+
 /* Opens the tree of what the stage is so far. */
 int worker_open_tree(struct worker *worker, struct error *err);
 

@@ -130,12 +130,12 @@ static int open_from(struct worker *worker, const char *from, struct copy_step *
         int r;
 
         if (plan_find_source(worker->plan, worker->stage, from, &index)) {
-                r = layers_open(worker->store, &worker->results[index].layers, &step->tree, err);
+                r = worker_open_layers(worker, &worker->results[index].layers, &step->tree, err);
         } else {
                 r = layers_of_image(&worker->plan->images[index].image.parsed,
                                     &worker->plan->images[index].image.config, &layers, err);
                 if (r == 0)
-                        r = layers_open(worker->store, &layers, &step->tree, err);
+                        r = worker_open_layers(worker, &layers, &step->tree, err);
                 layers_done(&layers);
         }
         step->source = (struct copy_source){ .root_fd = -1, .tree = step->tree };

@@ -14,6 +14,8 @@
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -173,11 +175,41 @@ int worker_try_cache(struct worker *worker, const struct digest *group, const st
 
 /* ---- carrying out ---- */
 
+/* A line of the step for each layer that is fetched for it. */
+static void show_transfer(void *context, const struct transfer_event *event)
+{
+        const struct worker *worker = context;
+        uint32_t step = worker->step ? (uint32_t)(worker->step - worker->stage->steps) : STEP_FROM;
+        char text[DIGEST_TEXT_MAX], line[PIPE_BUF / 2];
+        int len = 0;
+
+        if (event->state == TRANSFER_NOTICE) {
+                len = snprintf(line, sizeof(line), "%s\n", event->text);
+        } else if (event->state == TRANSFER_BEGINS) {
+                digest_format(event->digest, text);
+                len = snprintf(line, sizeof(line), "fetching %s, %" PRIu64 " bytes\n", text,
+                               event->size);
+        }
+        if (len >= (int)sizeof(line))
+                len = sizeof(line) - 1;
+        if (len > 0)
+                message_send(worker->events_fd, MESSAGE_OUTPUT, step, line, (size_t)len);
+}
+
+int worker_open_layers(struct worker *worker, const struct layers *layers, struct tree **ret,
+                       struct error *err)
+{
+        struct transfer_watcher watcher = { show_transfer, worker };
+        int r = layers_fetch(worker->store, layers, false, &watcher, err);
+
+        return r < 0 ? r : layers_open(worker->store, layers, ret, err);
+}
+
 int worker_open_tree(struct worker *worker, struct error *err)
 {
         if (worker->tree)
                 return 0;
-        return layers_open(worker->store, &worker->state.layers, &worker->tree, err);
+        return worker_open_layers(worker, &worker->state.layers, &worker->tree, err);
 }
 
 static int add_finished(struct worker *worker, const struct finished_step *step)

@@ -23,6 +23,7 @@ enum option_type {
         OPTION_FLAG,   /* value: bool */
         OPTION_STRING, /* value: const char *, borrowed from argv */
         OPTION_LIST,   /* value: struct strv */
+        OPTION_CHOICE, /* value: const char *, "" where "=VALUE" is left out */
 };
 
 struct option_spec {

@@ -28,6 +28,7 @@ struct build_flags {
         struct strv allowed;
         struct network_flags network;
         struct bounds_flags bounds;
+        const char *pull;
         bool no_cache;
         bool quiet;
 };
@@ -165,6 +166,10 @@ static int build(struct store *store, const struct build_flags *flags,
                 r = resolve_args(&flags->args, &args, err);
         if (r == 0)
                 r = resolve_labels(&flags->labels, &labels, err);
+        if (r == 0 && flags->pull && *flags->pull)
+                r = pull_policy_parse(flags->pull, &options.pull, err);
+        else if (flags->pull)
+                options.pull = PULL_ALWAYS;
         if (r == 0)
                 r = cli_parse_users(flags->userns, &options.users, err);
         if (r == 0)
@@ -208,6 +213,9 @@ static int run(const struct command *command, int argc, char **argv)
                   "Add a label; may be repeated" },
                 { OPTION_STRING, 0, "target", &flags.target, "STAGE",
                   "Build this stage, by name or number" },
+                { OPTION_CHOICE, 0, "pull", &flags.pull, "[=WHEN]",
+                  "Ask registries for base images: missing (the default), always (without WHEN),\n"
+                  "                                newer or never" },
                 { OPTION_FLAG, 0, "no-cache", &flags.no_cache, NULL, "Carry every step out again" },
                 { OPTION_STRING, 0, "userns", &flags.userns, "MODE",
                   "auto (the default), ranges (subordinate ids) or single (one id)" },

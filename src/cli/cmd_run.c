@@ -2,6 +2,7 @@
 #include "bounds.h"
 #include "build/execute.h"
 #include "build/layers.h"
+#include "build/transfer.h"
 #include "commands.h"
 #include "network_flags.h"
 #include "store/images.h"
@@ -222,6 +223,26 @@ static int run_image(struct store *store, const struct run_flags *flags,
         return r;
 }
 
+static void show_notice(void *context, const struct transfer_event *event)
+{
+        (void)context;
+        if (event->state == TRANSFER_NOTICE)
+                fprintf(stderr, "varve: %s\n", event->text);
+}
+
+/* Layers that nothing has needed before are fetched now. */
+static int provide_layers(struct store *store, const struct stored_image *image, struct error *err)
+{
+        struct transfer_watcher watcher = { .event = show_notice };
+        struct layers layers = { .items = NULL };
+        int r = layers_of_image(&image->parsed, &image->config, &layers, err);
+
+        if (r == 0)
+                r = layers_fetch(store, &layers, false, &watcher, err);
+        layers_done(&layers);
+        return r;
+}
+
 static int run_container(struct store *store, const struct run_flags *flags,
                          const struct arguments *arguments, int *ret_status, struct error *err)
 {
@@ -240,9 +261,13 @@ static int run_container(struct store *store, const struct run_flags *flags,
                 r = bounds_parse(&flags->bounds, &bounds, err);
         if (r == 0)
                 r = store_image_find(store, arguments->items[0], NULL, &image, err);
+        if (r == -ENOENT)
+                error_hint(err, "Bring it in with `varve pull %s`.", arguments->items[0]);
         if (r < 0)
                 return r;
-        r = run_image(store, flags, arguments, &image, users, &bounds, ret_status, err);
+        r = provide_layers(store, &image, err);
+        if (r == 0)
+                r = run_image(store, flags, arguments, &image, users, &bounds, ret_status, err);
         stored_image_done(&image);
         return r;
 }

@@ -62,7 +62,8 @@ static int set_value(const struct option_spec *option, const char *text, struct 
                 *(bool *)option->value = true;
                 return 0;
         case OPTION_STRING:
-                *(const char **)option->value = text;
+        case OPTION_CHOICE:
+                *(const char **)option->value = text ? text : "";
                 return 0;
         case OPTION_LIST:
                 return strv_add(option->value, text) < 0 ? error_set_oom(err) : 0;
@@ -81,7 +82,9 @@ static void make_tables(const struct command *command, const struct option_spec 
                 *at++ = '+';
         *at++ = ':';
         for (size_t i = 0; i < count; i++) {
-                int has_argument = options[i].type == OPTION_FLAG ? no_argument : required_argument;
+                int has_argument = options[i].type == OPTION_FLAG     ? no_argument
+                                   : options[i].type == OPTION_CHOICE ? optional_argument
+                                                                      : required_argument;
 
                 ret_long[i] = (struct option){ .name = options[i].name,
                                                .has_arg = has_argument,

@@ -250,16 +250,9 @@ static void set_up(CURL *easy, struct exchange *exchange)
 static bool is_transient(CURLcode code)
 {
         static const CURLcode codes[] = {
-                CURLE_COULDNT_RESOLVE_PROXY,
-                CURLE_COULDNT_RESOLVE_HOST,
-                CURLE_COULDNT_CONNECT,
-                CURLE_PARTIAL_FILE,
-                CURLE_OPERATION_TIMEDOUT,
-                CURLE_SSL_CONNECT_ERROR,
-                CURLE_SEND_ERROR,
-                CURLE_RECV_ERROR,
-                CURLE_GOT_NOTHING,
-                CURLE_WEIRD_SERVER_REPLY,
+                CURLE_COULDNT_CONNECT,   CURLE_PARTIAL_FILE, CURLE_OPERATION_TIMEDOUT,
+                CURLE_SSL_CONNECT_ERROR, CURLE_SEND_ERROR,   CURLE_RECV_ERROR,
+                CURLE_GOT_NOTHING,       CURLE_WEIRD_SERVER_REPLY,
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(codes); i++)

@@ -19,7 +19,7 @@ static void begin(struct fixture *fixture, const char *dockerfile)
         char path[100];
         int fd;
 
-        *fixture = (struct fixture){ .options = { .no_cache = false } };
+        *fixture = (struct fixture){ .options = { .pull = PULL_NEVER } };
         fresh_begin(&fixture->fresh);
         image = fresh_image(&fixture->fresh, "base");
         cr_assert_eq(store_images_put(fixture->fresh.store, "docker.io/library/base:latest", &image,

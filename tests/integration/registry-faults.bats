@@ -1,0 +1,214 @@
+#!/usr/bin/env bats
+# What networks and registries do to transfers: a proxy between varve and a registry does it, and counts
+# bytes. Each transfer succeeds with the right digests, or fails with a message; the store is sound.
+# shellcheck disable=SC2030,SC2031 # each test is a shell
+
+# shellcheck source=tests/integration/registry.bash
+. "$BATS_TEST_DIRNAME/registry.bash"
+
+TRANSFERS=${TRANSFERS:-20}
+SIZE=9000000
+
+setup_file() {
+        fresh_work
+        registry_at plain
+        echo "$port" >"$work/plain.port"
+        echo '[]' >"$work/rules"
+        starts proxy "$here/tools/fault-proxy" --upstream "$port" --rules "$work/rules" \
+                --log "$work/log"
+        printed_port proxy
+        echo "$port" >"$work/port"
+        settings "insecure 127.0.0.1:$port"
+        varve import "$stage/busybox.tar" busybox:1
+        sample_image "127.0.0.1:$port/app:1" "$SIZE"
+        varve push -q "127.0.0.1:$port/app:1" >"$work/digest"
+        varve inspect "127.0.0.1:$port/app:1" >"$work/inspected"
+        layer=$(python3 -c '
+import json, sys, urllib.request
+url = f"http://127.0.0.1:{sys.argv[1]}/v2/app/manifests/1"
+accept = {"Accept": "application/vnd.oci.image.manifest.v1+json"}
+reply = urllib.request.urlopen(urllib.request.Request(url, headers=accept))
+print(max(json.load(reply)["layers"], key=lambda l: l["size"])["digest"])' "$port")
+        echo "$layer" >"$work/layer"
+}
+
+teardown_file() {
+        stop_servers
+}
+
+setup() {
+        host=127.0.0.1:$(cat "$work/port")
+        settings "insecure $host" 'stall 3'
+        digest=$(cat "$work/digest")
+        layer=$(cat "$work/layer")
+        : >"$work/log"
+}
+
+# rules JSON: what the proxy does from now on.
+rules() {
+        printf '%s' "$1" >"$work/rules.new"
+        mv "$work/rules.new" "$work/rules"
+}
+
+# moved METHOD FIELD: how many bytes of the big layer passed the proxy.
+moved() {
+        python3 -c '
+import json, sys
+lines = [json.loads(line) for line in open(sys.argv[1])]
+print(sum(l[sys.argv[3]] for l in lines if l["method"] == sys.argv[2]
+          and ("blobs" in l["path"])))' "$work/log" "$1" "$2"
+}
+
+pulls() {
+        fresh_store
+        run varve pull -q "$host/app:1"
+        [ "$status" -eq 0 ] || fail 'the pull was to succeed'
+        [ "${lines[-1]}" = "$digest" ] || fail 'another digest'
+        store_is_sound
+        varve run --rm "$host/app:1" cat /big | cmp - "$work/sample/big"
+}
+
+# pushes NAME: the image of the first store, to a repository where none of it is.
+pushes() {
+        local name=$1
+        store=$work/store
+        context_of fresh "FROM $host/app:1" 'COPY new /new'
+        head -c "$SIZE" /dev/urandom >"$context/new"
+        chown "$user" "$context/new"
+        rules '[]'
+        varve build -q -t "$host/$name:1" "$context"
+        : >"$work/log"
+        rules "$2"
+        run varve push -q "$host/$name:1"
+        [ "$status" -eq 0 ] || fail 'the push was to succeed'
+        rules '[]'
+        skopeo copy -q --src-tls-verify=false "docker://$host/$name:1" "dir:$work/pushed-$name"
+}
+
+@test "a GET that is cut once is gone on with" {
+        rules '[{"method": "GET", "path": "'"$layer"'", "cut": 4000000, "times": 1}]'
+        pulls
+        [ "$(moved GET sent)" -lt $((SIZE + 2500000)) ] || fail 'it began again'
+}
+
+@test "a GET that is cut every time is gone on with every time" {
+        rules '[{"method": "GET", "path": "'"$layer"'", "cut": 1000000}]'
+        pulls
+        [ "$(moved GET sent)" -lt $((SIZE + 2500000)) ] || fail 'it began again'
+}
+
+@test "where a Range is ignored, it begins again" {
+        rules '[{"method": "GET", "path": "'"$layer"'", "cut": 4000000, "times": 1},
+                {"method": "GET", "path": "'"$layer"'", "ignore_range": true}]'
+        pulls
+}
+
+@test "429 is waited for as long as it asks, 503 too" {
+        rules '[{"path": "'"$layer"'", "status": 429, "headers": {"Retry-After": "1"}, "times": 2}]'
+        pulls
+        rules '[{"path": "manifests", "status": 503, "times": 2},
+                {"path": "'"$layer"'", "status": 503, "times": 2}]'
+        pulls
+}
+
+@test "who asks to be left alone for long is left alone" {
+        rules '[{"path": "manifests", "status": 429, "headers": {"Retry-After": "9000"}}]'
+        fresh_store
+        refused pull "$host/app:1"
+        says 429 9000
+}
+
+@test "a byte that is another one is noticed, and nothing of it is kept" {
+        rules '[{"method": "GET", "path": "'"$layer"'", "corrupt": 5000000}]'
+        fresh_store
+        refused pull "$host/app:1"
+        says 'digest|corrupt|damaged|invalid|checksum'
+        [ -z "$(find "$store/tmp" -mindepth 1)" ] || fail 'it would be gone on with'
+        rules '[{"method": "GET", "path": "manifests", "corrupt": 20}]'
+        refused pull "$host/app:1"
+        says 'digest'
+}
+
+@test "a pull that is killed is gone on with by the next one" {
+        fresh_store
+        # After the cut, everything stalls: the process dies while it waits.
+        rules '[{"method": "GET", "path": "'"$layer"'", "cut": 6000000, "times": 1},
+                {"method": "GET", "path": "'"$layer"'", "status": 503, "headers": {"Retry-After": "60"}}]'
+        as_tester env VARVE_ROOT="$store" VARVE_REGISTRIES="$work/registries" \
+                "$stage/bin/varve" pull "$host/app:1" >"$work/killed" 2>&1 &
+        local killed=$!
+        for i in $(seq 100); do
+                [ "$(moved GET sent)" -lt 6000000 ] || break
+                sleep 0.1
+        done
+        sleep 0.3
+        pkill -KILL -u "$user" || :
+        wait "$killed" || :
+        : >"$work/log"
+        rules '[]'
+        run varve pull -q "$host/app:1"
+        [ "$status" -eq 0 ] || fail 'the pull was to succeed'
+        [ "$(moved GET sent)" -lt $((SIZE - 4000000)) ] || fail 'it began again'
+        store_is_sound
+}
+
+@test "what stalls is tried again" {
+        rules '[{"method": "GET", "path": "'"$layer"'", "stall": 20, "times": 1}]'
+        pulls
+}
+
+@test "an upload that is cut once is gone on with" {
+        pushes cut '[{"method": "PATCH", "path": "uploads", "cut_upload": 4000000, "times": 1}]'
+        [ "$(moved PATCH received)" -lt $((SIZE + 3000000)) ] || fail 'it began again'
+}
+
+@test "an upload that fails twice is tried again" {
+        pushes failed '[{"method": "PATCH", "path": "uploads", "status": 500, "times": 2}]'
+        pushes failed-late '[{"method": "PUT", "path": "uploads", "fail_upload": 500, "times": 2}]'
+        pushes refused '[{"method": "POST", "path": "uploads", "status": 503, "times": 2}]'
+}
+
+@test "an upload too large for one piece goes in several" {
+        pushes pieces '[{"method": "PATCH", "path": "uploads", "status": 413, "times": 1}]'
+        [ "$(grep -c '"PATCH"' "$work/log")" -ge 3 ]
+}
+
+@test "a registry that is down is told after a few tries" {
+        settings 'insecure 127.0.0.1:1'
+        fresh_store
+        refused pull 127.0.0.1:1/app
+        says '127.0.0.1' 'connect'
+}
+
+# What SEED repeats: the proxy's faults by chance, and which of both is done.
+@test "transfers under random faults succeed or say why, and the store is sound after each" {
+        SEED=${SEED:-$RANDOM}
+        echo "seed: $SEED, $TRANSFERS transfers"
+        starts random "$here/tools/fault-proxy" --upstream "$(cat "$work/plain.port")" \
+                --log "$work/random.log" --random "$SEED"
+        printed_port random
+        settings "insecure 127.0.0.1:$port" 'stall 3'
+        local good=0 i target=127.0.0.1:$port
+        store=$work/store
+        varve tag "$host/app:1" "$target/app:1"
+        for i in $(seq "$TRANSFERS"); do
+                if [ $((i % 2)) -eq 0 ]; then
+                        fresh_store
+                        run varve pull -q "$target/app:1"
+                        [ "$status" -ne 0 ] || [ "${lines[-1]}" = "$digest" ] || fail 'another digest'
+                else
+                        store=$work/store
+                        run varve push -q "$target/app:1" "$target/random$i:1"
+                        [ "$status" -ne 0 ] || skopeo inspect --raw --tls-verify=false \
+                                "docker://127.0.0.1:$(cat "$work/plain.port")/random$i:1" |
+                                sha256sum | grep -q "${digest#sha256:}" || fail 'another manifest'
+                fi
+                [ "$status" -lt 126 ] || fail "status $status"
+                [ "$status" -eq 0 ] || [ -n "$output" ] || fail 'no message'
+                [ "$status" -ne 0 ] || good=$((good + 1))
+                store_is_sound
+        done
+        nothing_runs
+        echo "$good of $TRANSFERS succeeded"
+        [ "$good" -gt $((TRANSFERS / 3)) ]
+}

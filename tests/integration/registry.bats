@@ -1,0 +1,253 @@
+#!/usr/bin/env bats
+# A registry without authentication: pull, push, FROM; podman and skopeo as independent readers.
+# shellcheck disable=SC2016,SC2030,SC2031 # a Dockerfile expands these; each test is a shell
+
+# shellcheck source=tests/integration/registry.bash
+. "$BATS_TEST_DIRNAME/registry.bash"
+
+setup_file() {
+        fresh_work
+        registry_at plain
+        echo "$port" >"$work/port"
+        settings "insecure 127.0.0.1:$port"
+        varve import "$stage/busybox.tar" busybox:1
+        sample_image "127.0.0.1:$port/team/app:1" 3000000
+        varve push -q "127.0.0.1:$port/team/app:1" >"$work/digest"
+}
+
+teardown_file() {
+        stop_servers
+}
+
+setup() {
+        host=127.0.0.1:$(cat "$work/port")
+        settings "insecure $host"
+        digest=$(cat "$work/digest")
+}
+
+@test "what was pushed is pulled again, of the same digest" {
+        fresh_store
+        [ "$(varve pull -q "$host/team/app:1")" = "$digest" ]
+        store_is_sound
+        [ "$(varve inspect -f '{{.Id}}' "$host/team/app:1")" = \
+                "$(store=$work/store varve inspect -f '{{.Id}}' "$host/team/app:1")" ]
+        varve run --rm "$host/team/app:1" cat /big | cmp - "$work/sample/big"
+}
+
+@test "an image is pulled by its digest" {
+        fresh_store
+        [ "$(varve pull -q "$host/team/app@$digest")" = "$digest" ]
+        run varve images
+        says "$host/team/app"
+        refused pull "$host/team/app@sha256:$(printf '0%.0s' $(seq 64))"
+        says 'manifest unknown'
+}
+
+@test "skopeo reads what varve pushed, and podman runs it" {
+        skopeo copy -q --src-tls-verify=false "docker://$host/team/app:1" "oci:$work/copied:image"
+        [ "$("$here/integration/podman-run" "$work/copied:image" cat /etc/issue)" = \
+                "$(varve run --rm "$host/team/app:1" cat /etc/issue)" ]
+}
+
+@test "what skopeo pushes is pulled: OCI and Docker types, gzip, zstd, plain" {
+        local format
+        saved "$host/team/app:1"
+        for format in 'v2s2' 'oci' 'oci --dest-compress-format=zstd'; do
+                # shellcheck disable=SC2086 # two words
+                skopeo copy -q --dest-tls-verify=false --format $format \
+                        "oci:$work/saved:image" "docker://$host/skopeo:$(tr -dc a-z0-9 <<<"$format")"
+                fresh_store
+                varve pull -q "$host/skopeo:$(tr -dc a-z0-9 <<<"$format")"
+                store_is_sound
+                varve run --rm "$host/skopeo:$(tr -dc a-z0-9 <<<"$format")" cat /big |
+                        cmp - "$work/sample/big"
+        done
+        rm -rf "$work/plain"
+        skopeo copy -q --dest-decompress "oci:$work/saved:image" "dir:$work/plain"
+        skopeo copy -q --dest-tls-verify=false --dest-compress=false "dir:$work/plain" \
+                "docker://$host/skopeo:plain"
+        fresh_store
+        varve pull -q "$host/skopeo:plain"
+        store_is_sound
+}
+
+@test "of an index the image for the platform is pulled, and all of it is pushed" {
+        skopeo inspect --raw --tls-verify=false "docker://$host/team/app:1" >"$work/manifest"
+        python3 -c '
+import json, sys
+digest, size = sys.argv[1], int(sys.argv[2])
+entry = {"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": digest, "size": size}
+print(json.dumps({
+    "schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json",
+    "manifests": [dict(entry, platform={"os": "linux", "architecture": "amd64"})]}))' \
+                "$digest" "$(stat -c %s "$work/manifest")" >"$work/index"
+        put_manifests "$host/v2/team/app/manifests" "$work/index" index
+        fresh_store
+        run -0 varve pull -q "$host/team/app:index"
+        [ "$(varve run --rm "$host/team/app:index" wc -c /big)" = '3000000 /big' ]
+        varve tag "$host/team/app:index" "$host/other/app:index"
+        varve push -q "$host/other/app:index"
+        skopeo inspect --raw --tls-verify=false "docker://$host/other/app:index" | grep -q manifests
+        refused pull --platform linux/s390x "$host/team/app:index"
+        says 'linux/s390x'
+}
+
+@test "an image of 127 layers goes there and back" {
+        context_of many 'FROM busybox:1'
+        for i in $(seq 126); do
+                echo "COPY f$i /" >>"$context/Dockerfile"
+                echo "$i" >"$context/f$i"
+        done
+        chown -R "$user" "$context"
+        varve build -q -t "$host/many:1" "$context"
+        varve push -q "$host/many:1"
+        fresh_store
+        varve pull -q "$host/many:1"
+        store_is_sound
+        [ "$(varve inspect -f '{{len .RootFS.Layers}}' "$host/many:1" 2>/dev/null ||
+                varve inspect "$host/many:1" | grep -c '"sha256:')" -ge 127 ]
+        [ "$(varve run --rm "$host/many:1" cat /f126)" = 126 ]
+}
+
+@test "the store of a pulled image takes few inodes" {
+        fresh_store
+        varve pull -q "$host/team/app:1"
+        [ "$(find "$store" | wc -l)" -lt 26 ]
+}
+
+@test "layers of a push that another repository has are mounted" {
+        fresh_store
+        varve pull -q "$host/team/app:1"
+        varve tag "$host/team/app:1" "$host/mounted/app:1"
+        run varve push --progress plain "$host/mounted/app:1"
+        [ "$status" -eq 0 ]
+        says 'mounted from another repository'
+        run varve push --progress plain "$host/mounted/app:1"
+        says 'already there'
+}
+
+@test "FROM pulls what is missing, and copies from it" {
+        fresh_store
+        context_of from "FROM $host/team/app:1" 'RUN echo more > /more' \
+                "COPY --from=$host/team/app:1 /big /bigger"
+        varve build -t from "$context"
+        varve run --rm from cat /bigger | cmp - "$work/sample/big"
+        [ "$(varve run --rm from cat /more)" = more ]
+        store_is_sound
+}
+
+@test "--pull says when a registry is asked" {
+        fresh_store
+        context_of policy "FROM $host/team/app:1" 'LABEL a=b'
+        refused build --pull=never "$context"
+        says "$host/team/app:1" 'pull'
+        varve build -q "$context"
+        varve build -q --pull "$context"
+        varve build -q --pull=newer "$context"
+        settings "insecure $host" "block $host"
+        varve build -q "$context"
+        varve build -q --pull=newer "$context"
+        refused build --pull "$context"
+        says 'blocked'
+        refused build --pull=sometimes "$context"
+        says 'missing, always, newer'
+}
+
+@test "a layer that is not read is not fetched, neither to build nor to push" {
+        fresh_store
+        context_of lazy "FROM $host/team/app:1" 'LABEL lazy=yes'
+        varve build -q -t "$host/lazy/app:1" "$context"
+        [ -z "$(find "$store/layers" -name '*.tar')" ]
+        run varve push --progress plain "$host/lazy/app:1"
+        [ "$status" -eq 0 ]
+        [ -z "$(find "$store/layers" -name '*.tar')" ] || fail 'layers were fetched'
+        store_is_sound
+        varve run --rm "$host/lazy/app:1" cat /big | cmp - "$work/sample/big"
+        store_is_sound
+        fresh_store
+        [ "$(varve pull -q "$host/lazy/app:1" && varve inspect -f '{{.Config.Labels.lazy}}' \
+                "$host/lazy/app:1" | tail -n 1)" ]
+}
+
+@test "what was pulled for its config alone is saved as a whole" {
+        fresh_store
+        context_of lazy "FROM $host/team/app:1" 'LABEL lazy=yes'
+        varve build -q -t saved "$context"
+        varve save --format oci-archive -o "$work/lazy.tar" saved
+        skopeo copy -q "oci-archive:$work/lazy.tar" "dir:$work/lazy-copied"
+}
+
+@test "tags are listed over several pages, and deleted" {
+        skopeo copy -q --src-tls-verify=false --dest-tls-verify=false \
+                "docker://$host/team/app:1" "docker://$host/tags:t1"
+        skopeo inspect --raw --tls-verify=false "docker://$host/tags:t1" >"$work/manifest"
+        put_manifests "$host/v2/tags/manifests" "$work/manifest" $(seq -f t%g 120)
+        [ "$(varve tags "$host/tags" | wc -l)" -eq 120 ]
+        varve tags --delete "$host/tags:t7"
+        run ! varve pull -q "$host/tags:t7"
+        refused tags --delete "$host/tags"
+        says 'tag'
+}
+
+@test "a short name is looked for where the settings say" {
+        settings "insecure $host" "search $host"
+        fresh_store
+        varve pull -q team/app:1
+        run varve images
+        says "$host/team/app +1"
+        context_of short 'FROM team/app:1' 'LABEL a=b'
+        varve build -q "$context"
+}
+
+@test "a mirror is asked first, and the registry itself where it has nothing" {
+        settings "insecure $host" "mirror registry.invalid/mirrored $host/team"
+        fresh_store
+        [ "$(varve pull -q registry.invalid/mirrored/app:1)" = "$digest" ]
+        settings "insecure $host" "mirror $host/team $host/nothing"
+        fresh_store
+        [ "$(varve pull -q "$host/team/app:1")" = "$digest" ]
+}
+
+@test "a registry that was not called insecure is not spoken to in the clear" {
+        settings
+        refused pull "$host/team/app:1"
+        says 'insecure'
+        [ "$(varve pull -q --insecure "$host/team/app:1")" = "$digest" ]
+}
+
+@test "settings that are none are told by their line" {
+        settings 'mirror one'
+        refused pull "$host/team/app:1"
+        says 'registries:2' 'mirror'
+        settings 'frob x'
+        refused pull "$host/team/app:1"
+        says 'frob'
+}
+
+@test "progress is JSON where that is wanted" {
+        fresh_store
+        varve pull --progress json "$host/team/app:1" 2>"$work/progress" >/dev/null
+        python3 -c '
+import json, sys
+events = [json.loads(line) for line in open(sys.argv[1])]
+assert {e["state"] for e in events} >= {"begins", "done"}, events' "$work/progress"
+}
+
+@test "what is no image is refused" {
+        starts odd python3 -c '
+import http.server
+class Odd(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Type", "application/vnd.docker.distribution.manifest.v1+prettyjws")
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+server = http.server.HTTPServer(("127.0.0.1", 0), Odd)
+print(server.server_address[1], flush=True)
+server.serve_forever()'
+        printed_port odd
+        settings "insecure 127.0.0.1:$port"
+        refused pull "127.0.0.1:$port/x"
+        says 'no type' 'schema 1'
+}
