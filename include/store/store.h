@@ -105,8 +105,8 @@ void store_file_discard(struct store *store, struct store_file *file);
 /*
  * A blob that comes in pieces, over several processes if need be: opens what there is of it, for
  * this process alone, or an empty file. `ret_size`: how much there is. It is then published or
- * discarded like other files, or put by for the next one, which is also what happens to it when this
- * process is killed. What nobody has gone on with for a week is removed.
+ * discarded like other files, or put by for the next one, which is also what happens to it when
+ * this process is killed. What nobody has gone on with for a week is removed.
  */
 int store_partial_open(struct store *store, const struct digest *digest, struct store_file *ret,
                        uint64_t *ret_size, struct error *err);
