@@ -140,11 +140,14 @@ static size_t give_body(char *data, size_t size, size_t count, void *context)
         return (size_t)n;
 }
 
-/* The connection that was taken from the pool was dead, and another one is tried. */
+/* The connection that was taken from the pool was dead, and another one is tried. A long body is
+ * not sent twice: who sends it asks first how much has arrived. */
 static int rewind_body(void *context, curl_off_t offset, int origin)
 {
         struct exchange *exchange = context;
 
+        if (!exchange->request->data && exchange->sent > 0)
+                return CURL_SEEKFUNC_FAIL;
         if (origin != SEEK_SET || offset < 0 || (uint64_t)offset > exchange->request->size)
                 return CURL_SEEKFUNC_CANTSEEK;
         exchange->sent = (uint64_t)offset;
@@ -250,9 +253,9 @@ static void set_up(CURL *easy, struct exchange *exchange)
 static bool is_transient(CURLcode code)
 {
         static const CURLcode codes[] = {
-                CURLE_COULDNT_CONNECT,   CURLE_PARTIAL_FILE, CURLE_OPERATION_TIMEDOUT,
-                CURLE_SSL_CONNECT_ERROR, CURLE_SEND_ERROR,   CURLE_RECV_ERROR,
-                CURLE_GOT_NOTHING,       CURLE_WEIRD_SERVER_REPLY,
+                CURLE_COULDNT_CONNECT,   CURLE_PARTIAL_FILE,       CURLE_OPERATION_TIMEDOUT,
+                CURLE_SSL_CONNECT_ERROR, CURLE_SEND_ERROR,         CURLE_RECV_ERROR,
+                CURLE_GOT_NOTHING,       CURLE_WEIRD_SERVER_REPLY, CURLE_SEND_FAIL_REWIND,
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(codes); i++)
