@@ -39,7 +39,7 @@ struct plan_stage {
 
 struct plan {
         const struct build_options *options; /* borrowed */
-        char *path; /* of the Dockerfile; owned */
+        char *path;                          /* of the Dockerfile; owned */
         struct buf text;
         struct dockerfile *file;
         struct strv globals;  /* values of ARG before the first FROM, of platforms, "NAME=value" */

@@ -42,6 +42,10 @@ setup() {
         digest=$(cat "$work/digest")
         layer=$(cat "$work/layer")
         : >"$work/log"
+        # What was used up in the test before is not in this one.
+        rules "[{\"path\": \"no such path of $BATS_TEST_NUMBER\"}]"
+        curl -s -o "$work/ignored" "http://$host/v2/"
+        : >"$work/log"
 }
 
 # rules JSON: what the proxy does from now on.
@@ -68,7 +72,7 @@ pulls() {
         varve run --rm "$host/app:1" cat /big | cmp - "$work/sample/big"
 }
 
-# pushes NAME: the image of the first store, to a repository where none of it is.
+# pushes NAME RULES: an image with a new layer, to a repository that has the layers of its base.
 pushes() {
         local name=$1
         store=$work/store
@@ -77,6 +81,7 @@ pushes() {
         chown "$user" "$context/new"
         rules '[]'
         varve build -q -t "$host/$name:1" "$context"
+        varve push -q "$host/app:1" "$host/$name:base"
         : >"$work/log"
         rules "$2"
         run varve push -q "$host/$name:1"
@@ -157,9 +162,17 @@ pushes() {
         pulls
 }
 
-@test "an upload that is cut once is gone on with" {
+# This registry takes nothing more for a piece that was cut, by its own state: a new session is opened.
+@test "an upload that is cut once is sent again" {
         pushes cut '[{"method": "PATCH", "path": "uploads", "cut_upload": 4000000, "times": 1}]'
-        [ "$(moved PATCH received)" -lt $((SIZE + 3000000)) ] || fail 'it began again'
+        [ "$(moved PATCH received)" -lt $((SIZE + 5500000)) ] || fail 'it was sent several times'
+}
+
+@test "an upload in pieces is gone on with behind the last one that was taken" {
+        pushes resumed '[{"method": "PATCH", "path": "uploads", "status": 413, "times": 1},
+                {"method": "PATCH", "path": "uploads", "after": 2, "status": 503, "times": 2}]'
+        # One of all for 413, the pieces, and the second piece twice more.
+        [ "$(moved PATCH received)" -lt $((2 * SIZE + 3500000)) ] || fail 'it began again'
 }
 
 @test "an upload that fails twice is tried again" {
