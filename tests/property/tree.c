@@ -504,8 +504,10 @@ int main(int argc, char **argv)
         struct error err = ERROR_INIT;
         unsigned long operations = argc > 3 ? strtoul(argv[3], NULL, 10) : 20000;
 
-        if (argc < 2)
+        if (argc < 2 || (strcmp(argv[1], "plain") != 0 && strcmp(argv[1], "persistent") != 0)) {
+                fprintf(stderr, "usage: tree plain|persistent [SEED [OPERATIONS]]\n");
                 return 2;
+        }
         world.layers.persistent = strcmp(argv[1], "persistent") == 0;
         clock_gettime(CLOCK_REALTIME, &now);
         if (argc > 2)
