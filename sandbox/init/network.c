@@ -93,7 +93,6 @@ static const char *const slirp4netns[] = {
         "--cidr=" NETWORK_CIDR,
         "--disable-host-loopback",
         "--enable-ipv6",
-        "--enable-sandbox",
         "--enable-seccomp",
         "--ready-fd=" READY_NUMBER,
         "--netns-type=path",

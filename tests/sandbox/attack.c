@@ -6,13 +6,20 @@
  * Prints one line: "ok" where the call succeeded, else the name of its errno. The tests expect that
  * name; nothing here depends on the library's own idea of what a call may do.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/if_packet.h>
 #include <linux/keyctl.h>
+#include <net/ethernet.h>
+#include <net/if.h>
+#include <netinet/ip.h>
+#include <netinet/udp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -396,6 +403,86 @@ static int peer(int argc, char **argv)
         return 0;
 }
 
+/* Of RFC 1071. */
+static uint16_t sum(const uint8_t *data, size_t len)
+{
+        uint32_t total = 0;
+
+        for (size_t i = 0; i + 1 < len; i += 2)
+                total += (uint32_t)data[i] << 8 | data[i + 1];
+        while (total >> 16)
+                total = (total & 0xffff) + (total >> 16);
+        return htons((uint16_t)~total);
+}
+
+/* packet ADDRESS PORT: a frame with UDP to that address, whatever routes there are. */
+static int packet(int argc, char **argv)
+{
+        static const char text[] = "made by hand";
+        struct sockaddr_ll link = { .sll_family = AF_PACKET,
+                                    .sll_ifindex = (int)if_nametoindex("eth0"),
+                                    .sll_halen = ETH_ALEN };
+        uint8_t frame[sizeof(struct ether_header) + sizeof(struct iphdr) + sizeof(struct udphdr) +
+                      sizeof(text)];
+        struct ether_header *ethernet = (void *)frame;
+        struct iphdr ip = { .version = 4, .ihl = 5, .ttl = 64, .protocol = IPPROTO_UDP };
+        struct udphdr udp = { .source = htons(4000), .dest = htons((uint16_t)number(argv[1])) };
+        int fd = socket(AF_PACKET, SOCK_RAW, 0);
+
+        (void)argc;
+        ip.tot_len = htons(sizeof(ip) + sizeof(udp) + sizeof(text));
+        udp.len = htons(sizeof(udp) + sizeof(text));
+        inet_pton(AF_INET, "10.118.97.100", &ip.saddr);
+        inet_pton(AF_INET, argv[0], &ip.daddr);
+        ip.check = sum((const uint8_t *)&ip, sizeof(ip));
+        memset(ethernet, 0x52, sizeof(*ethernet));
+        ethernet->ether_type = htons(ETHERTYPE_IP);
+        memcpy(frame + sizeof(*ethernet), &ip, sizeof(ip));
+        memcpy(frame + sizeof(*ethernet) + sizeof(ip), &udp, sizeof(udp));
+        memcpy(frame + sizeof(frame) - sizeof(text), text, sizeof(text));
+        if (fd < 0 ||
+            sendto(fd, frame, sizeof(frame), 0, (struct sockaddr *)&link, sizeof(link)) < 0)
+                return answer(-1);
+        usleep(300000); /* the network is gone with its command */
+        return answer(0);
+}
+
+/* abstract NAME: connects to a socket of that name. */
+static int connect_abstract(int argc, char **argv)
+{
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        size_t len = strlen(argv[0]);
+
+        (void)argc;
+        memcpy(address.sun_path + 1, argv[0], len);
+        return answer(connect(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr *)&address,
+                              (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + len)));
+}
+
+/* upload ADDRESS PORT BYTES: sends zeros, and prints what comes back. */
+static int upload(int argc, char **argv)
+{
+        static char data[65536];
+        struct sockaddr_in to = { .sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)number(argv[1])) };
+        int fd = socket(AF_INET, SOCK_STREAM, 0);
+        ssize_t n;
+
+        (void)argc;
+        inet_pton(AF_INET, argv[0], &to.sin_addr);
+        if (connect(fd, (struct sockaddr *)&to, sizeof(to)) < 0)
+                return answer(-1);
+        for (long left = number(argv[2]); left > 0; left -= n) {
+                n = write(fd, data, left < (long)sizeof(data) ? (size_t)left : sizeof(data));
+                if (n < 0)
+                        return answer(-1);
+        }
+        shutdown(fd, SHUT_WR);
+        while ((n = read(fd, data, sizeof(data))) > 0)
+                write(STDOUT_FILENO, data, (size_t)n);
+        return n < 0 ? answer(-1) : 0;
+}
+
 static const struct {
         const char *name;
         int (*run)(int argc, char **argv);
@@ -426,6 +513,9 @@ static const struct {
         { "threads", threads },
         { "orphan", orphan },
         { "peer", peer },
+        { "packet", packet },
+        { "abstract", connect_abstract },
+        { "upload", upload },
 };
 
 int main(int argc, char **argv)

@@ -53,6 +53,7 @@ enum driver_option {
         OPTION_GROUP,
         OPTION_HOSTNAME,
         OPTION_NETWORK,
+        OPTION_RESOLVERS,
         OPTION_BIND,
         OPTION_BIND_READ_ONLY,
         OPTION_TMPFS,
@@ -79,6 +80,7 @@ static const struct option long_options[] = {
         { "group", required_argument, NULL, OPTION_GROUP },
         { "hostname", required_argument, NULL, OPTION_HOSTNAME },
         { "network", required_argument, NULL, OPTION_NETWORK },
+        { "resolvers", required_argument, NULL, OPTION_RESOLVERS },
         { "bind", required_argument, NULL, OPTION_BIND }, /* SOURCE:TARGET */
         { "bind-read-only", required_argument, NULL, OPTION_BIND_READ_ONLY },
         { "tmpfs", required_argument, NULL, OPTION_TMPFS }, /* TARGET */
@@ -214,6 +216,9 @@ static void parse_option(struct options *options, int option, char *value)
                 break;
         case OPTION_NETWORK:
                 spec->network = parse_network(value);
+                break;
+        case OPTION_RESOLVERS:
+                spec->resolvers = value;
                 break;
         case OPTION_BIND:
         case OPTION_BIND_READ_ONLY:
@@ -380,6 +385,7 @@ static int print_changes(struct state *state, const struct options *options, str
 static int run(struct state *state, struct options *options, int *ret_status, struct error *err)
 {
         double host_ms, start_ms, go_ms, wait_ms;
+        struct error lost = ERROR_INIT;
         struct emulator_counts counts;
         uint64_t begin = clock_monotonic_ns();
         int r;
@@ -404,6 +410,8 @@ static int run(struct state *state, struct options *options, int *ret_status, st
         if (r < 0)
                 return r;
         wait_ms = ms_since(begin);
+        if (sandbox_lost_network(state->sandbox, &lost))
+                fprintf(stderr, "sandbox-driver: %s\n", lost.message);
         sandbox_free(TAKE_PTR(state->sandbox));
         if (options->times)
                 fprintf(stderr, "host %.2f start %.2f go %.2f wait %.2f free %.2f ms\n", host_ms,
