@@ -24,8 +24,10 @@
 #define DESCRIPTORS_MAX (WIRE_SOURCE_FD + SANDBOX_MOUNTS_MAX + 1)
 
 struct sandbox {
-        int socket;      /* to whatever stage of the helper runs */
-        int fuse_fd;     /* -1 once taken */
+        int socket;     /* to whatever stage of the helper runs */
+        int fuse_fd;    /* -1 once taken */
+        int *mount_fds; /* owned; of each mount: likewise */
+        size_t mount_count;
         int listener_fd; /* -1 once taken */
         pid_t mapper;    /* children of this process, 0 once they are waited for */
         pid_t builder;
@@ -144,6 +146,9 @@ static int spawn(const struct sandbox_host *host, const struct sandbox_spec *spe
         fds[WIRE_SPEC_FD] = spec_fd;
         fds[WIRE_ROOT_FD] = spec->root == SANDBOX_ROOT_DIRECTORY ? spec->root_fd : spec_fd;
         fds[WIRE_NETWORK_FD] = host->network_image_fd;
+        for (size_t i = 0; i < sources; i++)
+                if (fds[WIRE_SOURCE_FD + i] < 0)
+                        fds[WIRE_SOURCE_FD + i] = spec_fd;
         fds[WIRE_SOURCE_FD + sources] = host->image_fd;
         return spawn_helper(fds, WIRE_SOURCE_FD + sources + 1, ret, err);
 }
@@ -223,7 +228,19 @@ static void end_network(struct sandbox *sandbox)
         wait_for_child(&sandbox->network);
 }
 
-/* Hears of the builder and of PID 1, and gets the descriptor of the FUSE between the two. */
+/* Keeps a descriptor that came with a message: of the root, or of the mount with this number. */
+static void keep_fuse_fd(struct sandbox *sandbox, int32_t number, int fd)
+{
+        int *place = &sandbox->fuse_fd;
+
+        if (number > 0 && (size_t)number <= sandbox->mount_count)
+                place = &sandbox->mount_fds[number - 1];
+        if (*place >= 0)
+                close(*place);
+        *place = fd;
+}
+
+/* Hears of the builder and of PID 1, and gets the descriptors of the FUSEs between the two. */
 static int receive_root(struct sandbox *sandbox, struct error *err)
 {
         struct wire_message message;
@@ -233,10 +250,8 @@ static int receive_root(struct sandbox *sandbox, struct error *err)
                 r = receive(sandbox, &message, &fd, err);
                 if (r < 0)
                         return r;
-                if (fd >= 0 && sandbox->fuse_fd >= 0)
-                        close(sandbox->fuse_fd);
                 if (fd >= 0)
-                        sandbox->fuse_fd = fd;
+                        keep_fuse_fd(sandbox, message.value, fd);
                 if (message.type == WIRE_BUILDER)
                         sandbox->builder = message.value;
                 else if (message.type == WIRE_NETWORK)
@@ -258,6 +273,11 @@ int sandbox_start(const struct sandbox_host *host, const struct sandbox_spec *sp
                 return error_set_oom(err);
         sandbox->socket = sandbox->fuse_fd = sandbox->listener_fd = -1;
         pthread_mutex_init(&sandbox->lock, NULL);
+        sandbox->mount_fds = calloc(spec->mount_count + 1, sizeof(*sandbox->mount_fds));
+        if (!sandbox->mount_fds)
+                return error_set_oom(err);
+        for (; sandbox->mount_count < spec->mount_count; sandbox->mount_count++)
+                sandbox->mount_fds[sandbox->mount_count] = -1;
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
                 return error_set_errno(err, -errno, "cannot make a socket");
         sandbox->socket = sockets[0];
@@ -279,6 +299,11 @@ int sandbox_start(const struct sandbox_host *host, const struct sandbox_spec *sp
 int sandbox_take_fuse_fd(struct sandbox *sandbox)
 {
         return TAKE_FD(sandbox->fuse_fd);
+}
+
+int sandbox_take_mount_fd(struct sandbox *sandbox, size_t index)
+{
+        return TAKE_FD(sandbox->mount_fds[index]);
 }
 
 int sandbox_go(struct sandbox *sandbox, struct error *err)
@@ -418,6 +443,9 @@ void sandbox_free(struct sandbox *sandbox)
                 close(sandbox->fuse_fd);
         if (sandbox->listener_fd >= 0)
                 close(sandbox->listener_fd);
+        for (size_t i = 0; i < sandbox->mount_count; i++)
+                cleanup_close(&sandbox->mount_fds[i]);
+        free(sandbox->mount_fds);
         wait_for_child(&sandbox->mapper);
         wait_for_child(&sandbox->builder);
         wait_for_init(sandbox);

@@ -113,6 +113,10 @@ static struct wire_span put_mounts(struct spec_writer *writer, const struct sand
                 if (mount->type == SANDBOX_MOUNT_BIND) {
                         mounts[i].source = (uint32_t)*ret_source_count;
                         ret_sources[(*ret_source_count)++] = mount->source_fd;
+                } else if (mount->type == SANDBOX_MOUNT_FUSE) {
+                        mounts[i].source = (uint32_t)*ret_source_count;
+                        mounts[i].path = put_string(writer, mount->source);
+                        ret_sources[(*ret_source_count)++] = -1;
                 } else if (mount->type == SANDBOX_MOUNT_DATA) {
                         mounts[i].data = put_array(writer, mount->data, mount->data_len, 1);
                 }

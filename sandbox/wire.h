@@ -22,7 +22,8 @@ enum {
         WIRE_SPEC_FD,
         WIRE_ROOT_FD,    /* the directory that is the root; else a copy of the specification */
         WIRE_NETWORK_FD, /* the program of a private network */
-        WIRE_SOURCE_FD,  /* the first of `source_count` descriptors of bind mounts */
+        WIRE_SOURCE_FD,  /* the first of `source_count` descriptors of bind mounts; for a FUSE mount
+                            a copy of the specification, until it is mounted */
 };
 
 struct wire_span {
@@ -48,13 +49,13 @@ struct wire_mount {
         uint64_t size_bytes;
         uint32_t type; /* enum sandbox_mount_type */
         uint32_t target;
-        uint32_t source; /* BIND: index from WIRE_SOURCE_FD on */
+        uint32_t source; /* BIND, FUSE: index from WIRE_SOURCE_FD on */
+        uint32_t path;   /* FUSE: a string, what of it is mounted */
         struct wire_span data;
         uint32_t mode;
         uint32_t uid;
         uint32_t gid;
         uint32_t read_only;
-        uint32_t padding;
 };
 
 struct wire_spec {
@@ -102,15 +103,16 @@ enum wire_type {
         WIRE_NETWORK,     /* helper: `value` is the pid of the process that the network leads to */
         WIRE_LINK,        /* between that and the builder: a descriptor */
         WIRE_INIT,        /* helper: `value` is the pid of PID 1 */
-        WIRE_FUSE,        /* helper: the root is mounted; with the descriptor if it is a FUSE */
-        WIRE_GO,          /* parent: complete the root and execute */
-        WIRE_ROOT,        /* helper: `device` is the root's */
-        WIRE_RUNNING,     /* helper: the command is about to be executed; with its listener. `value`
-                             is 1 where /proc is that of a container around */
-        WIRE_SIGNAL,      /* parent: `value` is a signal for the command */
-        WIRE_EXIT,        /* helper: `value` is the exit status */
-        WIRE_ERROR,       /* helper: `error` is why it ends; `value` is the exit status that says so
-                             where it is the command that could not be executed, else 0 */
+        WIRE_FUSE,    /* helper: the root is mounted; with the descriptor if it is a FUSE. With a
+                         `value`, it is the mount of this index, counted from 1 */
+        WIRE_GO,      /* parent: complete the root and execute */
+        WIRE_ROOT,    /* helper: `device` is the root's */
+        WIRE_RUNNING, /* helper: the command is about to be executed; with its listener. `value`
+                         is 1 where /proc is that of a container around */
+        WIRE_SIGNAL,  /* parent: `value` is a signal for the command */
+        WIRE_EXIT,    /* helper: `value` is the exit status */
+        WIRE_ERROR,   /* helper: `error` is why it ends; `value` is the exit status that says so
+                         where it is the command that could not be executed, else 0 */
 };
 
 struct wire_message {

@@ -7,7 +7,8 @@
  *
  * The way of one command:
  *   sandbox_start()         the namespaces are there, and the filesystem of the root is mounted
- *   sandbox_take_fuse_fd()  where the root is served by the caller: begin serving it now
+ *   sandbox_take_fuse_fd()  where the root is served by the caller: begin serving it now, and what
+ *                           sandbox_take_mount_fd() yields
  *   sandbox_go()            mounts the rest into the root and executes the command
  *   sandbox_wait()          until it is over
  *   sandbox_free()          nothing is left: no process, no mount
@@ -76,6 +77,9 @@ enum sandbox_mount_type {
                               */
         SANDBOX_MOUNT_TMPFS, /* an empty directory in memory */
         SANDBOX_MOUNT_DATA,  /* a file in memory that holds `data`; nothing of it is on a disk */
+        SANDBOX_MOUNT_FUSE,  /* `source` in a FUSE mount that the caller serves, with the root's
+                              * options
+                              */
 };
 
 /*
@@ -85,8 +89,9 @@ enum sandbox_mount_type {
 struct sandbox_mount {
         enum sandbox_mount_type type;
         const char *target; /* absolute, inside the root */
-        int source_fd;    /* BIND: an O_PATH or other descriptor of a file with a name; borrowed */
-        const void *data; /* DATA */
+        int source_fd; /* BIND: an O_PATH or other descriptor of a file with a name; borrowed */
+        const char *source; /* FUSE: the path in it, with no symlink; NULL or "" for all of it */
+        const void *data;   /* DATA */
         size_t data_len;
         uint64_t size_bytes; /* TMPFS: its limit; 0 is half of the memory */
         uint32_t mode;       /* TMPFS, DATA: permission bits */
@@ -169,9 +174,12 @@ int sandbox_start(const struct sandbox_host *host, const struct sandbox_spec *sp
 /* The descriptor of /dev/fuse, mounted, for the caller to serve and close; -1 for a directory. */
 int sandbox_take_fuse_fd(struct sandbox *sandbox);
 
+/* The same for the FUSE mount that `spec.mounts` has at this index. */
+int sandbox_take_mount_fd(struct sandbox *sandbox, size_t index);
+
 /*
- * Completes the root and executes the command. A FUSE root must be served by other threads
- * from now on: this call waits for what is asked of it.
+ * Completes the root and executes the command. Every FUSE must be served by other threads
+ * from now on: this call waits for what is asked of them.
  *
  * Returns 0 when the command is about to be executed, or a negative errno. That it could not be
  * executed is told by sandbox_wait().

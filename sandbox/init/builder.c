@@ -44,9 +44,10 @@ static int reopen_here(int fd, struct error *err)
         return r;
 }
 
-/* Mounts the FUSE that the caller is to serve; it gets the descriptor. The descriptor must be
- * opened inside the user namespace, else the kernel refuses the mount. */
-static int mount_fuse(const struct helper *helper, struct error *err)
+/* Mounts a FUSE that the caller is to serve; it gets the descriptor, with the number of the mount
+ * or 0 for the root. The descriptor must be opened inside the user namespace, else the kernel
+ * refuses the mount. */
+static int mount_fuse(const struct helper *helper, int number, struct error *err)
 {
         const char *more = wire_string(helper->spec, helper->spec->fuse_options);
         unsigned long flags = MS_NODEV;
@@ -65,8 +66,43 @@ static int mount_fuse(const struct helper *helper, struct error *err)
                 flags |= MS_NOSUID;
         if (mount("varve", HELPER_STAGE, "fuse", flags, options) < 0)
                 return explain_mount(-errno, "the root filesystem", helper->settings_fd, err);
-        r = wire_send(WIRE_SOCKET_FD, WIRE_FUSE, 0, fd);
+        r = wire_send(WIRE_SOCKET_FD, WIRE_FUSE, number, fd);
         return r < 0 ? error_set_errno(err, r, "cannot reach the caller of the sandbox") : 0;
+}
+
+/*
+ * What is mounted into the root later has to be there before it, so that it is mounted from here,
+ * where the caller's numbers of processes hold. It stands where the root is going to, below it,
+ * and is known by its descriptor; nobody has to serve it for that.
+ */
+static int prepare_fuse(const struct helper *helper, uint32_t source, int number, struct error *err)
+{
+        int fd, r = mount_fuse(helper, number, err);
+
+        if (r < 0)
+                return r;
+        fd = open(HELPER_STAGE, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0 || dup3(fd, WIRE_SOURCE_FD + (int)source, O_CLOEXEC) < 0)
+                r = error_set_errno(err, -errno, "cannot open what shall be mounted");
+        if (fd >= 0)
+                close(fd);
+        return r;
+}
+
+/* Makes the descriptors of all that is mounted into the root good for that. */
+static int prepare_sources(const struct helper *helper, struct error *err)
+{
+        const struct wire_spec *spec = helper->spec;
+        const struct wire_mount *mounts = wire_at(spec, spec->mounts.offset);
+        int r = 0;
+
+        for (uint32_t i = 0; i < spec->mounts.count && r == 0; i++) {
+                if (mounts[i].type == SANDBOX_MOUNT_BIND)
+                        r = reopen_here(WIRE_SOURCE_FD + (int)mounts[i].source, err);
+                else if (mounts[i].type == SANDBOX_MOUNT_FUSE)
+                        r = prepare_fuse(helper, mounts[i].source, (int)i + 1, err);
+        }
+        return r;
 }
 
 static int mount_directory(const struct helper *helper, struct error *err)
@@ -88,13 +124,11 @@ static int mount_root(const struct helper *helper, struct error *err)
 
         if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
                 return explain_mount(-errno, "anything", helper->settings_fd, err);
-        for (uint32_t i = 0; i < spec->source_count; i++) {
-                r = reopen_here(WIRE_SOURCE_FD + (int)i, err);
-                if (r < 0)
-                        return r;
-        }
+        r = prepare_sources(helper, err);
+        if (r < 0)
+                return r;
         if (spec->root_type == SANDBOX_ROOT_FUSE)
-                return mount_fuse(helper, err);
+                return mount_fuse(helper, 0, err);
         r = reopen_here(WIRE_ROOT_FD, err);
         return r < 0 ? error_wrap(err, "the root directory") : mount_directory(helper, err);
 }

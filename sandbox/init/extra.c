@@ -71,6 +71,19 @@ static int add_tmpfs(const struct wire_mount *wanted, int root_fd, const char *t
         return tree_mount(root_fd, target, "tmpfs", flags, options, err);
 }
 
+/* A part of a FUSE is looked up now that it is served. */
+static int add_fuse(const struct wire_spec *spec, const struct wire_mount *wanted, int root_fd,
+                    const char *target, struct error *err)
+{
+        const char *path = wire_string(spec, wanted->path);
+        _cleanup_close_ int fd = -1;
+        int r = tree_open(WIRE_SOURCE_FD + (int)wanted->source, path ? path : "", &fd);
+
+        if (r < 0)
+                return error_set_errno(err, r, "cannot mount %s on %s", path, target);
+        return tree_bind(root_fd, target, fd, wanted->read_only, err);
+}
+
 int mounts_add_extra(const struct helper *helper, int root_fd, struct error *err)
 {
         const struct wire_spec *spec = helper->spec;
@@ -88,6 +101,9 @@ int mounts_add_extra(const struct helper *helper, int root_fd, struct error *err
                         break;
                 case SANDBOX_MOUNT_TMPFS:
                         r = add_tmpfs(wanted, root_fd, target, err);
+                        break;
+                case SANDBOX_MOUNT_FUSE:
+                        r = add_fuse(spec, wanted, root_fd, target, err);
                         break;
                 case SANDBOX_MOUNT_DATA:
                         r = add_data(spec, wanted, root_fd, target, err);
