@@ -40,11 +40,40 @@ struct build_event {
         size_t len;
 };
 
+/* What RUN --mount=type=secret may ask for: the content of a file, or of a variable of the caller's
+ * environment. */
+struct build_secret {
+        const char *id;
+        const char *path; /* or NULL */
+        const char *env;  /* or NULL */
+};
+
+/* What RUN --mount=type=ssh may ask for: an agent that listens on a socket. */
+struct build_agent {
+        const char *id;
+        const char *socket;
+};
+
+/* What FROM and --from may name: a directory, or "docker-image://REFERENCE". */
+struct build_context {
+        const char *name;
+        const char *source;
+};
+
 struct build_options {
-        const char *context;     /* a directory */
-        const char *dockerfile;  /* path; NULL: Dockerfile, then Containerfile, in the context */
-        const struct strv *tags; /* references */
-        const struct strv *args; /* "NAME=value", of --build-arg */
+        /* A directory, or "-": standard input, which is a tar archive or a Dockerfile. */
+        const char *context;
+        /* A path, of the host where the context is a directory, else in the context; "-" is
+         * standard input. NULL: Dockerfile, then dockerfile, then Containerfile, in the context. */
+        const char *dockerfile;
+        const struct build_context *contexts;
+        size_t context_count;
+        const struct build_secret *secrets;
+        size_t secret_count;
+        const struct build_agent *agents;
+        size_t agent_count;
+        const struct strv *tags;     /* references */
+        const struct strv *args;     /* "NAME=value", of --build-arg */
         const struct strmap *labels; /* of --label */
         const char *target;          /* a stage's name or number; NULL: the last */
         bool no_cache;

@@ -28,6 +28,13 @@ struct execution_bounds {
         bool unfiltered; /* all system calls, but no more capabilities */
 };
 
+/* Something mounted into the tree while the command runs. */
+struct execution_mount {
+        struct sandbox_mount mount; /* its target may lead over symlinks of the tree; what is not
+                                       there is seen by the command and is in no layer */
+        struct tree *tree;          /* FUSE: what is served; nobody else uses it meanwhile */
+};
+
 struct execution {
         struct tree *tree;
         const struct sandbox_host *host;
@@ -38,8 +45,10 @@ struct execution {
         const char *hostname;
         const struct network_options *network;
         const struct execution_bounds *bounds; /* or NULL */
-        bool insecure;      /* all calls, all capabilities of the user namespace, nothing masked */
-        int stdio[3];       /* what the command has as 0, 1, 2 */
+        bool insecure; /* all calls, all capabilities of the user namespace, nothing masked */
+        int stdio[3];  /* what the command has as 0, 1, 2 */
+        const struct execution_mount *mounts; /* done in this order */
+        size_t mount_count;
         const char *script; /* an executable file that stands at EXECUTE_SCRIPT_PATH, or NULL */
 
         /* Told once the command is about to run, so that signals can be passed on to it, and again

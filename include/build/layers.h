@@ -52,7 +52,8 @@ int layers_take_in(struct store *store, const struct byte_source *blob,
 
 /*
  * Seals a step's changes into the store: tar, index and blob. Returns 0 with the layer in `ret`,
- * whose parts the caller owns. To be called with changes only.
+ * whose parts the caller owns. To be called with changes only. `compression` NULL: no blob is made
+ * or told of; the layer is for this store alone.
  */
 int layers_seal(struct store *store, struct change_list *changes,
                 const struct compression *compression, struct layer *ret, struct error *err);

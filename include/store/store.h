@@ -163,10 +163,18 @@ bool store_record_any(struct store *store, const struct digest *group);
  */
 struct store_lock {
         int fd;
-        bool is_file;
+        char file[DIGEST_HEX_MAX + 16]; /* where a lock file stands for the lock; else "" */
 };
 
 #define STORE_LOCK_INIT ((struct store_lock){ .fd = -1 })
 
 int store_lock_take(struct store *store, struct store_lock *ret, struct error *err);
+
+/*
+ * Takes the lock of this name, which may be held for long, and is nobody's once its process is
+ * gone. With `wait` false: -EAGAIN, which sets no error, where somebody holds it.
+ */
+int store_lock_named(struct store *store, const struct digest *name, bool wait,
+                     struct store_lock *ret, struct error *err);
+
 void store_lock_release(struct store *store, struct store_lock *lock);

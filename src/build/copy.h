@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "base/stream.h"
 #include "base/strv.h"
 #include "copy_source.h"
 #include "dockerfile/mode.h"
@@ -69,6 +70,9 @@ int copy_check_target(const char *path, struct error *err);
 
 /* Whether a file is a tar archive, of any compression that is known. Returns 1 or 0. */
 int copy_is_archive(const struct copy_source *source, const char *path, struct error *err);
+
+/* Unpacks an archive, of any compression that is known, into the root of an empty tree. */
+int copy_unpack_stream(const struct byte_source *source, struct tree *image, struct error *err);
 
 /* Unpacks an archive into a directory of the image. */
 int copy_unpack(const struct copy_source *source, const struct copy_item *item,

@@ -124,17 +124,17 @@ static int host_readlink(int root_fd, const char *path, struct buf *ret)
 
 /* ---- trees ---- */
 
-static int tree_stat(struct tree *tree, const char *path, struct copy_stat *ret)
+static int tree_stat(const struct copy_source *source, const char *path, struct copy_stat *ret)
 {
         struct tree_attr attr;
-        int r = tree_resolve(tree, path, false, &attr);
+        int r = tree_resolve(source->tree, path, false, &attr);
 
         if (r < 0)
                 return r;
         *ret = (struct copy_stat){
                 .mode = attr.mode,
-                .uid = attr.uid,
-                .gid = attr.gid,
+                .uid = source->anonymous ? 0 : attr.uid,
+                .gid = source->anonymous ? 0 : attr.gid,
                 .rdev_major = attr.rdev_major,
                 .rdev_minor = attr.rdev_minor,
                 .size = attr.size,
@@ -191,8 +191,7 @@ static int explain(int code, const char *what, const char *path, struct error *e
 int copy_source_stat(const struct copy_source *source, const char *path, struct copy_stat *ret,
                      struct error *err)
 {
-        int r = source->tree ? tree_stat(source->tree, path, ret)
-                             : host_stat(source->root_fd, path, ret);
+        int r = source->tree ? tree_stat(source, path, ret) : host_stat(source->root_fd, path, ret);
 
         return r == -ENOTDIR ? -ENOENT : r < 0 ? explain(r, "look at", path, err) : 0;
 }
@@ -313,7 +312,7 @@ int copy_source_xattrs(const struct copy_source *source, const char *path, struc
         int r;
 
         *ret_values = NULL;
-        if (!source->tree)
+        if (!source->tree || source->anonymous)
                 return 0;
         r = tree_resolve(source->tree, path, false, &attr);
         if (r < 0)

@@ -35,6 +35,7 @@ struct copy_source {
         int root_fd;                 /* of a directory of the host, borrowed; -1 for a tree */
         struct tree *tree;           /* borrowed */
         const struct ignore *ignore; /* what is left out, NULL for nothing; borrowed */
+        bool anonymous; /* of a tree: all belongs to 0:0 and has no xattrs, as on a host */
 };
 
 /* Looks at a path without following its last component; those before it are no symlinks.

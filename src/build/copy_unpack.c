@@ -31,7 +31,7 @@ static ssize_t read_file(void *context, void *data, size_t len, struct error *er
 struct stream {
         struct copy_file file;
         bool open;
-        struct byte_source source;
+        struct byte_source file_source;
         struct decompressor *decompressor;
         struct tar_reader *reader;
         char *chunk;
@@ -46,24 +46,33 @@ static void stream_done(struct stream *stream)
         free(stream->chunk);
 }
 
-static int stream_open(struct stream *stream, const struct copy_source *source, const char *path,
-                       const struct entry_sink *sink, const struct byte_sink *content,
-                       struct error *err)
+/* `source` has to live as long as the stream. */
+static int stream_begin(struct stream *stream, const struct byte_source *source,
+                        const struct entry_sink *sink, const struct byte_sink *content,
+                        struct error *err)
 {
         static const struct decompress_limits limits = { .bytes_max = ARCHIVE_BYTES_MAX,
                                                          .ratio_max = ARCHIVE_RATIO_MAX };
         int r;
 
-        *stream = (struct stream){ .chunk = malloc(CHUNK_BYTES) };
+        stream->chunk = malloc(CHUNK_BYTES);
         if (!stream->chunk)
                 return error_set_oom(err);
-        r = copy_file_open(source, path, &stream->file, err);
+        r = decompressor_new(source, &limits, &stream->decompressor, err);
+        return r < 0 ? r : tar_reader_new(sink, content, &stream->reader, err);
+}
+
+static int stream_open(struct stream *stream, const struct copy_source *source, const char *path,
+                       const struct entry_sink *sink, const struct byte_sink *content,
+                       struct error *err)
+{
+        int r = copy_file_open(source, path, &stream->file, err);
+
         if (r < 0)
                 return r;
         stream->open = true;
-        stream->source = (struct byte_source){ .read = read_file, .context = &stream->file };
-        r = decompressor_new(&stream->source, &limits, &stream->decompressor, err);
-        return r < 0 ? r : tar_reader_new(sink, content, &stream->reader, err);
+        stream->file_source = (struct byte_source){ .read = read_file, .context = &stream->file };
+        return stream_begin(stream, &stream->file_source, sink, content, err);
 }
 
 /* ---- is it one? ---- */
@@ -272,7 +281,7 @@ static int add_entry(void *context, const struct entry *entry, uint64_t data_off
         if (!place)
                 return error_set_oom(err);
         /* "./" is the directory that it is unpacked into, which is as it is. */
-        if (strcmp(place, unpack->target) == 0)
+        if (strcmp(place, *unpack->target ? unpack->target : "/") == 0)
                 return 0;
         r = copy_check_target(place, err);
         if (r < 0)
@@ -335,6 +344,35 @@ static int set_times(struct unpack *unpack, struct error *err)
         return 0;
 }
 
+/* Passes all of an archive on. */
+static int stream_drain(struct stream *stream, struct error *err)
+{
+        bool complete;
+        ssize_t n;
+        int r = 0;
+
+        while (r == 0 &&
+               (n = decompressor_read(stream->decompressor, stream->chunk, CHUNK_BYTES, err)) != 0)
+                r = n < 0 ? (int)n : tar_reader_feed(stream->reader, stream->chunk, (size_t)n, err);
+        return r < 0 ? r : tar_reader_finish(stream->reader, &complete, err);
+}
+
+int copy_unpack_stream(const struct byte_source *source, struct tree *image, struct error *err)
+{
+        static const struct copy_manner as_it_is;
+        _cleanup_(unpack_done) struct unpack unpack = { .manner = &as_it_is,
+                                                        .image = image,
+                                                        .target = "" };
+        _cleanup_(stream_done) struct stream stream = { .open = false };
+        struct entry_sink sink = { .add = add_entry, .context = &unpack };
+        struct byte_sink content = { .write = add_content, .context = &unpack };
+        int r = stream_begin(&stream, source, &sink, &content, err);
+
+        if (r == 0)
+                r = stream_drain(&stream, err);
+        return r < 0 ? r : set_times(&unpack, err);
+}
+
 int copy_unpack(const struct copy_source *source, const struct copy_item *item,
                 const struct copy_manner *manner, struct tree *image, struct error *err)
 {
@@ -347,8 +385,6 @@ int copy_unpack(const struct copy_source *source, const struct copy_item *item,
         struct entry_sink sink = { .add = add_entry, .context = &unpack };
         struct byte_sink content = { .write = add_content, .context = &unpack };
         struct tree_attr attr;
-        bool complete;
-        ssize_t n = 0;
         int r;
 
         if (!target)
@@ -362,11 +398,8 @@ int copy_unpack(const struct copy_source *source, const struct copy_item *item,
         if (strcmp(target, "/") == 0)
                 target[0] = '\0';
         r = stream_open(&stream, source, item->path, &sink, &content, err);
-        while (r == 0 &&
-               (n = decompressor_read(stream.decompressor, stream.chunk, CHUNK_BYTES, err)) > 0)
-                r = tar_reader_feed(stream.reader, stream.chunk, (size_t)n, err);
         if (r == 0)
-                r = n < 0 ? (int)n : tar_reader_finish(stream.reader, &complete, err);
+                r = stream_drain(&stream, err);
         if (r == 0)
                 r = set_times(&unpack, err);
         return r < 0 ? error_wrap(err, "the archive %s", item->path) : 0;

@@ -2,6 +2,7 @@
 
 #include "base/cleanup.h"
 #include "emulation.h"
+#include "mount_points.h"
 #include "network_files.h"
 #include "sandbox/confine.h"
 #include "users.h"
@@ -15,6 +16,9 @@
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
+/* Files that every command has: for the network, and its script. */
+#define OWN_MOUNTS 4
+
 /* Everything that one execution makes, in the order in which it is taken down. */
 struct run {
         const struct execution *execution;
@@ -22,6 +26,8 @@ struct run {
         struct strv env;
         struct network_options network; /* what it came to; borrowed */
         struct network_files files;
+        struct strv targets;     /* of its mounts, with no symlink */
+        struct server **servers; /* owned; of its mounts, NULL for those that need none */
         struct sandbox *sandbox;
         struct emulation emulation;
         struct server *server;
@@ -33,7 +39,12 @@ static void run_done(struct run *run)
         sandbox_free(run->sandbox);
         emulation_done(&run->emulation);
         server_stop(run->server);
+        for (size_t i = 0; i < run->execution->mount_count && run->servers; i++)
+                server_stop(run->servers[i]);
+        free(run->servers);
         tree_remove_stubs(run->execution->tree);
+        mount_points_remove(run->execution->mounts, run->execution->mount_count);
+        strv_done(&run->targets);
         user_done(&run->user);
         strv_done(&run->env);
         network_files_done(&run->files);
@@ -97,6 +108,40 @@ static int make_workdir(struct tree *tree, const char *workdir, struct error *er
         return 0;
 }
 
+/* ---- mounts ---- */
+
+/* Appends what the execution asks for to the mounts that every sandbox has. */
+static size_t add_mounts(const struct run *run, struct sandbox_mount *mounts, size_t count)
+{
+        const struct execution *execution = run->execution;
+
+        for (size_t i = 0; i < execution->mount_count; i++) {
+                mounts[count] = execution->mounts[i].mount;
+                mounts[count++].target = run->targets.items[i];
+        }
+        return count;
+}
+
+/* Serves the trees that are mounted; `first` is the number of the first of the mounts. */
+static int start_servers(struct run *run, const struct server_options *options, size_t first,
+                         struct error *err)
+{
+        const struct execution *execution = run->execution;
+        struct server_options plain = *options;
+        int r = 0;
+
+        plain.owner_of = NULL;
+        run->servers = calloc(execution->mount_count + 1, sizeof(struct server *));
+        if (!run->servers)
+                return error_set_oom(err);
+        for (size_t i = 0; i < execution->mount_count && r == 0; i++)
+                if (execution->mounts[i].tree)
+                        r = server_start(execution->mounts[i].tree,
+                                         sandbox_take_mount_fd(run->sandbox, first + i), &plain,
+                                         &run->servers[i], err);
+        return r;
+}
+
 /* ---- running ---- */
 
 /* What serves a step's requests sees the spool and, for where its clients run, /proc. */
@@ -125,7 +170,7 @@ static int start(struct run *run, struct error *err)
                                          .confine = confine_server,
                                          .context = &run->emulation };
         const char *workdir = execution->workdir;
-        struct sandbox_mount mounts[] = {
+        struct sandbox_mount mounts[SANDBOX_MOUNTS_MAX] = {
                 { .type = SANDBOX_MOUNT_DATA,
                   .target = "/etc/resolv.conf",
                   .mode = 0644,
@@ -147,6 +192,7 @@ static int start(struct run *run, struct error *err)
                   .data = execution->script,
                   .data_len = execution->script ? strlen(execution->script) : 0 },
         };
+        const size_t own = OWN_MOUNTS - !execution->script;
         struct buf options = BUF_INIT;
         struct sandbox_spec spec = {
                 .root = SANDBOX_ROOT_FUSE,
@@ -161,7 +207,7 @@ static int start(struct run *run, struct error *err)
                 .network = run->network.mode,
                 .resolvers = buf_str(&run->files.resolvers),
                 .mounts = mounts,
-                .mount_count = ARRAY_SIZE(mounts) - !execution->script,
+                .mount_count = add_mounts(run, mounts, own),
                 .emulation = sandbox_host_emulation(execution->host),
                 .unconfined = execution->insecure,
         };
@@ -188,6 +234,8 @@ static int start(struct run *run, struct error *err)
         if (r == 0)
                 r = server_start(execution->tree, sandbox_take_fuse_fd(run->sandbox), &server,
                                  &run->server, err);
+        if (r == 0)
+                r = start_servers(run, &server, own, err);
         if (r < 0)
                 return r;
         run->emulation.server = run->server;
@@ -210,7 +258,13 @@ static int prepare(struct run *run, struct error *err)
                 r = network_files_make(&run->network, execution->hostname, &run->files, err);
         if (r == 0 && workdir && *workdir)
                 r = make_workdir(execution->tree, workdir, err);
-        return r < 0 ? r : add_stubs(execution->tree, execution->script, err);
+        if (r == 0 && execution->mount_count > SANDBOX_MOUNTS_MAX - OWN_MOUNTS)
+                r = error_set(err, -E2BIG, "more than %d mounts", SANDBOX_MOUNTS_MAX - OWN_MOUNTS);
+        if (r == 0)
+                r = add_stubs(execution->tree, execution->script, err);
+        return r < 0 ? r
+                     : mount_points_add(execution->tree, execution->mounts, execution->mount_count,
+                                        &run->targets, err);
 }
 
 /* The host allows no network of its own, and the host's would do: once more, with that. */

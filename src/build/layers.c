@@ -205,15 +205,17 @@ int layers_seal(struct store *store, struct change_list *changes,
                 const struct compression *compression, struct layer *ret, struct error *err)
 {
         _cleanup_(layer_files_done) struct layer_files files = { .store = store, .tar.fd = -1 };
-        struct layer_seal_options options = { .compression = *compression };
+        struct layer_seal_options options = { .blob_fd = -1 };
         struct entry_source source = change_list_source(changes);
         struct layer_sealed sealed;
         struct entry_sink sink;
         int r;
 
-        r = layer_files_new(store, true, &files, err);
+        r = layer_files_new(store, compression, &files, err);
         if (r < 0)
                 return r;
+        if (compression)
+                options.compression = *compression;
         options.tar_fd = files.tar.fd;
         options.blob_fd = files.blob.fd;
         sink = index_builder_sink(files.builder);
@@ -224,6 +226,8 @@ int layers_seal(struct store *store, struct change_list *changes,
         if (r < 0)
                 return r;
         *ret = (struct layer){ .diff_id = sealed.diff_id, .blob = DESCRIPTOR_INIT };
+        if (!compression)
+                return 0;
         ret->blob.digest = sealed.digest;
         ret->blob.size = sealed.size;
         ret->blob.media_type = strdup(layer_media_type(compression->codec, false));

@@ -32,6 +32,10 @@ void plan_done(struct plan *plan)
                 stored_image_done(&plan->images[i].image);
         }
         free(plan->images);
+        for (size_t i = 0; i < plan->context_count; i++)
+                context_done(&plan->contexts[i].context);
+        free(plan->contexts);
+        context_done(&plan->context);
         strv_done(&plan->globals);
         strv_done(&plan->declared);
         dockerfile_free(plan->file);
@@ -73,34 +77,12 @@ int plan_blame(const struct plan *plan, const struct instruction *instruction,
 
 /* ---- reading ---- */
 
-static int find_dockerfile(const struct build_options *options, char **ret, struct error *err)
-{
-        static const char *const names[] = { "Dockerfile", "dockerfile", "Containerfile" };
-
-        if (options->dockerfile) {
-                *ret = strdup(options->dockerfile);
-                return *ret ? 0 : error_set_oom(err);
-        }
-        for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-                if (asprintf(ret, "%s/%s", options->context, names[i]) < 0)
-                        return error_set_oom(err);
-                if (access(*ret, F_OK) == 0)
-                        return 0;
-                free(*ret);
-        }
-        error_set(err, -ENOENT, "there is no Dockerfile in %s", options->context);
-        return error_hint(err, "Name the file with -f FILE, or give the directory that has it.");
-}
-
-static int read_dockerfile(struct plan *plan, struct build_fault *ret_fault, struct error *err)
+static int parse_dockerfile(struct plan *plan, struct build_fault *ret_fault, struct error *err)
 {
         struct source_position where = { .line = 0 };
-        int r;
+        int r = dockerfile_parse(buf_str(&plan->text), plan->text.len, NULL, &plan->file, &where,
+                                 err);
 
-        r = io_read_file(AT_FDCWD, plan->path, DOCKERFILE_SIZE_MAX, &plan->text, err);
-        if (r < 0)
-                return r == -ENOENT ? error_hint(err, "Name the file with -f FILE.") : r;
-        r = dockerfile_parse(buf_str(&plan->text), plan->text.len, NULL, &plan->file, &where, err);
         return r < 0 ? blame(plan, where, where.line, ret_fault, err) : 0;
 }
 
@@ -187,6 +169,16 @@ static void pass_notice(void *context, const struct transfer_event *event)
                 options->event(options->event_context, &warning);
 }
 
+/* The image of that name, or the number of images. */
+static size_t find_image(const struct plan *plan, const char *name)
+{
+        size_t i = 0;
+
+        while (i < plan->image_count && strcmp(plan->images[i].name, name) != 0)
+                i++;
+        return i;
+}
+
 /* Finds an image, in the store or else in a registry, and gives it a place in the plan. Of one that
  * is not in the store only the config comes now: its layers may never be needed. */
 static int add_image(struct store *store, struct plan *plan, const char *name, size_t *ret,
@@ -199,9 +191,9 @@ static int add_image(struct store *store, struct plan *plan, const char *name, s
         struct plan_image *images;
         int r;
 
-        for (*ret = 0; *ret < plan->image_count; ++*ret)
-                if (strcmp(plan->images[*ret].name, name) == 0)
-                        return 0;
+        *ret = find_image(plan, name);
+        if (*ret < plan->image_count)
+                return 0;
         r = image_pull(store, name, &pull, &image.image, err);
         if (r == -ENOENT)
                 return error_hint(err, "Bring it in with `varve pull`, `load` or `import`.");
@@ -222,18 +214,33 @@ static int add_image(struct store *store, struct plan *plan, const char *name, s
 }
 
 bool plan_find_source(const struct plan *plan, const struct plan_stage *stage, const char *name,
-                      size_t *ret_index)
+                      bool numbers, struct plan_source *ret)
 {
-        const struct stage *found = dockerfile_find_stage_or_number(plan->file, name, stage->index);
+        const struct plan_context *context = plan_find_context(plan, name);
+        const struct stage *found =
+                numbers ? dockerfile_find_stage_or_number(plan->file, name, stage->index)
+                        : dockerfile_find_stage(plan->file, name, stage->index);
 
-        if (found) {
-                *ret_index = dockerfile_stage_index(plan->file, found);
-                return true;
-        }
-        for (*ret_index = 0; *ret_index < plan->image_count; ++*ret_index)
-                if (strcmp(plan->images[*ret_index].name, name) == 0)
-                        break;
-        return false;
+        if (context && context->resolved)
+                *ret = (struct plan_source){ context->kind,
+                                             context->kind == PLAN_SOURCE_IMAGE
+                                                     ? context->image
+                                                     : (size_t)(context - plan->contexts) };
+        else if (context)
+                return false;
+        else if (found)
+                *ret = (struct plan_source){ PLAN_SOURCE_STAGE,
+                                             dockerfile_stage_index(plan->file, found) };
+        else
+                *ret = (struct plan_source){ PLAN_SOURCE_IMAGE, find_image(plan, name) };
+        return ret->kind != PLAN_SOURCE_IMAGE || ret->index < plan->image_count;
+}
+
+int plan_image_layers(const struct plan *plan, size_t image, struct layers *ret, struct error *err)
+{
+        const struct stored_image *stored = &plan->images[image].image;
+
+        return layers_of_image(&stored->parsed, &stored->config, ret, err);
 }
 
 /* ---- stages ---- */
@@ -263,6 +270,24 @@ static int check_platform(const struct plan *plan, const char *text, struct erro
         return r;
 }
 
+/* The named context that `name` is, known by then as what it is; NULL for none. */
+static int resolve_context(struct store *store, struct plan *plan, const char *name,
+                           struct plan_context **ret, struct error *err)
+{
+        struct plan_context *context = plan_find_context(plan, name);
+        int r = 0;
+
+        *ret = context;
+        if (context && !context->resolved) {
+                r = add_image(store, plan, context->text, &context->image, err);
+                if (r == 0)
+                        context->resolved = true;
+                else
+                        error_wrap(err, "--build-context %s", name);
+        }
+        return r;
+}
+
 /* What the FROM of a stage means. */
 static int resolve_base(struct store *store, struct plan *plan, struct plan_stage *stage,
                         struct build_fault *ret_fault, struct error *err)
@@ -271,6 +296,7 @@ static int resolve_base(struct store *store, struct plan *plan, struct plan_stag
                                      .lookup = expand_lookup_strv,
                                      .variables = &plan->globals };
         struct source_position where = { .line = 0 };
+        struct plan_context *context;
         struct instruction *from;
         const struct stage *base;
         int r;
@@ -283,6 +309,21 @@ static int resolve_base(struct store *store, struct plan *plan, struct plan_stag
         }
         if (r < 0)
                 return plan_blame(plan, stage_from(stage), where, ret_fault, err);
+        r = resolve_context(store, plan, from->from.base, &context, err);
+        if (r < 0)
+                return plan_blame(plan, stage_from(stage),
+                                  instruction_locate(stage_from(stage), from->from.base), ret_fault,
+                                  err);
+        if (context) {
+                stage->base = PLAN_IMAGE;
+                stage->base_index = context->image;
+                if (context->kind == PLAN_SOURCE_IMAGE)
+                        return 0;
+                error_set(err, -EOPNOTSUPP, "FROM %s: a build context of files is no base image",
+                          from->from.base);
+                error_hint(err, "Write FROM scratch and COPY --from=%s . /", from->from.base);
+                return plan_blame(plan, stage_from(stage), where, ret_fault, err);
+        }
         base = dockerfile_find_stage(plan->file, from->from.base, stage->index);
         if (base) {
                 stage->base = PLAN_STAGE;
@@ -368,27 +409,50 @@ static int add_triggers(struct plan *plan, struct plan_stage *stage, struct erro
         return r;
 }
 
-/* Sees to what the steps of a stage copy from. */
+/* Finds out what a name that an instruction of a stage takes files from means. */
+static int resolve_source(struct store *store, struct plan *plan, struct plan_stage *stage,
+                          const struct instruction *instruction, const char *name, bool numbers,
+                          struct build_fault *ret_fault, struct error *err)
+{
+        struct plan_context *context;
+        struct plan_source source;
+        size_t index;
+        int r = resolve_context(store, plan, name, &context, err);
+
+        if (r == 0 && plan_find_source(plan, stage, name, numbers, &source)) {
+                if (source.kind == PLAN_SOURCE_STAGE)
+                        stage->needs[source.index] = true;
+                return 0;
+        }
+        if (r == 0 && strcmp(name, "scratch") == 0)
+                r = error_set(err, -EINVAL, "--from=scratch has no files");
+        if (r == 0 && add_image(store, plan, name, &index, err) < 0)
+                r = error_wrap(err, "--from=%s is no earlier stage and no image", name);
+        return r < 0 ? plan_blame(plan, instruction, instruction_locate(instruction, name),
+                                  ret_fault, err)
+                     : 0;
+}
+
+/* Sees to what the steps of a stage copy from and mount. */
 static int resolve_sources(struct store *store, struct plan *plan, struct plan_stage *stage,
                            struct build_fault *ret_fault, struct error *err)
 {
-        for (size_t i = 0; i < stage->step_count; i++) {
-                const struct instruction *instruction = stage->steps[i].instruction;
-                const char *name =
-                        instruction->type == INSTRUCTION_COPY ? instruction->copy.from : NULL;
-                size_t index;
+        int r = 0;
 
-                if (!name)
-                        continue;
-                if (plan_find_source(plan, stage, name, &index)) {
-                        stage->needs[index] = true;
-                } else if (add_image(store, plan, name, &index, err) < 0) {
-                        error_wrap(err, "--from=%s is no earlier stage and no image", name);
-                        return plan_blame(plan, instruction, instruction_locate(instruction, name),
-                                          ret_fault, err);
-                }
+        for (size_t i = 0; i < stage->step_count && r == 0; i++) {
+                const struct instruction *instruction = stage->steps[i].instruction;
+                const struct instruction_run *run = &instruction->run;
+
+                if (instruction->type == INSTRUCTION_COPY && instruction->copy.from)
+                        r = resolve_source(store, plan, stage, instruction, instruction->copy.from,
+                                           true, ret_fault, err);
+                for (size_t j = 0; instruction->type == INSTRUCTION_RUN && j < run->mount_count;
+                     j++)
+                        if (r == 0 && run->mounts[j].from && *run->mounts[j].from)
+                                r = resolve_source(store, plan, stage, instruction,
+                                                   run->mounts[j].from, false, ret_fault, err);
         }
-        return 0;
+        return r;
 }
 
 static int plan_stage(struct store *store, struct plan *plan, struct plan_stage *stage,
@@ -529,14 +593,12 @@ int plan_make(struct store *store, const struct build_options *options, struct p
         struct plan *plan = ret;
         int r;
 
-        *plan = (struct plan){ .options = options };
-        r = find_dockerfile(options, &plan->path, err);
-        if (r < 0)
-                return r;
-        if (platform_host(&plan->platform) < 0)
-                r = error_set_oom(err);
+        *plan = (struct plan){ .options = options, .context = CONTEXT_INIT };
+        r = platform_host(&plan->platform) < 0 ? error_set_oom(err) : 0;
         if (r == 0)
-                r = read_dockerfile(plan, ret_fault, err);
+                r = plan_open_context(store, options, plan, err);
+        if (r == 0)
+                r = parse_dockerfile(plan, ret_fault, err);
         if (r == 0 && make_stages(plan) < 0)
                 r = error_set_oom(err);
         if (r == 0)

@@ -4,6 +4,8 @@
 #pragma once
 
 #include "build/build.h"
+#include "build/layers.h"
+#include "context.h"
 #include "dockerfile/dockerfile.h"
 #include "dockerfile/expand.h"
 #include "store/images.h"
@@ -12,6 +14,24 @@
 struct plan_image {
         char *name; /* as the Dockerfile has it; owned */
         struct stored_image image;
+};
+
+/* What --build-context gives a name: an image (PLAN_SOURCE_IMAGE) or files. */
+enum plan_source_kind { PLAN_SOURCE_STAGE, PLAN_SOURCE_IMAGE, PLAN_SOURCE_CONTEXT };
+
+/* What --from or a mount's from means. */
+struct plan_source {
+        enum plan_source_kind kind;
+        size_t index; /* of the stage, of the image, or in `contexts` */
+};
+
+struct plan_context {
+        const char *name; /* borrowed from the options, as the next */
+        const char *text; /* IMAGE: its reference */
+        enum plan_source_kind kind;
+        struct context context; /* CONTEXT */
+        size_t image;           /* IMAGE: its index */
+        bool resolved;          /* it is known what it is */
 };
 
 enum plan_base { PLAN_SCRATCH, PLAN_IMAGE, PLAN_STAGE };
@@ -41,6 +61,9 @@ struct plan {
         const struct build_options *options; /* borrowed */
         char *path;                          /* of the Dockerfile; owned */
         struct buf text;
+        struct context context;
+        struct plan_context *contexts; /* owned; those with names */
+        size_t context_count;
         struct dockerfile *file;
         struct strv globals;  /* values of ARG before the first FROM, of platforms, "NAME=value" */
         struct strv declared; /* the names of those ARGs */
@@ -59,9 +82,23 @@ void plan_done(struct plan *plan);
 int plan_make(struct store *store, const struct build_options *options, struct plan *ret,
               struct build_fault *ret_fault, struct error *err);
 
-/* What --from names, as seen from a stage: a stage (true) or an image. */
+/* What `name` stands for as seen from a stage, if it is known. A number is that of a stage where
+ * `numbers`: in COPY --from, not in mounts. */
 bool plan_find_source(const struct plan *plan, const struct plan_stage *stage, const char *name,
-                      size_t *ret_index);
+                      bool numbers, struct plan_source *ret);
+
+/* What to call an image that a RUN's mounts or a COPY take files from. Its layers, owned by the
+ * caller. */
+int plan_image_layers(const struct plan *plan, size_t image, struct layers *ret, struct error *err);
+
+/* ---- plan_context.c ---- */
+
+/* Opens the contexts and reads the Dockerfile's text. */
+int plan_open_context(struct store *store, const struct build_options *options, struct plan *plan,
+                      struct error *err);
+
+/* The context of this name, or NULL. */
+struct plan_context *plan_find_context(const struct plan *plan, const char *name);
 
 /* The Dockerfile's name, without where it lies. */
 const char *plan_file_name(const struct plan *plan);

@@ -2,11 +2,11 @@
  * COPY and ADD.
  */
 #include "base/cleanup.h"
-#include "base/io.h"
 #include "base/path.h"
 #include "copy.h"
 #include "users.h"
 #include "worker.h"
+#include "worker_source.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,9 +18,7 @@
 /* What a COPY works with. */
 struct copy_step {
         struct copy_source source;
-        int root_fd;       /* owned, -1 for a tree */
         struct tree *tree; /* owned: of a stage or an image */
-        struct ignore *ignore;
         struct copy_items items;
         char *destination; /* absolute, with its trailing slash */
         struct mode_change mode;
@@ -31,9 +29,7 @@ struct copy_step {
 static void copy_step_done(struct copy_step *step)
 {
         copy_items_done(&step->items);
-        ignore_free(step->ignore);
         tree_free(step->tree);
-        cleanup_close(&step->root_fd);
         free(step->destination);
 }
 
@@ -68,77 +64,20 @@ static int check_options(const struct instruction *instruction, struct error *er
 
 /* ---- sources ---- */
 
-/* A FIFO would be waited for, and give another build other patterns. */
-static int read_regular(int dir_fd, const char *path, struct buf *ret, struct error *err)
+static int open_source(struct worker *worker, const char *from, struct copy_step *step,
+                       struct error *err)
 {
-        _cleanup_close_ int fd = openat(dir_fd, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-        struct stat st;
+        const struct copy_source *files;
+        struct layers layers;
+        int r = worker_find_source(worker, from, true, &files, &layers, err);
 
-        if (fd < 0)
-                return error_set_errno(err, -errno, "cannot open %s", path);
-        if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-                return error_set(err, -EINVAL, "%s is not a regular file", path);
-        return io_read_fd(fd, path, IGNORE_SIZE_MAX, ret, err);
-}
-
-/* "<Dockerfile>.dockerignore" beside the Dockerfile goes before ".dockerignore" of the context. */
-static int read_ignore(const struct worker *worker, int context_fd, struct buf *ret,
-                       char **ret_path, struct error *err)
-{
-        if (asprintf(ret_path, "%s.dockerignore", worker->plan->path) < 0) {
-                *ret_path = NULL;
-                return error_set_oom(err);
-        }
-        if (access(*ret_path, F_OK) == 0)
-                return read_regular(AT_FDCWD, *ret_path, ret, err);
-        free(*ret_path);
-        *ret_path = strdup(".dockerignore");
-        if (!*ret_path)
-                return error_set_oom(err);
-        if (faccessat(context_fd, *ret_path, F_OK, 0) < 0)
-                return 0;
-        return read_regular(context_fd, *ret_path, ret, err);
-}
-
-static int open_context(struct worker *worker, struct copy_step *step, struct error *err)
-{
-        _cleanup_free_ char *path = NULL;
-        struct buf text = BUF_INIT;
-        unsigned int line = 0;
-        int r;
-
-        step->root_fd = open(worker->options->context, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (step->root_fd < 0)
-                return error_set_errno(err, -errno, "cannot open the context %s",
-                                       worker->options->context);
-        r = read_ignore(worker, step->root_fd, &text, &path, err);
-        if (r == 0 && text.len > 0) {
-                r = ignore_parse(text.data, text.len, &step->ignore, &line, err);
-                if (r < 0)
-                        error_wrap(err, "%s:%u", path, line);
-        }
-        buf_done(&text);
-        step->source = (struct copy_source){ .root_fd = step->root_fd, .ignore = step->ignore };
-        return r;
-}
-
-static int open_from(struct worker *worker, const char *from, struct copy_step *step,
-                     struct error *err)
-{
-        struct layers layers = { .items = NULL };
-        size_t index;
-        int r;
-
-        if (plan_find_source(worker->plan, worker->stage, from, &index)) {
-                r = worker_open_layers(worker, &worker->results[index].layers, &step->tree, err);
-        } else {
-                r = layers_of_image(&worker->plan->images[index].image.parsed,
-                                    &worker->plan->images[index].image.config, &layers, err);
-                if (r == 0)
-                        r = worker_open_layers(worker, &layers, &step->tree, err);
-                layers_done(&layers);
-        }
-        step->source = (struct copy_source){ .root_fd = -1, .tree = step->tree };
+        if (r == 0 && files)
+                step->source = *files;
+        else if (r == 0)
+                r = worker_open_layers(worker, &layers, &step->tree, err);
+        if (step->tree)
+                step->source = (struct copy_source){ .root_fd = -1, .tree = step->tree };
+        layers_done(&layers);
         return r;
 }
 
@@ -225,7 +164,7 @@ static int prepare(struct worker *worker, struct copy_step *step, struct error *
                                                copy->unpack != CHOICE_NO };
         int r;
 
-        r = copy->from ? open_from(worker, copy->from, step, err) : open_context(worker, step, err);
+        r = open_source(worker, copy->from, step, err);
         if (r == 0)
                 r = find_destination(worker, step, err);
         if (r == 0)
@@ -242,7 +181,7 @@ static int add_copy_history(struct worker *worker, bool empty, struct error *err
 
 int worker_copy(struct worker *worker, bool *ret_cached, struct error *err)
 {
-        _cleanup_(copy_step_done) struct copy_step step = { .root_fd = -1 };
+        _cleanup_(copy_step_done) struct copy_step step = { .tree = NULL };
         struct digest group, input;
         bool empty = false;
         int r;

@@ -5,6 +5,7 @@
 #include "base/path.h"
 #include "build/execute.h"
 #include "key.h"
+#include "run_mounts.h"
 #include "users.h"
 #include "worker.h"
 
@@ -25,9 +26,7 @@ static int check_options(const struct instruction_run *run, struct error *err)
 {
         const char *option = NULL;
 
-        if (run->mount_count > 0)
-                option = "--mount";
-        else if (run->device_count > 0)
+        if (run->device_count > 0)
                 option = "--device";
         if (!option)
                 return 0;
@@ -91,6 +90,7 @@ static int run_group(const struct worker *worker, const struct strv *argv, struc
         key_add_number(&key, network_of(worker).mode == SANDBOX_NETWORK_NONE);
         key_add_strv(&key, &worker->options->network.hosts);
         key_add_number(&key, run->security);
+        run_mounts_key(run, &key);
         return key_finish(&key, ret, err);
 }
 
@@ -142,8 +142,18 @@ static void tell_tun(struct worker *worker)
         message_send(worker->events_fd, MESSAGE_NOTE, 0, text, strlen(text));
 }
 
-static int run_command(struct worker *worker, const struct strv *argv, int output_fd,
-                       int *ret_status, struct error *err)
+static int put_variable(struct strv *env, const char *item, struct error *err)
+{
+        _cleanup_free_ char *name = strndup(item, strcspn(item, "="));
+
+        if (!name || strv_env_set(env, name, strchr(item, '=') + 1) < 0)
+                return error_set_oom(err);
+        return 0;
+}
+
+static int run_command(struct worker *worker, const struct strv *argv,
+                       const struct run_mounts *mounts, int output_fd, int *ret_status,
+                       struct error *err)
 {
         _cleanup_close_ int input_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
         const struct network_options network = network_of(worker);
@@ -163,20 +173,24 @@ static int run_command(struct worker *worker, const struct strv *argv, int outpu
                 .script = worker->instruction->run.script,
                 .notice = tell_notice,
                 .context = worker,
+                .mounts = mounts->items,
+                .mount_count = mounts->count,
         };
         int r;
 
         if (input_fd < 0)
                 return error_set_errno(err, -errno, "cannot open /dev/null");
         r = worker_environment(worker, &env, err);
+        for (size_t i = 0; i < mounts->env.count && r == 0; i++)
+                r = put_variable(&env, mounts->env.items[i], err);
         if (r == 0)
                 r = execute(&execution, ret_status, err);
         strv_done(&env);
         return r;
 }
 
-static int run_and_relay(struct worker *worker, const struct strv *argv, int *ret_status,
-                         struct error *err)
+static int run_and_relay(struct worker *worker, const struct strv *argv,
+                         const struct run_mounts *mounts, int *ret_status, struct error *err)
 {
         struct relay relayed = { .worker = worker };
         int pipe_fds[2], r;
@@ -192,7 +206,7 @@ static int run_and_relay(struct worker *worker, const struct strv *argv, int *re
                 close(pipe_fds[1]);
                 return error_set_errno(err, r, "cannot start a thread");
         }
-        r = run_command(worker, argv, pipe_fds[1], ret_status, err);
+        r = run_command(worker, argv, mounts, pipe_fds[1], ret_status, err);
         close(pipe_fds[1]);
         pthread_join(relayed.thread, NULL);
         close(pipe_fds[0]);
@@ -212,9 +226,27 @@ static int explain_status(int status, struct error *err)
         return error_set(err, -ECHILD, "the command has exited with status %d", status);
 }
 
-static int carry_out(struct worker *worker, const struct strv *argv, struct error *err)
+/* What a cache holds is kept also of a step that fails. */
+static int run_with_mounts(struct worker *worker, const struct strv *argv,
+                           struct run_mounts *mounts, struct error *err)
 {
-        int status = 0, r = 0;
+        struct error ignored = ERROR_INIT;
+        int status = 0;
+        int r = run_and_relay(worker, argv, mounts, &status, err);
+
+        if (r == 0)
+                r = explain_status(status, err);
+        if (r == 0)
+                return run_mounts_keep(mounts, err);
+        run_mounts_keep(mounts, &ignored);
+        return r;
+}
+
+static int carry_out(struct worker *worker, const struct strv *argv, struct digest *ret_input,
+                     struct error *err)
+{
+        struct run_mounts mounts = RUN_MOUNTS_INIT;
+        int r = 0;
 
         if (!worker->host)
                 r = sandbox_host_new(worker->options->users, &worker->host, err);
@@ -223,8 +255,11 @@ static int carry_out(struct worker *worker, const struct strv *argv, struct erro
         if (r == 0)
                 tell_tun(worker);
         if (r == 0)
-                r = run_and_relay(worker, argv, &status, err);
-        return r < 0 ? r : explain_status(status, err);
+                r = run_mounts_open(worker, &mounts, ret_input, err);
+        if (r == 0)
+                r = run_with_mounts(worker, argv, &mounts, err);
+        run_mounts_done(&mounts);
+        return r;
 }
 
 /* "RUN |2 A=1 B=2 /bin/sh -c make", as Docker writes it. */
@@ -249,24 +284,28 @@ static int add_run_history(struct worker *worker, const struct strv *argv, bool 
 
 int worker_run(struct worker *worker, bool *ret_cached, struct error *err)
 {
-        static const struct digest no_input;
         struct strv argv = STRV_INIT;
-        struct digest group;
+        struct digest group, input;
         bool empty = false;
         int r;
 
         r = check_options(&worker->instruction->run, err);
         if (r == 0)
+                r = run_mounts_check(&worker->instruction->run, err);
+        if (r == 0)
                 r = make_argv(worker, &worker->instruction->run, &argv, err);
         if (r == 0)
                 r = run_group(worker, &argv, &group, err);
-        if (r == 0)
-                r = worker_try_cache(worker, &group, &no_input, &empty, err);
+        if (r == 0 && worker_may_be_cached(worker, &group)) {
+                r = run_mounts_digest(worker, &input, err);
+                if (r == 0)
+                        r = worker_try_cache(worker, &group, &input, &empty, err);
+        }
         *ret_cached = r > 0;
         if (r == 0)
-                r = carry_out(worker, &argv, err);
+                r = carry_out(worker, &argv, &input, err);
         if (r == 0 && !*ret_cached)
-                r = worker_finish_step(worker, &group, &no_input, &empty, err);
+                r = worker_finish_step(worker, &group, &input, &empty, err);
         if (r >= 0)
                 r = add_run_history(worker, &argv, empty, err);
         strv_done(&argv);

@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/path.h"
 #include "build/build.h"
+#include "build_flags.h"
 #include "oci/reference.h"
 #include "progress.h"
 
@@ -21,6 +22,9 @@ struct build_flags {
         struct strv tags;
         struct strv args;
         struct strv labels;
+        struct strv secrets;
+        struct strv agents;
+        struct strv contexts;
         const char *file;
         const char *target;
         const char *userns;
@@ -41,36 +45,9 @@ static void build_flags_done(struct build_flags *flags)
         strv_done(&flags->allowed);
         network_flags_done(&flags->network);
         bounds_flags_done(&flags->bounds);
-}
-
-/* "--build-arg NAME" takes the value of the caller's environment, and nothing where it has none. */
-static int resolve_args(const struct strv *written, struct strv *ret, struct error *err)
-{
-        for (size_t i = 0; i < written->count; i++) {
-                const char *item = written->items[i], *equals = strchr(item, '=');
-                _cleanup_free_ char *name =
-                        strndup(item, equals ? (size_t)(equals - item) : strlen(item));
-                const char *value = equals ? equals + 1 : name ? getenv(name) : NULL;
-
-                if (!name || (value && strv_env_set(ret, name, value) < 0))
-                        return error_set_oom(err);
-                if (!*name)
-                        return error_set(err, -EINVAL, "--build-arg %s has no name", item);
-        }
-        return 0;
-}
-
-static int resolve_labels(const struct strv *written, struct strmap *ret, struct error *err)
-{
-        for (size_t i = 0; i < written->count; i++) {
-                const char *item = written->items[i], *equals = strchr(item, '=');
-                _cleanup_free_ char *name =
-                        strndup(item, equals ? (size_t)(equals - item) : strlen(item));
-
-                if (!name || strmap_set(ret, name, equals ? equals + 1 : "") < 0)
-                        return error_set_oom(err);
-        }
-        return 0;
+        strv_done(&flags->secrets);
+        strv_done(&flags->agents);
+        strv_done(&flags->contexts);
 }
 
 /* Names that are none are told before the work. */
@@ -90,6 +67,8 @@ static int check_context(const char *context, struct error *err)
 {
         struct stat st;
 
+        if (strcmp(context, "-") == 0)
+                return 0;
         if (stat(context, &st) < 0)
                 return error_set_errno(err, -errno, "cannot use \"%s\" as the context", context);
         if (!S_ISDIR(st.st_mode)) {
@@ -137,10 +116,21 @@ static int tell_result(const struct build_flags *flags, const struct build_resul
         return 0;
 }
 
+static void use_lists(const struct build_lists *lists, struct build_options *options)
+{
+        options->secrets = lists->secrets;
+        options->secret_count = lists->secret_count;
+        options->agents = lists->agents;
+        options->agent_count = lists->agent_count;
+        options->contexts = lists->contexts;
+        options->context_count = lists->context_count;
+}
+
 static int build(struct store *store, const struct build_flags *flags,
                  const struct execution_bounds *bounds, const char *context,
                  struct progress *progress, struct build_fault *fault, struct error *err)
 {
+        struct build_lists lists = BUILD_LISTS_INIT;
         struct strmap labels = STRMAP_INIT;
         struct strv args = STRV_INIT;
         struct build_options options = { .context = context,
@@ -163,9 +153,16 @@ static int build(struct store *store, const struct build_flags *flags,
         if (r == 0)
                 r = check_iidfile(flags->iidfile, err);
         if (r == 0)
-                r = resolve_args(&flags->args, &args, err);
+                r = build_flags_args(&flags->args, &args, err);
         if (r == 0)
-                r = resolve_labels(&flags->labels, &labels, err);
+                r = build_flags_map(&flags->labels, &labels, err);
+        if (r == 0)
+                r = build_flags_secrets(&flags->secrets, &lists, err);
+        if (r == 0)
+                r = build_flags_agents(&flags->agents, &lists, err);
+        if (r == 0)
+                r = build_flags_contexts(&flags->contexts, &lists, err);
+        use_lists(&lists, &options);
         if (r == 0 && flags->pull && *flags->pull)
                 r = pull_policy_parse(flags->pull, &options.pull, err);
         else if (flags->pull)
@@ -181,6 +178,7 @@ static int build(struct store *store, const struct build_flags *flags,
                 build_result_done(&result);
         }
         network_options_done(&options.network);
+        build_lists_done(&lists);
         strmap_done(&labels);
         strv_done(&args);
         return r;
@@ -206,11 +204,17 @@ static int run(const struct command *command, int argc, char **argv)
                 { OPTION_LIST, 't', "tag", &flags.tags, "NAME[:TAG]",
                   "Name the image; may be repeated" },
                 { OPTION_STRING, 'f', "file", &flags.file, "FILE",
-                  "The Dockerfile (CONTEXT/Dockerfile)" },
+                  "The Dockerfile (CONTEXT/Dockerfile); - for standard input" },
                 { OPTION_LIST, 0, "build-arg", &flags.args, "NAME[=VALUE]",
                   "Set an ARG; may be repeated" },
                 { OPTION_LIST, 0, "label", &flags.labels, "NAME=VALUE",
                   "Add a label; may be repeated" },
+                { OPTION_LIST, 0, "secret", &flags.secrets, "id=NAME[,src=FILE|,env=NAME]",
+                  "A secret for RUN --mount=type=secret; may be repeated" },
+                { OPTION_LIST, 0, "ssh", &flags.agents, "default|NAME[=SOCKET]",
+                  "An agent for RUN --mount=type=ssh; may be repeated" },
+                { OPTION_LIST, 0, "build-context", &flags.contexts, "NAME=SOURCE",
+                  "Files or an image that FROM and --from may name; may be repeated" },
                 { OPTION_STRING, 0, "target", &flags.target, "STAGE",
                   "Build this stage, by name or number" },
                 { OPTION_CHOICE, 0, "pull", &flags.pull, "[=WHEN]",

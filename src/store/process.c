@@ -115,7 +115,7 @@ static bool parse_name(const char *name, char host[static HOST_NAME_MAX + 1], pi
         return *end == '\0';
 }
 
-static bool is_alive(const struct store *store, const char *name)
+bool store_process_lives(const struct store *store, const char *name)
 {
         char host[HOST_NAME_MAX + 1], own[HOST_NAME_MAX + 1] = "";
         uint64_t start;
@@ -184,7 +184,7 @@ void store_sweep(struct store *store)
         while (dir && (entry = readdir(dir))) {
                 if (entry->d_name[0] == '.') {
                         remove_old_partial(store, entry->d_name);
-                } else if (!is_alive(store, entry->d_name)) {
+                } else if (!store_process_lives(store, entry->d_name)) {
                         rescue_partials(store, entry->d_name);
                         io_remove_tree(store->tmp_fd, entry->d_name, &err);
                 }
@@ -239,7 +239,7 @@ bool store_is_pinned(struct store *store, const struct digest *digest)
                         continue;
                 snprintf(path, sizeof(path), "%s/%s", entry->d_name, name);
                 pinned = faccessat(store->tmp_fd, path, F_OK, 0) == 0 &&
-                         is_alive(store, entry->d_name);
+                         store_process_lives(store, entry->d_name);
         }
         if (dir)
                 closedir(dir);

@@ -145,16 +145,16 @@ Test(plan, takes_a_base_from_an_argument)
 Test(plan, finds_a_source_among_the_earlier_stages_alone)
 {
         struct fixture fixture;
-        size_t index = 99;
+        struct plan_source source;
 
         begin(&fixture, "FROM base AS a\nFROM base AS b\nFROM base\n");
         cr_assert_eq(make(&fixture), 0, "%s", fixture.err.message);
-        cr_assert(plan_find_source(&fixture.plan, &fixture.plan.stages[2], "b", &index));
-        cr_assert_eq(index, 1);
-        cr_assert(plan_find_source(&fixture.plan, &fixture.plan.stages[2], "0", &index));
-        cr_assert_eq(index, 0);
-        cr_assert(!plan_find_source(&fixture.plan, &fixture.plan.stages[1], "b", &index));
-        cr_assert(!plan_find_source(&fixture.plan, &fixture.plan.stages[1], "1", &index));
+        cr_assert(plan_find_source(&fixture.plan, &fixture.plan.stages[2], "b", true, &source));
+        cr_assert_eq(source.index, 1);
+        cr_assert(plan_find_source(&fixture.plan, &fixture.plan.stages[2], "0", true, &source));
+        cr_assert_eq(source.index, 0);
+        cr_assert(!plan_find_source(&fixture.plan, &fixture.plan.stages[1], "b", true, &source));
+        cr_assert(!plan_find_source(&fixture.plan, &fixture.plan.stages[1], "1", true, &source));
         end(&fixture);
 }
 
