@@ -204,9 +204,11 @@ static int flatten(struct cache_mount *cache, struct layers *ret, struct error *
         static const char *const everything[] = { "/" };
         static const struct copy_manner as_it_is;
         struct copy_source source = { .root_fd = -1, .tree = cache->tree };
-        struct copy_rules rules = {
-                .source = &source, .sources = everything, .source_count = 1, .destination = "/"
-        };
+        struct copy_rules rules = { .source = &source,
+                                    .sources = everything,
+                                    .source_count = 1,
+                                    .is_literal = true,
+                                    .destination = "/" };
         struct copy_items items = { .items = NULL };
         struct tree *tree = NULL;
         size_t count;

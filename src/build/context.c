@@ -143,6 +143,21 @@ static int read_host_file(const char *path, struct buf *ret, struct error *err)
         return io_read_fd(fd, path, IGNORE_SIZE_MAX, ret, err);
 }
 
+/* A host's file is whatever the name leads to on the host. */
+static int read_own_ignore(const struct context *context, const char *name, struct buf *ret,
+                           struct error *err)
+{
+        _cleanup_free_ char *path = NULL;
+
+        if (!context->path)
+                return context_read(context, name, IGNORE_SIZE_MAX, ret, err);
+        if (asprintf(&path, "%s/%s", context->path, name) < 0) {
+                path = NULL;
+                return error_set_oom(err);
+        }
+        return read_host_file(path, ret, err);
+}
+
 int context_read_ignore(struct context *context, const char *beside, bool beside_host,
                         struct error *err)
 {
@@ -157,7 +172,7 @@ int context_read_ignore(struct context *context, const char *beside, bool beside
                                 : context_read(context, beside, IGNORE_SIZE_MAX, &text, err);
         if (r == -ENOENT && !error_is_set(err)) {
                 path = ".dockerignore";
-                r = context_read(context, path, IGNORE_SIZE_MAX, &text, err);
+                r = read_own_ignore(context, path, &text, err);
                 if (r == -ENOENT && !error_is_set(err))
                         r = 0;
         }

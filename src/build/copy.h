@@ -42,6 +42,10 @@ struct copy_rules {
         size_t source_count;
         const char *destination; /* absolute and clean but for a trailing slash */
         bool unpacks;            /* ADD: local archives are unpacked */
+        bool is_literal;         /* the sources are paths, not patterns */
+        bool parents;            /* --parents */
+        bool several;            /* the destination has to be a directory, however many there are */
+        const struct ignore *exclude; /* of --exclude, or NULL: paths below a source */
 };
 
 /* Finds what there is to copy, in a reproducible order, whatever the image holds. -ENOENT, -EINVAL,

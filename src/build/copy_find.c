@@ -61,7 +61,27 @@ struct walk {
         const struct copy_rules *rules;
         struct copy_items *items;
         unsigned depth;
+        size_t base_len;              /* of the source's path, and the slash behind it */
+        const struct ignore *include; /* of --parents: what of the source is taken; NULL for all */
 };
+
+/* Whether --exclude or --parents leave out a path below the source. */
+static bool is_filtered(const struct walk *walk, const char *path)
+{
+        const char *below = path + walk->base_len;
+
+        return (walk->rules->exclude && ignore_matches(walk->rules->exclude, below)) ||
+               (walk->include && !ignore_matches(walk->include, below));
+}
+
+/* Whether nothing below a directory that is filtered can be taken either. */
+static bool is_filtered_whole(const struct walk *walk, const char *path)
+{
+        const struct ignore *exclude = walk->rules->exclude;
+
+        return exclude && !ignore_has_exceptions(exclude) &&
+               ignore_matches(exclude, path + walk->base_len);
+}
 
 static int walk_directory(struct walk *walk, const char *path, const char *target,
                           const struct ignore_scope *scope, struct error *err);
@@ -77,9 +97,12 @@ static int walk_subdirectory(struct walk *walk, const char *path, const char *ta
         bool left_out = false;
         int r = 0;
 
+        if (is_filtered_whole(walk, path))
+                return 0;
         if (ignore && ignore_enter(ignore, parent, path, &scope, &left_out) < 0)
                 return error_set_oom(err);
         if (!left_out || !ignore_scope_is_uniform(scope)) {
+                left_out |= is_filtered(walk, path);
                 if (add_item(walk->items, st, strdup(path), strdup(target), false) < 0)
                         r = error_set_oom(err);
                 if (r == 0)
@@ -111,7 +134,8 @@ static int walk_entry(struct walk *walk, const char *path, const char *target,
         if (S_ISDIR(st.mode))
                 return walk_subdirectory(walk, path, target, &st, scope, err);
         /* A socket is no content: others skip it as well. */
-        if (S_ISSOCK(st.mode) || (source->ignore && ignore_test(source->ignore, scope, path)))
+        if (S_ISSOCK(st.mode) || (source->ignore && ignore_test(source->ignore, scope, path)) ||
+            is_filtered(walk, path))
                 return 0;
         if (add_item(walk->items, &st, strdup(path), strdup(target), false) < 0)
                 return error_set_oom(err);
@@ -172,6 +196,7 @@ static int copy_contents(struct walk *walk, const char *path, const struct copy_
 
         if (add_item(walk->items, st, strdup(path), strdup(target), true) < 0)
                 return error_set_oom(err);
+        walk->base_len = strlen(path) + (*path != '\0');
         r = enter_scopes(walk->rules->source->ignore, path, scopes, &count, ARRAY_SIZE(scopes),
                          err);
         if (r == 0)
@@ -273,9 +298,18 @@ static int add_literal(struct walk *walk, const char *path, const char *written,
         return add_source(walk, path, path_base(path), err);
 }
 
+/* A file that a wildcard has found is left out by its name. */
+static bool is_excluded_file(const struct walk *walk, const char *path)
+{
+        struct error ignored = ERROR_INIT;
+        struct copy_stat st;
+
+        return walk->rules->exclude && ignore_matches(walk->rules->exclude, path_base(path)) &&
+               copy_source_stat(walk->rules->source, path, &st, &ignored) == 0 && !S_ISDIR(st.mode);
+}
+
 /* Matches the components of a pattern, one directory after another. */
-static int add_matches(struct walk *walk, const char *dir, const char *pattern, size_t *count,
-                       struct error *err)
+static int add_matches(struct walk *walk, const char *dir, const char *pattern, struct error *err)
 {
         const struct copy_source *source = walk->rules->source;
         const char *rest = pattern, *begin;
@@ -301,16 +335,15 @@ static int add_matches(struct walk *walk, const char *dir, const char *pattern, 
                 } else if (!match_test(match, names.items[i], strlen(names.items[i]))) {
                         continue;
                 } else if (last) {
-                        if (is_left_out(source, path))
+                        if (is_left_out(source, path) || is_excluded_file(walk, path))
                                 continue;
-                        ++*count;
                         r = add_source(walk, path, names.items[i], err);
                 } else {
                         struct error skipped = ERROR_INIT;
 
                         if (copy_source_resolve(source, path, &real, &skipped) == 0 &&
                             copy_source_stat(source, real, &st, &skipped) == 0 && S_ISDIR(st.mode))
-                                r = add_matches(walk, real, rest, count, err);
+                                r = add_matches(walk, real, rest, err);
                 }
         }
         match_free(match);
@@ -318,7 +351,7 @@ static int add_matches(struct walk *walk, const char *dir, const char *pattern, 
         return r;
 }
 
-static int add_written(struct walk *walk, const char *written, size_t *count, struct error *err)
+static int add_written(struct walk *walk, const char *written, struct error *err)
 {
         _cleanup_free_ char *rooted = path_resolve("/", written);
         const char *path;
@@ -326,27 +359,78 @@ static int add_written(struct walk *walk, const char *written, size_t *count, st
         if (!rooted)
                 return error_set_oom(err);
         path = rooted + 1;
-        if (match_has_wildcard(path))
-                return add_matches(walk, "", path, count, err);
-        match_unescape(path, rooted + 1);
-        ++*count;
+        if (!walk->rules->is_literal && match_has_wildcard(path))
+                return add_matches(walk, "", path, err);
+        if (!walk->rules->is_literal)
+                match_unescape(path, rooted + 1);
         return add_literal(walk, path, written, err);
+}
+
+/* ---- --parents ---- */
+
+/* With no wildcard in it, what is asked for has to be there. */
+static int check_required(const struct walk *walk, const char *base, const char *pattern,
+                          const char *written, struct error *err)
+{
+        _cleanup_free_ char *path = NULL, *real = NULL;
+        int r;
+
+        if (match_has_wildcard(base) || match_has_wildcard(pattern))
+                return 0;
+        if (asprintf(&path, "%s/%s", base, pattern) < 0) {
+                path = NULL;
+                return error_set_oom(err);
+        }
+        match_unescape(path, path);
+        r = copy_source_resolve(walk->rules->source, path, &real, err);
+        return r == -ENOENT && !error_is_set(err)
+                       ? tell_missing(walk->rules->source, path, written, err)
+                       : r;
+}
+
+/*
+ * What stands before "/./" is a source whose contents are copied, as far as the pattern behind it
+ * takes them; without it that is the root.
+ */
+static int add_parents(struct walk *walk, const char *written, struct error *err)
+{
+        const char *pivot = strstr(written, "/./");
+        _cleanup_free_ char *base =
+                pivot ? strndup(written, (size_t)(pivot - written)) : strdup("");
+        _cleanup_free_ char *rest = path_resolve("/", pivot ? pivot + 3 : written);
+        struct ignore *include = NULL;
+        const char *pattern;
+        int r;
+
+        if (!base || !rest)
+                return error_set_oom(err);
+        pattern = rest + 1;
+        r = check_required(walk, base, pattern, written, err);
+        if (r == 0 && *pattern)
+                r = ignore_new(&pattern, 1, &include, err);
+        walk->include = include;
+        if (r == 0)
+                r = add_written(walk, *base ? base : "/", err);
+        walk->include = NULL;
+        ignore_free(include);
+        return r;
 }
 
 int copy_find(const struct copy_rules *rules, struct copy_items *ret, struct error *err)
 {
         struct walk walk = { .rules = rules, .items = ret };
-        size_t count = 0;
         int r = 0;
 
-        if (rules->source_count > 1 && !has_trailing_slash(rules->destination)) {
+        *ret = (struct copy_items){ .items = NULL };
+        if ((rules->several || rules->source_count > 1) &&
+            !has_trailing_slash(rules->destination)) {
                 error_set(err, -EINVAL, "several files cannot be copied to the one name %s",
                           rules->destination);
                 return error_hint(err, "End it with a slash to say that it is a directory.");
         }
-        *ret = (struct copy_items){ .items = NULL };
         for (size_t i = 0; i < rules->source_count && r == 0; i++)
-                r = add_written(&walk, rules->sources[i], &count, err);
+                r = rules->parents ? add_parents(&walk, rules->sources[i], err)
+                                   : add_written(&walk, rules->sources[i], err);
         if (r < 0)
                 copy_items_done(ret);
         return r;

@@ -104,13 +104,35 @@ static int read_in_context(struct plan *plan, const char *path, struct error *er
         return r;
 }
 
+static int read_on_host(struct plan *plan, struct error *err)
+{
+        int r = io_read_file(AT_FDCWD, plan->path, DOCKERFILE_SIZE_MAX, &plan->text, err);
+
+        return r == -ENOENT ? error_hint(err, "Name the file with -f FILE.") : r;
+}
+
+/* Reads the file of that name if it is there. -ENOENT sets no error. */
+static int try_dockerfile(struct plan *plan, const char *name, struct error *err)
+{
+        if (!plan->context.path)
+                return read_in_context(plan, name, err);
+        if (asprintf(&plan->path, "%s/%s", plan->context.path, name) < 0) {
+                plan->path = NULL;
+                return error_set_oom(err);
+        }
+        if (access(plan->path, F_OK) == 0)
+                return read_on_host(plan, err);
+        free(TAKE_PTR(plan->path));
+        return -ENOENT;
+}
+
 static int find_dockerfile(const struct build_options *options, struct plan *plan,
                            struct error *err)
 {
         static const char *const names[] = { "Dockerfile", "dockerfile", "Containerfile" };
 
         for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-                int r = read_in_context(plan, names[i], err);
+                int r = try_dockerfile(plan, names[i], err);
 
                 if (r != -ENOENT || error_is_set(err))
                         return r;
@@ -129,18 +151,8 @@ static int read_dockerfile(const struct build_options *options, struct plan *pla
 
         if (plan->path)
                 return 0;
-        if (!options->dockerfile) {
-                r = find_dockerfile(options, plan, err);
-                if (r == 0 && plan->context.path) {
-                        _cleanup_free_ char *name = TAKE_PTR(plan->path);
-
-                        if (asprintf(&plan->path, "%s/%s", plan->context.path, name) < 0) {
-                                plan->path = NULL;
-                                r = error_set_oom(err);
-                        }
-                }
-                return r;
-        }
+        if (!options->dockerfile)
+                return find_dockerfile(options, plan, err);
         if (!plan->context.path) {
                 r = read_in_context(plan, options->dockerfile, err);
                 return r == -ENOENT && !error_is_set(err)
@@ -155,8 +167,7 @@ static int read_dockerfile(const struct build_options *options, struct plan *pla
         plan->path = strdup(options->dockerfile);
         if (!plan->path)
                 return error_set_oom(err);
-        r = io_read_file(AT_FDCWD, plan->path, DOCKERFILE_SIZE_MAX, &plan->text, err);
-        return r == -ENOENT ? error_hint(err, "Name the file with -f FILE.") : r;
+        return read_on_host(plan, err);
 }
 
 static int read_ignore(const struct build_options *options, struct plan *plan, struct error *err)

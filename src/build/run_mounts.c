@@ -79,38 +79,20 @@ void run_mounts_key(const struct instruction_run *run, struct key *key)
 
 /* ---- bind ---- */
 
-/* The path, from the root, as a pattern that matches it alone. */
-static char *escape_pattern(const char *path)
-{
-        char *pattern = malloc(2 * strlen(path) + 2), *at = pattern;
-
-        if (!pattern)
-                return NULL;
-        *at++ = '/';
-        for (; *path; path++) {
-                if (strchr("*?[\\", *path))
-                        *at++ = '\\';
-                *at++ = *path;
-        }
-        *at = '\0';
-        return pattern;
-}
-
 /* Copies what is mounted of a context into a tree, unless `tree` is NULL, and adds it to the key.
  * Yields where it lies there. */
 static int copy_context(const struct copy_source *source, const char *path, struct tree *tree,
                         struct key *key, char **ret_source, struct error *err)
 {
         static const struct copy_manner as_it_is;
-        _cleanup_free_ char *pattern = escape_pattern(path), *real = NULL;
-        const char *sources[] = { pattern };
-        struct copy_rules rules = { .source = source, .sources = sources, .source_count = 1 };
+        struct copy_rules rules = {
+                .source = source, .sources = &path, .source_count = 1, .is_literal = true
+        };
+        _cleanup_free_ char *real = NULL;
         struct copy_items items = { .items = NULL };
         struct copy_stat st = { .mode = 0 };
         int r;
 
-        if (!pattern)
-                return error_set_oom(err);
         r = copy_source_resolve(source, path, &real, err);
         if (r == 0)
                 r = copy_source_stat(source, real, &st, err);

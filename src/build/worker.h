@@ -33,6 +33,7 @@ struct finished_step {
         struct timespec created;
         struct digest group; /* what was done ... */
         struct digest input; /* ... with what content besides the image's */
+        bool stands_alone;   /* ... whatever the image's is */
         enum owners owners;
         struct seal_job *seal; /* NULL: nothing was changed */
 };
@@ -49,6 +50,7 @@ struct worker {
         struct strv declared;           /* names of the ARGs so far */
         struct timespec created;        /* when the last step was carried out, now or before */
         bool cmd_given;                 /* CMD was said in this stage */
+        bool stands_alone;              /* the current step does not depend on what is below it */
         struct tree *tree;              /* NULL until a step has to be carried out */
         struct sandbox_host *host;      /* likewise */
         struct sealer *sealer;          /* likewise */

@@ -20,6 +20,10 @@ struct copy_step {
         struct copy_source source;
         struct tree *tree; /* owned: of a stage or an image */
         struct copy_items items;
+        struct tree *inlined; /* owned: what the Dockerfile holds itself, or NULL */
+        struct copy_source inlined_source;
+        struct copy_items inlined_items;
+        struct ignore *exclude;
         char *destination; /* absolute, with its trailing slash */
         struct mode_change mode;
         struct copy_manner manner;
@@ -29,6 +33,9 @@ struct copy_step {
 static void copy_step_done(struct copy_step *step)
 {
         copy_items_done(&step->items);
+        copy_items_done(&step->inlined_items);
+        tree_free(step->inlined);
+        ignore_free(step->exclude);
         tree_free(step->tree);
         free(step->destination);
 }
@@ -39,15 +46,7 @@ static int check_options(const struct instruction *instruction, struct error *er
         const struct instruction_copy *copy = &instruction->copy;
         const char *option = NULL;
 
-        if (copy->file_count > 0)
-                option = "with a here-document";
-        else if (copy->link)
-                option = "--link";
-        else if (copy->parents)
-                option = "--parents";
-        else if (copy->excludes.count > 0)
-                option = "--exclude";
-        else if (copy->checksum)
+        if (copy->checksum)
                 option = "--checksum";
         else if (copy->keep_git_dir != CHOICE_UNSET)
                 option = "--keep-git-dir";
@@ -134,6 +133,10 @@ static int copy_group(const struct worker *worker, struct digest *ret, struct er
         key_add_text(&key, instruction->copy.chmod);
         key_add_text(&key, instruction->copy.chown);
         key_add_text(&key, instruction->copy.from);
+        key_add_number(&key, (uint64_t)instruction->copy.link << 1 | instruction->copy.parents);
+        key_add_number(&key, instruction->copy.excludes.count);
+        for (size_t i = 0; i < instruction->copy.excludes.count; i++)
+                key_add_text(&key, instruction->copy.excludes.items[i]);
         return key_finish(&key, ret, err);
 }
 
@@ -147,6 +150,9 @@ static int apply(struct copy_step *step, struct tree *image, struct digest *ret_
         if (r < 0)
                 return r;
         r = copy_items_apply(&step->source, &step->items, &step->manner, image, &key, err);
+        if (r == 0 && step->inlined)
+                r = copy_items_apply(&step->inlined_source, &step->inlined_items, &step->manner,
+                                     image, &key, err);
         if (r < 0) {
                 key_done(&key);
                 return r;
@@ -154,14 +160,66 @@ static int apply(struct copy_step *step, struct tree *image, struct digest *ret_
         return key_finish(&key, ret_input, err);
 }
 
+static int write_inlined(struct tree *tree, const char *directory, const struct inline_file *file,
+                         struct error *err)
+{
+        struct tree_new_inode inode = { .mode = S_IFREG | 0644 };
+        struct tree_attr attr;
+        int r = tree_make_path(tree, directory, 0755, &inode.owner, &attr);
+
+        if (r == 0)
+                r = tree_create(tree, attr.ino, path_base(file->name), &inode, &attr);
+        if (r == 0 && *file->data)
+                r = tree_write(tree, attr.ino, 0, file->data, strlen(file->data), false);
+        return r < 0 ? error_set_errno(err, r, "cannot write the here-document %s", file->name) : 0;
+}
+
+/* Puts the files that the Dockerfile holds itself into a tree, each in a directory of its own, as
+ * there may be several of a name. */
+static int open_inlined(struct worker *worker, struct copy_step *step, struct error *err)
+{
+        static const struct layers nothing;
+        const struct instruction_copy *copy = &worker->instruction->copy;
+        struct strv paths = STRV_INIT;
+        struct copy_rules rules = { .source = &step->inlined_source,
+                                    .is_literal = true,
+                                    .several = copy->sources.count + copy->file_count > 1,
+                                    .destination = step->destination };
+        int r;
+
+        if (copy->file_count == 0)
+                return 0;
+        r = layers_open(worker->store, &nothing, &step->inlined, err);
+        for (size_t i = 0; i < copy->file_count && r == 0; i++) {
+                char directory[32];
+
+                snprintf(directory, sizeof(directory), "/%zu", i);
+                r = write_inlined(step->inlined, directory, &copy->files[i], err);
+                if (r == 0 &&
+                    strv_addf(&paths, "%s/%s", directory, path_base(copy->files[i].name)) < 0)
+                        r = error_set_oom(err);
+        }
+        if (r == 0) {
+                step->inlined_source = (struct copy_source){ .root_fd = -1, .tree = step->inlined };
+                rules.sources = (const char *const *)paths.items;
+                rules.source_count = paths.count;
+                r = copy_find(&rules, &step->inlined_items, err);
+        }
+        strv_done(&paths);
+        return r;
+}
+
 static int prepare(struct worker *worker, struct copy_step *step, struct error *err)
 {
         const struct instruction_copy *copy = &worker->instruction->copy;
+        bool is_add = worker->instruction->type == INSTRUCTION_ADD;
         struct copy_rules rules = { .source = &step->source,
                                     .sources = copy->sources.items,
                                     .source_count = copy->sources.count,
-                                    .unpacks = worker->instruction->type == INSTRUCTION_ADD &&
-                                               copy->unpack != CHOICE_NO };
+                                    .parents = copy->parents,
+                                    .several = copy->sources.count + copy->file_count > 1,
+                                    .unpacks = copy->unpack == CHOICE_YES ||
+                                               (is_add && copy->unpack != CHOICE_NO) };
         int r;
 
         r = open_source(worker, copy->from, step, err);
@@ -169,8 +227,48 @@ static int prepare(struct worker *worker, struct copy_step *step, struct error *
                 r = find_destination(worker, step, err);
         if (r == 0)
                 r = find_manner(worker, step, err);
+        if (r == 0 && copy->excludes.count > 0)
+                r = ignore_new(copy->excludes.items, copy->excludes.count, &step->exclude, err);
+        if (r == 0)
+                r = open_inlined(worker, step, err);
         rules.destination = step->destination;
+        rules.exclude = step->exclude;
         return r < 0 ? r : copy_find(&rules, &step->items, err);
+}
+
+/* --link: into a layer of its own, as if there were nothing below it. */
+static int carry_out_alone(struct worker *worker, struct copy_step *step,
+                           const struct digest *group, bool *ret_empty, struct error *err)
+{
+        static const struct layers nothing;
+        struct digest input;
+        int r = worker_join_steps(worker, err);
+
+        if (r < 0)
+                return r;
+        tree_free(worker->tree);
+        worker->tree = NULL;
+        r = layers_open(worker->store, &nothing, &worker->tree, err);
+        if (r == 0)
+                r = apply(step, worker->tree, &input, err);
+        if (r == 0)
+                r = worker_finish_step(worker, group, &input, ret_empty, err);
+        if (r == 0)
+                r = worker_join_steps(worker, err);
+        tree_free(worker->tree);
+        worker->tree = NULL;
+        return r;
+}
+
+static int carry_out(struct worker *worker, struct copy_step *step, const struct digest *group,
+                     bool *ret_empty, struct error *err)
+{
+        struct digest input;
+        int r = worker_open_tree(worker, err);
+
+        if (r == 0)
+                r = apply(step, worker->tree, &input, err);
+        return r < 0 ? r : worker_finish_step(worker, group, &input, ret_empty, err);
 }
 
 /* "COPY /src /dest # varve", with all its sources. */
@@ -187,6 +285,7 @@ int worker_copy(struct worker *worker, bool *ret_cached, struct error *err)
         int r;
 
         *ret_cached = false;
+        worker->stands_alone = worker->instruction->copy.link;
         r = check_options(worker->instruction, err);
         if (r == 0)
                 r = prepare(worker, &step, err);
@@ -200,12 +299,9 @@ int worker_copy(struct worker *worker, bool *ret_cached, struct error *err)
                         r = worker_try_cache(worker, &group, &input, &empty, err);
                 *ret_cached = r > 0;
         }
-        if (r == 0) {
-                r = worker_open_tree(worker, err);
-                if (r == 0)
-                        r = apply(&step, worker->tree, &input, err);
-                if (r == 0)
-                        r = worker_finish_step(worker, &group, &input, &empty, err);
-        }
+        if (r == 0)
+                r = worker->stands_alone ? carry_out_alone(worker, &step, &group, &empty, err)
+                                         : carry_out(worker, &step, &group, &empty, err);
+        worker->stands_alone = false;
         return r < 0 ? r : add_copy_history(worker, empty, err);
 }

@@ -23,14 +23,15 @@
 
 /* ---- records ---- */
 
-static int record_key(const struct worker *worker, const struct digest *input, struct digest *ret,
-                      struct error *err)
+static int record_key(const struct worker *worker, bool stands_alone, const struct digest *input,
+                      struct digest *ret, struct error *err)
 {
+        static const struct layers nothing;
         struct digest below;
         struct key key;
         int r;
 
-        r = key_of_layers(&worker->state.layers, &below, err);
+        r = key_of_layers(stands_alone ? &nothing : &worker->state.layers, &below, err);
         if (r == 0)
                 r = key_begin(&key, "step", err);
         if (r < 0)
@@ -142,7 +143,7 @@ int worker_try_cache(struct worker *worker, const struct digest *group, const st
                 return 0;
         r = worker_join_steps(worker, err);
         if (r == 0)
-                r = record_key(worker, input, &key, err);
+                r = record_key(worker, worker->stands_alone, input, &key, err);
         if (r < 0)
                 return r;
         r = store_record_get(worker->store, group, &key, &text, &ignored);
@@ -252,6 +253,7 @@ int worker_finish_step(struct worker *worker, const struct digest *group,
                                       .created = clock_now(),
                                       .group = *group,
                                       .input = *input,
+                                      .stands_alone = worker->stands_alone,
                                       .owners = OWNERS_DECLARED };
         struct change_list *changes;
         int r;
@@ -286,7 +288,7 @@ int worker_join_steps(struct worker *worker, struct error *err)
 
                 if (r == 0) {
                         worker->step = step->step; /* whose failure it would be */
-                        r = record_key(worker, &step->input, &key, err);
+                        r = record_key(worker, step->stands_alone, &step->input, &key, err);
                 }
                 if (step->seal)
                         sealed = seal_job_finish(step->seal, &layer, r < 0 ? &later : err);

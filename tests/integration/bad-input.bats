@@ -199,7 +199,7 @@ socket.socket(socket.AF_UNIX).bind(sys.argv[1])' "$context/socket"
         context_of odd-ignore 'FROM busybox:1' 'COPY . /'
         as_tester mkfifo "$context/.dockerignore"
         refused build -t bad "$context"
-        says 'Dockerfile:2' '\.dockerignore is not a regular file'
+        says '\.dockerignore is not a regular file'
         one_paragraph
         as_tester ln -sf /dev/zero "$context/.dockerignore"
         refused build -t bad "$context"
