@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "base/strmap.h"
 #include "base/strv.h"
@@ -109,3 +110,15 @@ void build_result_done(struct build_result *result);
  */
 int build_image(struct store *store, const struct build_options *options, struct build_result *ret,
                 struct build_fault *ret_fault, struct error *err);
+
+/* What can be told of a Dockerfile without building it. */
+enum build_description {
+        BUILD_DESCRIBE_CHECK,   /* how many warnings there are; they are told as events */
+        BUILD_DESCRIBE_OUTLINE, /* build arguments, secrets and agents of the target */
+        BUILD_DESCRIBE_TARGETS, /* the stages, with what the comments before them say */
+};
+
+/* Appends it to `ret` as text. `ret_warnings` is 0 but for CHECK. Errors as build_image(). */
+int build_describe(struct store *store, const struct build_options *options,
+                   enum build_description what, struct buf *ret, size_t *ret_warnings,
+                   struct build_fault *ret_fault, struct error *err);

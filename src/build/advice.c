@@ -1,5 +1,6 @@
 #include "advice.h"
 
+#include "advice_values.h"
 #include "base/cleanup.h"
 #include "worker.h"
 
@@ -18,14 +19,15 @@ static void tell(const struct build_options *options, const char *text)
 /* ---- the rules ---- */
 
 /* A stage has what the stage has that it is FROM, which stands before it. */
-static int lint_stages(struct plan *plan)
+static int lint_stages(struct plan *plan, const struct build_options *options)
 {
-        _cleanup_free_ struct lint_stage_state *states = calloc(plan->stage_count, sizeof(*states));
+        _cleanup_free_ struct advice_state *states = calloc(plan->stage_count, sizeof(*states));
+        _cleanup_free_ struct lint_stage_state *shells = calloc(plan->stage_count, sizeof(*shells));
         const struct expander globals = { .escape = plan->file->escape,
                                           .lookup = expand_lookup_strv,
                                           .variables = &plan->globals };
         struct lint *lint = &plan->file->lint;
-        int r = states ? 0 : -ENOMEM;
+        int r = states && shells ? 0 : -ENOMEM;
 
         for (size_t i = 0; i < plan->stage_count && r == 0; i++) {
                 const struct plan_stage *stage = &plan->stages[i];
@@ -33,11 +35,15 @@ static int lint_stages(struct plan *plan)
                 if (!stage->needed)
                         continue;
                 if (stage->base == PLAN_STAGE)
-                        states[i] = states[stage->base_index];
+                        shells[i] = shells[stage->base_index];
                 r = lint_from(lint, stage->from.instruction, &globals, &plan->declared);
                 if (r == 0)
-                        r = lint_stage(lint, stage->stage, &states[i]);
+                        r = lint_stage(lint, stage->stage, &shells[i]);
+                if (r == 0)
+                        r = advice_values(plan, options, stage, states);
         }
+        for (size_t i = 0; states && i < plan->stage_count; i++)
+                advice_state_done(&states[i]);
         return r;
 }
 
@@ -116,7 +122,7 @@ static int tell_unused_args(const struct plan *plan, const struct build_options 
 int advice_tell(struct plan *plan, const struct build_options *options, struct error *err)
 {
         const struct lint *lint = &plan->file->lint;
-        int r = lint_stages(plan);
+        int r = lint_stages(plan, options);
 
         if (r == 0)
                 r = tell_lint(plan, options);

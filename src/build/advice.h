@@ -6,8 +6,8 @@
 #include "plan.h"
 
 /*
- * Tells it as events of type BUILD_WARNING: the rules of dockerfile/lint.h, as far as they need no
- * values of a running build, for the stages that are built; and build arguments that nobody asks
- * for. Returns 0, -ENOMEM, or -EINVAL where the file wants to fail for a rule ("check=error=true").
+ * Tells it as events of type BUILD_WARNING: the rules of dockerfile/lint.h for the stages that are
+ * built, and build arguments that nobody asks for. Returns 0, -ENOMEM, or -EINVAL where the file
+ * wants to fail for a rule ("check=error=true").
  */
 int advice_tell(struct plan *plan, const struct build_options *options, struct error *err);

@@ -33,8 +33,10 @@ struct build_flags {
         struct network_flags network;
         struct bounds_flags bounds;
         const char *pull;
+        const char *call;
         bool no_cache;
         bool quiet;
+        bool check;
 };
 
 static void build_flags_done(struct build_flags *flags)
@@ -126,6 +128,55 @@ static void use_lists(const struct build_lists *lists, struct build_options *opt
         options->context_count = lists->context_count;
 }
 
+static int build_and_tell(struct store *store, const struct build_flags *flags,
+                          const struct build_options *options, struct build_fault *fault,
+                          struct error *err)
+{
+        struct build_result result;
+        int r = build_image(store, options, &result, fault, err);
+
+        if (r == 0) {
+                r = tell_result(flags, &result, err);
+                build_result_done(&result);
+        }
+        return r;
+}
+
+/* --check, and --call of all but "build". */
+static int describe(struct store *store, const struct build_flags *flags,
+                    const struct build_options *options, struct build_fault *fault,
+                    struct error *err)
+{
+        static const char *const names[] = {
+                [BUILD_DESCRIBE_CHECK] = "check",
+                [BUILD_DESCRIBE_OUTLINE] = "outline",
+                [BUILD_DESCRIBE_TARGETS] = "targets",
+        };
+        const char *wanted = flags->check ? "check" : flags->call;
+        struct buf text = BUF_INIT;
+        size_t what = 0, warnings = 0;
+        int r;
+
+        if (strcmp(wanted, "build") == 0)
+                return build_and_tell(store, flags, options, fault, err);
+        while (what < ARRAY_SIZE(names) && strcmp(names[what], wanted) != 0)
+                what++;
+        if (what == ARRAY_SIZE(names)) {
+                error_set(err, -EINVAL, "--call=%s is not known", wanted);
+                return error_hint(err, "It is build, check, outline or targets.");
+        }
+        r = build_describe(store, options, (enum build_description)what, &text, &warnings, fault,
+                           err);
+        if (r == 0) {
+                print_plain(text.data);
+                printf("%s", buf_str(&text));
+        }
+        buf_done(&text);
+        if (r == 0 && warnings > 0)
+                r = error_set(err, -EINVAL, "the Dockerfile has warnings");
+        return r;
+}
+
 static int build(struct store *store, const struct build_flags *flags,
                  const struct execution_bounds *bounds, const char *context,
                  struct progress *progress, struct build_fault *fault, struct error *err)
@@ -144,7 +195,6 @@ static int build(struct store *store, const struct build_flags *flags,
                                          .allowed = &flags->allowed,
                                          .event = progress_event,
                                          .event_context = progress };
-        struct build_result result;
         int r;
 
         r = check_tags(&flags->tags, err);
@@ -171,12 +221,10 @@ static int build(struct store *store, const struct build_flags *flags,
                 r = cli_parse_users(flags->userns, &options.users, err);
         if (r == 0)
                 r = network_flags_parse(&flags->network, &options.network, err);
-        if (r == 0)
-                r = build_image(store, &options, &result, fault, err);
-        if (r == 0) {
-                r = tell_result(flags, &result, err);
-                build_result_done(&result);
-        }
+        if (r == 0 && (flags->check || flags->call))
+                r = describe(store, flags, &options, fault, err);
+        else if (r == 0)
+                r = build_and_tell(store, flags, &options, fault, err);
         network_options_done(&options.network);
         build_lists_done(&lists);
         strmap_done(&labels);
@@ -215,6 +263,10 @@ static int run(const struct command *command, int argc, char **argv)
                   "An agent for RUN --mount=type=ssh; may be repeated" },
                 { OPTION_LIST, 0, "build-context", &flags.contexts, "NAME=SOURCE",
                   "Files or an image that FROM and --from may name; may be repeated" },
+                { OPTION_FLAG, 0, "check", &flags.check, NULL,
+                  "Tell what the Dockerfile could do better, and build nothing" },
+                { OPTION_STRING, 0, "call", &flags.call, "METHOD",
+                  "build (the default), check, outline or targets" },
                 { OPTION_STRING, 0, "target", &flags.target, "STAGE",
                   "Build this stage, by name or number" },
                 { OPTION_CHOICE, 0, "pull", &flags.pull, "[=WHEN]",
