@@ -455,6 +455,24 @@ static int resolve_sources(struct store *store, struct plan *plan, struct plan_s
         return r;
 }
 
+/* Refuses by name, before anything is done, what would otherwise be passed over. */
+static int check_steps(const struct plan *plan, const struct plan_stage *stage,
+                       struct build_fault *ret_fault, struct error *err)
+{
+        struct source_position nowhere = { .line = 0 };
+
+        for (size_t i = 0; i < stage->step_count; i++) {
+                const struct instruction *instruction = stage->steps[i].instruction;
+
+                if (instruction->type != INSTRUCTION_RUN || instruction->run.device_count == 0)
+                        continue;
+                error_set(err, -EOPNOTSUPP, "RUN --device is not supported");
+                error_hint(err, "Build this image without it.");
+                return plan_blame(plan, instruction, nowhere, ret_fault, err);
+        }
+        return 0;
+}
+
 static int plan_stage(struct store *store, struct plan *plan, struct plan_stage *stage,
                       struct build_fault *ret_fault, struct error *err)
 {
@@ -471,7 +489,8 @@ static int plan_stage(struct store *store, struct plan *plan, struct plan_stage 
                         r = error_set_oom(err);
         if (r < 0)
                 return plan_blame(plan, stage_from(stage), nowhere, ret_fault, err);
-        return resolve_sources(store, plan, stage, ret_fault, err);
+        r = check_steps(plan, stage, ret_fault, err);
+        return r < 0 ? r : resolve_sources(store, plan, stage, ret_fault, err);
 }
 
 static int find_target(struct plan *plan, const char *target, struct error *err)

@@ -21,19 +21,6 @@
 
 #define HOSTNAME "varve"
 
-/* Refuses by name what would otherwise be passed over. */
-static int check_options(const struct instruction_run *run, struct error *err)
-{
-        const char *option = NULL;
-
-        if (run->device_count > 0)
-                option = "--device";
-        if (!option)
-                return 0;
-        error_set(err, -EOPNOTSUPP, "RUN %s is not supported", option);
-        return error_hint(err, "Build this image without it.");
-}
-
 static int make_argv(const struct worker *worker, const struct instruction_run *run,
                      struct strv *ret, struct error *err)
 {
@@ -289,9 +276,7 @@ int worker_run(struct worker *worker, bool *ret_cached, struct error *err)
         bool empty = false;
         int r;
 
-        r = check_options(&worker->instruction->run, err);
-        if (r == 0)
-                r = run_mounts_check(&worker->instruction->run, err);
+        r = run_mounts_check(&worker->instruction->run, err);
         if (r == 0)
                 r = make_argv(worker, &worker->instruction->run, &argv, err);
         if (r == 0)
