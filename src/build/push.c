@@ -18,7 +18,12 @@ struct push {
         struct registry *registry;
         struct reporter reporter;
         struct reference target;
-        const struct layers *layers; /* of the image that is being pushed */
+};
+
+/* The layers of one image, which are sent side by side. */
+struct sent_layers {
+        struct push *push;
+        const struct layers *layers;
 };
 
 /* A blob on its way. */
@@ -95,15 +100,16 @@ static int provide_blob(struct push *push, const struct descriptor *blob, struct
 /* Foreign layers stay where they are. */
 static int push_layer(void *context, size_t index, struct error *err)
 {
-        struct push *push = context;
-        const struct layer *layer = &push->layers->items[index];
-        struct layers alone = { .items = &push->layers->items[index], .count = 1 };
+        const struct sent_layers *sent = context;
+        struct push *push = sent->push;
+        const struct layer *layer = &sent->layers->items[index];
+        struct layers alone = { .items = &sent->layers->items[index], .count = 1 };
         int r;
 
         if (media_type_is_foreign(layer->blob.media_type) && layer->blob.urls.count > 0)
                 return 0;
         for (size_t i = 0; i < index; i++)
-                if (digest_equal(&push->layers->items[i].blob.digest, &layer->blob.digest))
+                if (digest_equal(&sent->layers->items[i].blob.digest, &layer->blob.digest))
                         return 0;
         r = provide_blob(push, &layer->blob, err);
         if (r != 0)
@@ -119,6 +125,7 @@ static int push_blobs(struct push *push, const struct manifest *manifest, struct
 {
         struct image_config config = IMAGE_CONFIG_INIT;
         struct layers layers = { .items = NULL };
+        struct sent_layers sent = { .push = push, .layers = &layers };
         struct buf text = BUF_INIT;
         int r = store_read(push->store, STORE_BLOB, &manifest->config.digest, MANIFEST_BYTES_MAX,
                            &text, err);
@@ -127,9 +134,8 @@ static int push_blobs(struct push *push, const struct manifest *manifest, struct
                 r = image_config_parse(text.data, text.len, &config, err);
         if (r == 0)
                 r = layers_of_image(manifest, &config, &layers, err);
-        push->layers = &layers;
         if (r == 0)
-                r = work_side_by_side(push->registry, layers.count, push_layer, push, err);
+                r = work_side_by_side(push->registry, layers.count, push_layer, &sent, err);
         if (r == 0) {
                 r = registry_has_blob(push->registry, &push->target, &manifest->config.digest, err);
                 if (r == 0)

@@ -6,8 +6,9 @@
 #include <stdlib.h>
 
 static int pull(struct store *store, const char *name, const char *platform,
-                struct pull_options *options, struct error *err)
+                const struct pull_options *given, struct error *err)
 {
+        struct pull_options options = *given;
         struct platform wanted = PLATFORM_INIT;
         char digest[DIGEST_TEXT_MAX];
         struct stored_image image;
@@ -15,10 +16,10 @@ static int pull(struct store *store, const char *name, const char *platform,
 
         if (platform) {
                 r = platform_parse(platform, &wanted, err);
-                options->platform = &wanted;
+                options.platform = &wanted;
         }
         if (r == 0)
-                r = image_pull(store, name, options, &image, err);
+                r = image_pull(store, name, &options, &image, err);
         if (r == 0) {
                 digest_format(&image.root.digest, digest);
                 printf("%s\n", digest);

@@ -143,7 +143,7 @@ CURLcode engine_perform(struct engine *engine, CURL *easy)
         curl_easy_setopt(easy, CURLOPT_PRIVATE, &job);
         pthread_mutex_lock(&engine->lock);
         job.next = engine->added;
-        engine->added = &job;
+        engine->added = &job; /* cppcheck-suppress autoVariables; it is done when this returns */
         curl_multi_wakeup(engine->multi);
         while (!job.done)
                 pthread_cond_wait(&engine->changed, &engine->lock);
