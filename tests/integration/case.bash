@@ -10,18 +10,29 @@
 #   no-oracle                why buildah cannot build it; then `expect` says what comes out
 #   direct                   why umoci cannot unpack it; then tree-manifest reads the layers itself
 #   skip-single              why it cannot be built with one uid
+#   refused                  it is refused: what the message says, a pattern a line; no oracle
+# In flags @CONTEXT@ stands for the context's path.
 
 # shellcheck source=tests/integration/varve.bash
 . "${BASH_SOURCE[0]%/*}/varve.bash"
 
-build_case() {
+# take_case NAME: makes a copy of the case that belongs to the tester; sets `arguments` to those of
+# the build.
+take_case() {
         local name=$1 flags=()
         [ ! -e "$stage/cases/$name/flags" ] || mapfile -t flags <"$stage/cases/$name/flags"
         mkdir -p "$work/cases"
         cp -a "$stage/cases/$name" "$work/cases/"
         chown -Rh "$user:$user" "$work/cases"
-        varve build "${flags[@]}" -t "case-$name" -f "$work/cases/$name/Dockerfile" \
-                "$work/cases/$name/context"
+        arguments=("${flags[@]//@CONTEXT@/$work/cases/$name/context}" -t "case-$name"
+                -f "$work/cases/$name/Dockerfile" "$work/cases/$name/context")
+}
+
+check_refused() {
+        local patterns
+        mapfile -t patterns <"$stage/cases/$1/refused"
+        refused build "${arguments[@]}"
+        says "${patterns[@]}"
 }
 
 check_expected() {
@@ -46,7 +57,12 @@ check_case() {
         if [ "$mode" = single ] && [ -e "$stage/cases/$name/skip-single" ]; then
                 skip "$(cat "$stage/cases/$name/skip-single")"
         fi
-        build_case "$name"
+        take_case "$name"
+        if [ -e "$stage/cases/$name/refused" ]; then
+                check_refused "$name"
+                return
+        fi
+        varve build "${arguments[@]}"
         if [ -e "$stage/cases/$name/direct" ]; then
                 saved "case-$name"
                 source=oci:$work/saved:image
@@ -61,7 +77,9 @@ check_case() {
                 flock "$stage/oracle.lock" "$here/integration/oracle" "$stage" "$name"
                 tree_manifest "$name" "$source" >"$work/tree"
                 diff -u "$stage/oracle/$name/tree" "$work/tree"
-                diff -u "$stage/oracle/$name/config" <(image_config "$name" "$work/saved:image")
+                # What config.expect wants is put into the oracle's alone.
+                diff -u "$stage/oracle/$name/config" \
+                        <("$here/tools/image-config" "$work/saved:image")
         fi
         check_expected "$name" "$source"
         check_output "$name"
