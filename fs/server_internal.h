@@ -98,5 +98,5 @@ bool raw_answer(struct server *server, const struct fuse_buf *request);
 /* writev(2) to the kernel; adds to the reply to INIT what we support and libfuse does not ask. */
 ssize_t raw_writev(int fd, struct iovec *iov, int count, void *server);
 
-/* Whether the write of which libfuse has handed out this data takes privileges away. */
-bool raw_write_kills_priv(const char *data);
+/* The flags (FUSE_WRITE_) of the write of which libfuse has handed out this data. */
+uint32_t raw_write_flags(const char *data);

@@ -105,11 +105,14 @@ static void reply_entry(fuse_req_t req, int r, const struct tree_attr *attr)
 static void op_init(void *userdata, struct fuse_conn_info *conn)
 {
         const struct server *server = userdata;
-        unsigned want = FUSE_CAP_DONT_MASK | FUSE_CAP_WRITEBACK_CACHE | FUSE_CAP_NO_OPEN_SUPPORT |
+        unsigned want = FUSE_CAP_DONT_MASK | FUSE_CAP_NO_OPEN_SUPPORT |
                         FUSE_CAP_NO_OPENDIR_SUPPORT | FUSE_CAP_CACHE_SYMLINKS |
                         FUSE_CAP_EXPLICIT_INVAL_DATA | FUSE_CAP_PARALLEL_DIROPS |
                         FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_ASYNC_READ;
 
+        /* WRITEBACK_CACHE is left out: with it the kernel doubts how many blocks a file has at each
+         * close(2) and asks again at the next stat, and a full disk is told of too late.
+         * docs/bench.md has what it gains and costs. */
         /* Access lists make the kernel check permissions itself, which it does not do with one id;
          * and whoever knows a directory's default list has to apply the umask. */
         if (!server->options.single_id)
@@ -320,10 +323,15 @@ static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 static void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t offset,
                      struct fuse_file_info *info)
 {
-        int r = tree_write(server_of(req)->tree, ino, (uint64_t)offset, data, size,
-                           raw_write_kills_priv(data));
+        struct tree *tree = server_of(req)->tree;
+        uint32_t flags = raw_write_flags(data);
+        int r = tree_write(tree, ino, (uint64_t)offset, data, size,
+                           flags & FUSE_WRITE_KILL_SUIDGID);
 
         (void)info;
+        /* Of a page that was written to through a mapping: the process may be gone. */
+        if (r < 0 && flags & FUSE_WRITE_CACHE)
+                tree_lose(tree, r);
         if (r < 0)
                 fuse_reply_err(req, -r);
         else

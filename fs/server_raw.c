@@ -1,8 +1,7 @@
 /*
  * The FUSE protocol where libfuse 3.14 (Debian 12) ends. A newer libfuse makes this file smaller.
  *
- *   HANDLE_KILLPRIV_V2  else every write(2) under the writeback cache asks for
- *                       security.capability
+ *   HANDLE_KILLPRIV_V2  else every write(2) asks for security.capability
  *   SETXATTR_EXT        whether setting an access list takes setgid away
  *   TMPFILE             O_TMPFILE
  *   STATX               birth times
@@ -240,10 +239,10 @@ ssize_t raw_writev(int fd, struct iovec *iov, int count, void *userdata)
         return write(fd, small, total);
 }
 
-bool raw_write_kills_priv(const char *data)
+uint32_t raw_write_flags(const char *data)
 {
         struct fuse_write_in arg;
 
         memcpy(&arg, data - sizeof(arg), sizeof(arg));
-        return arg.write_flags & FUSE_WRITE_KILL_SUIDGID;
+        return arg.write_flags;
 }

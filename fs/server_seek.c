@@ -2,7 +2,8 @@
  * lseek(2) for data and holes.
  *
  * The kernel asks us, but does not write back before what it holds itself: to us, bytes written a
- * moment ago still are a hole, and whoever copies files by their holes would lose them. Telling
+ * moment ago through a mapping still are a hole, and whoever copies files by their holes would lose
+ * them. Telling
  * the kernel to drop the inode's pages makes it write the dirty ones, and returns when that is
  * done. Those writes are requests, which somebody has to serve meanwhile: so a thread of its own
  * does it, and answers then.

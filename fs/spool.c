@@ -140,7 +140,7 @@ static uint64_t take_again(struct spool *spool, uint64_t want, uint64_t *ret_blo
         uint64_t at = spool->cursor, limit = spool->end;
 
         for (bool wrapped = false;;) {
-                uint64_t begin = next_block(spool, at, limit, false), count;
+                uint64_t begin = next_block(spool, at, limit, false), end, count;
 
                 if (begin >= limit) {
                         if (wrapped)
@@ -150,12 +150,12 @@ static uint64_t take_again(struct spool *spool, uint64_t want, uint64_t *ret_blo
                         limit = spool->cursor;
                         continue;
                 }
-                at = next_block(spool, begin, run_limit(spool, begin, limit), true);
+                end = limit - begin > want ? begin + want : limit;
+                at = next_block(spool, begin, run_limit(spool, begin, end), true);
                 count = at - begin;
                 if (count < least)
                         continue;
                 *ret_block = begin;
-                count = count < want ? count : want;
                 spool->cursor = begin + count;
                 spool->given -= count;
                 return count;

@@ -37,8 +37,6 @@ void content_end(struct tree *tree, struct node *node, int result)
         node->blocks = content_blocks(&node->file);
         if (result == 0)
                 node->meta.mtime = node->ctime = tree_now();
-        else if (tree->write_error == 0)
-                tree->write_error = result;
         pthread_mutex_unlock(&tree->lock);
         pthread_rwlock_unlock(content_lock(tree, node->ino));
 }
@@ -117,6 +115,14 @@ int tree_write(struct tree *tree, uint64_t ino, uint64_t offset, const void *dat
                 r = kill_priv_locked(tree, node);
         content_end(tree, node, r);
         return r;
+}
+
+void tree_lose(struct tree *tree, int error)
+{
+        pthread_mutex_lock(&tree->lock);
+        if (tree->write_error == 0)
+                tree->write_error = error;
+        pthread_mutex_unlock(&tree->lock);
 }
 
 /* Space that is asked for beforehand is not taken, but a disk that is full is told of at once. */

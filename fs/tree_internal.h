@@ -151,7 +151,7 @@ struct tree {
         struct dentry **stubs;      /* owned; in the order in which they were made */
         size_t stub_count;
         uint32_t walks;  /* walks for changes so far */
-        int write_error; /* the first failure of the spool in this epoch, or 0 */
+        int write_error; /* of tree_lose() in this epoch, or 0 */
 };
 
 static inline uint32_t tree_epoch(const struct tree *tree)

@@ -196,9 +196,13 @@ void tree_reset_lookups(struct tree *tree);
 ssize_t tree_read(struct tree *tree, uint64_t ino, uint64_t offset, void *data, size_t len);
 
 /* Writes all or fails; what a failed call has written lies inside the file's old size. `kill_priv`
- * as TREE_SET_KILL_PRIV. ENOSPC and EIO of the spool are remembered for tree_commit(). */
+ * as TREE_SET_KILL_PRIV. -ENOSPC or -EIO where the spool cannot take it. */
 int tree_write(struct tree *tree, uint64_t ino, uint64_t offset, const void *data, size_t len,
                bool kill_priv);
+
+/* Notes that bytes were lost of which nobody could be told, with a negative errno: tree_commit() then
+ * fails. */
+void tree_lose(struct tree *tree, int error);
 
 /* fallocate(2): mode 0 and FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE, FALLOC_FL_ZERO_RANGE.
  * `kill_priv` as TREE_SET_KILL_PRIV. */

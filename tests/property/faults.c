@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -78,7 +79,26 @@ static void fill_the_disk(struct mounted *mounted)
         EXPECT(write_file("mnt/after", 'a', 3 * MEGABYTE) == 0);
         EXPECT(holds("mnt/before", 'b', 3 * MEGABYTE));
         EXPECT(holds("mnt/after", 'a', 3 * MEGABYTE));
-        /* Some of it was lost: no layer may come of that. */
+        EXPECT(unlink("mnt/before") == 0);
+        /* Who was told of it has coped. */
+        EXPECT(mounted_seal(mounted, true, &err) == 0);
+        EXPECT(holds("mnt/after", 'a', 3 * MEGABYTE));
+        EXPECT(mounted_free(mounted) == 0);
+}
+
+/* Of bytes that come out of a mapping nobody can be told: no layer may come of that. */
+static void lose_a_mapping(struct mounted *mounted)
+{
+        struct error err = ERROR_INIT;
+        int fd = open("mnt/mapped", O_CREAT | O_RDWR | O_CLOEXEC, 0644);
+        char *map;
+
+        EXPECT(ftruncate(fd, 2 * DISK_BYTES) == 0);
+        map = mmap(NULL, 2 * DISK_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        EXPECT(map != MAP_FAILED);
+        memset(map, 'm', 2 * DISK_BYTES);
+        munmap(map, 2 * DISK_BYTES);
+        close(fd);
         EXPECT(mounted_seal(mounted, false, &err) == -ENOSPC);
         EXPECT(mounted_free(mounted) == 0);
 }
@@ -222,6 +242,7 @@ static void run(const char *name, void (*test)(struct mounted *))
 int main(void)
 {
         run("a full disk is told of, and nothing else lost", fill_the_disk);
+        run("what a mapping loses is told of in the end", lose_a_mapping);
         run("what needs no byte of a layer needs none", break_the_layers);
         run("a killed server leaves nobody waiting", kill_the_server);
         return failures > 0;
