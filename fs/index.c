@@ -4,6 +4,7 @@
  */
 #include "fs/index.h"
 #include "base/cleanup.h"
+#include "base/io.h"
 #include "index_format.h"
 
 #include <errno.h>
@@ -37,6 +38,7 @@ static bool sections_fit(const struct index_header *h)
                section_fits(h, h->entries, h->entry_count, sizeof(struct index_entry)) &&
                section_fits(h, h->links, h->link_count, sizeof(struct index_link)) &&
                section_fits(h, h->extents, h->extent_count, sizeof(struct index_extent)) &&
+               section_fits(h, h->digests, h->inode_count, sizeof(struct index_digest)) &&
                section_fits(h, h->xattrs, h->xattrs_size, 1) &&
                section_fits(h, h->strings, h->strings_size, 1);
 }
@@ -88,6 +90,7 @@ int index_open(int fd, const char *name, struct index **ret, struct error *err)
         index->entries = (const void *)(index->map + index->header->entries);
         index->links = (const void *)(index->map + index->header->links);
         index->extents = (const void *)(index->map + index->header->extents);
+        index->digests = (const void *)(index->map + index->header->digests);
         index->xattrs = index->map + index->header->xattrs;
         index->strings = index->map + index->header->strings;
         if (!index_is_sound(index)) {
@@ -109,6 +112,26 @@ void index_free(struct index *index)
 const uint8_t *index_diff_id(const struct index *index)
 {
         return index->header->diff_id;
+}
+
+const uint8_t *index_content_id(const struct index *index)
+{
+        return index->header->content_id;
+}
+
+int index_read_content_id(int fd, const uint8_t diff_id[static INDEX_DIFF_ID_BYTES],
+                          uint8_t ret[static INDEX_DIGEST_BYTES])
+{
+        struct index_header header;
+
+        if (io_pread(fd, &header, sizeof(header), 0) != (ssize_t)sizeof(header) ||
+            memcmp(header.magic, INDEX_MAGIC, 8) != 0 ||
+            memcmp(header.diff_id, diff_id, INDEX_DIFF_ID_BYTES) != 0)
+                return -EBADMSG;
+        if (header.version != INDEX_VERSION)
+                return -ESTALE;
+        memcpy(ret, header.content_id, INDEX_DIGEST_BYTES);
+        return 0;
 }
 
 uint64_t index_content_bytes(const struct index *index)

@@ -89,6 +89,8 @@ void index_builder_free(struct index_builder *builder)
         free(builder->names);
         free(builder->slots);
         free(builder->extents);
+        free(builder->digests);
+        digest_hasher_free(builder->hasher);
         buf_done(&builder->strings);
         buf_done(&builder->xattrs);
         free(builder);
@@ -489,6 +491,7 @@ static int add_named(struct index_builder *builder, const struct entry *entry, c
         if (r < 0)
                 return r;
         builder->names[name].inode = number;
+        builder->added = number;
         return 0;
 }
 
@@ -574,6 +577,10 @@ int index_builder_add(struct index_builder *builder, const struct entry *entry,
         const char *relative = entry->path + strspn(entry->path, "/");
         int r;
 
+        r = content_digest_end(builder, err);
+        if (r < 0)
+                return r;
+        builder->added = 0;
         if (strlen(relative) > INDEX_PATH_MAX)
                 return explain(-ENAMETOOLONG, entry, err);
         path = path_clean(relative);
@@ -593,7 +600,14 @@ int index_builder_add(struct index_builder *builder, const struct entry *entry,
                 return explain(r, entry, err);
         if (entry->type == ENTRY_FILE)
                 builder->content_bytes += entry->size;
-        return 0;
+        return entry->type == ENTRY_FILE && builder->added != 0
+                       ? content_digest_begin(builder, builder->added, entry, err)
+                       : 0;
+}
+
+static int add_content(void *context, const void *data, size_t len, struct error *err)
+{
+        return index_builder_content(context, data, len, err);
 }
 
 static int add_entry(void *context, const struct entry *entry, uint64_t data_offset,
@@ -604,5 +618,5 @@ static int add_entry(void *context, const struct entry *entry, uint64_t data_off
 
 struct entry_sink index_builder_sink(struct index_builder *builder)
 {
-        return (struct entry_sink){ .add = add_entry, .context = builder };
+        return (struct entry_sink){ .add = add_entry, .context = builder, .content = add_content };
 }

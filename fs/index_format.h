@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 
 #define INDEX_MAGIC   "varveidx"
-#define INDEX_VERSION 1u
+#define INDEX_VERSION 2u
 #define INDEX_ROOT    1u
 
 struct index_header {
@@ -24,6 +24,7 @@ struct index_header {
         uint32_t version;
         uint32_t crc; /* of the whole file, this field taken as 0 */
         uint8_t diff_id[INDEX_DIFF_ID_BYTES];
+        uint8_t content_id[INDEX_DIGEST_BYTES]; /* index_content_id() */
         uint64_t tar_size;
         uint64_t file_size;
         uint64_t content_bytes;
@@ -31,6 +32,7 @@ struct index_header {
         uint64_t entries;
         uint64_t links;
         uint64_t extents;
+        uint64_t digests; /* offset of struct index_digest[inode_count] */
         uint64_t xattrs;
         uint64_t strings;
         uint64_t strings_size;
@@ -88,6 +90,11 @@ struct index_extent {
         uint64_t place; /* in the tar */
 };
 
+/* Of a file's content; zeros where it is not known, and of what is no file. */
+struct index_digest {
+        uint8_t bytes[INDEX_DIGEST_BYTES];
+};
+
 struct index {
         const char *map; /* owned mapping of `size` bytes */
         size_t size;
@@ -96,6 +103,7 @@ struct index {
         const struct index_entry *entries;
         const struct index_link *links;
         const struct index_extent *extents;
+        const struct index_digest *digests;
         const char *xattrs;
         const char *strings;
 };

@@ -19,6 +19,7 @@ struct layout {
         struct index_inode *inodes;
         struct index_entry *entries;
         struct index_link *links;
+        struct index_digest *digests;
         uint32_t inode_count, entry_count, link_count;
 };
 
@@ -32,6 +33,7 @@ static void layout_done(struct layout *layout)
         free(layout->inodes);
         free(layout->entries);
         free(layout->links);
+        free(layout->digests);
 }
 
 static int compare_names(const void *a, const void *b, void *userdata)
@@ -60,10 +62,12 @@ static int layout_init(struct layout *layout, struct index_builder *builder)
                 .inodes = calloc(inodes, sizeof(*layout->inodes)),
                 .entries = calloc(names, sizeof(*layout->entries)),
                 .links = calloc(names, sizeof(*layout->links)),
+                .digests = calloc(inodes, sizeof(*layout->digests)),
                 .inode_count = INDEX_ROOT,
         };
         if (!layout->order || !layout->first || !layout->count || !layout->number ||
-            !layout->queue || !layout->inodes || !layout->entries || !layout->links)
+            !layout->queue || !layout->inodes || !layout->entries || !layout->links ||
+            !layout->digests)
                 return -ENOMEM;
         for (uint32_t i = 0; i < builder->name_count; i++)
                 layout->order[i] = i;
@@ -171,8 +175,13 @@ static void layout_run(struct layout *layout)
                         layout_directory(layout, old, inode);
         }
         /* Opaqueness and first names are settled only now. */
-        for (uint32_t i = INDEX_ROOT; i < layout->inode_count; i++)
-                layout->inodes[i] = layout->builder->inodes[layout->queue[i]];
+        for (uint32_t i = INDEX_ROOT; i < layout->inode_count; i++) {
+                uint32_t old = layout->queue[i];
+
+                layout->inodes[i] = layout->builder->inodes[old];
+                if (old < layout->builder->digest_count)
+                        layout->digests[i] = layout->builder->digests[old];
+        }
         layout_links(layout);
         layout_directories(layout);
 }
@@ -214,6 +223,8 @@ static int layout_write(const struct layout *layout, struct index_header *header
                 { &header->links, layout->links, layout->link_count * sizeof(struct index_link) },
                 { &header->extents, builder->extents,
                   builder->extent_count * sizeof(struct index_extent) },
+                { &header->digests, layout->digests,
+                  layout->inode_count * sizeof(struct index_digest) },
                 { &header->xattrs, builder->xattrs.data, builder->xattrs.len },
                 { &header->strings, builder->strings.data, builder->strings.len },
         };
@@ -232,6 +243,23 @@ static int layout_write(const struct layout *layout, struct index_header *header
         return r < 0 ? r : io_pwrite(fd, header, sizeof(*header), 0);
 }
 
+static int layout_content_id(const struct layout *layout, struct index_header *header,
+                             struct error *err)
+{
+        const struct index index = { .header = header,
+                                     .inodes = layout->inodes,
+                                     .entries = layout->entries,
+                                     .extents = layout->builder->extents,
+                                     .digests = layout->digests,
+                                     .xattrs = layout->builder->xattrs.data,
+                                     .strings = layout->builder->strings.data };
+
+        if (!layout->builder->undigested)
+                return content_id_of(&index, header->content_id, err);
+        memcpy(header->content_id, header->diff_id, INDEX_DIGEST_BYTES);
+        return 0;
+}
+
 int index_builder_finish(struct index_builder *builder,
                          const uint8_t diff_id[static INDEX_DIFF_ID_BYTES], uint64_t tar_size,
                          int fd, struct error *err)
@@ -240,6 +268,9 @@ int index_builder_finish(struct index_builder *builder,
         _cleanup_(layout_done) struct layout layout = { .builder = NULL };
         int r;
 
+        r = content_digest_end(builder, err);
+        if (r < 0)
+                return r;
         r = layout_init(&layout, builder);
         if (r < 0)
                 return error_set_oom(err);
@@ -253,6 +284,9 @@ int index_builder_finish(struct index_builder *builder,
         header.entry_count = layout.entry_count;
         header.link_count = layout.link_count;
         header.extent_count = builder->extent_count;
+        r = layout_content_id(&layout, &header, err);
+        if (r < 0)
+                return r;
         r = layout_write(&layout, &header, fd);
         if (r < 0)
                 return error_set_errno(err, r, "cannot write a layer's index");

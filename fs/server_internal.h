@@ -90,6 +90,11 @@ uint32_t server_mode(const struct server *server, uint32_t mode);
 void server_owner(const struct server *server, pid_t pid, uint32_t uid, uint32_t gid,
                   struct tree_owner *ret);
 
+/* ---- server_observe.c ---- */
+
+/* Notes what a request tells of its step. */
+void observe_request(struct trace *trace, const struct fuse_in_header *in);
+
 /* ---- server_raw.c: what libfuse 3.14 does not know ---- */
 
 /* Answers a request that libfuse has no callback for. Returns false where it has. */

@@ -37,7 +37,9 @@ void server_stat(const struct server *server, const struct tree_attr *attr, stru
         *ret = (struct stat){
                 .st_ino = attr->number,
                 .st_mode = attr->mode,
-                .st_nlink = attr->nlink,
+                /* A directory's links count its subdirectories, which a look at it is not to tell:
+                 * 1 says that they do not. */
+                .st_nlink = server->options.trace && S_ISDIR(attr->mode) ? 1 : attr->nlink,
                 .st_uid = shown_id(server, attr->uid),
                 .st_gid = shown_id(server, attr->gid),
                 .st_rdev = makedev(attr->rdev_major, attr->rdev_minor),
@@ -108,7 +110,10 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
         unsigned want = FUSE_CAP_DONT_MASK | FUSE_CAP_NO_OPEN_SUPPORT |
                         FUSE_CAP_NO_OPENDIR_SUPPORT | FUSE_CAP_CACHE_SYMLINKS |
                         FUSE_CAP_EXPLICIT_INVAL_DATA | FUSE_CAP_PARALLEL_DIROPS |
-                        FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_ASYNC_READ;
+                        FUSE_CAP_ASYNC_READ;
+
+        if (!server->options.trace)
+                want |= FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO;
 
         /* WRITEBACK_CACHE is left out: with it the kernel doubts how many blocks a file has at each
          * close(2) and asks again at the next stat, and a full disk is told of too late.
@@ -129,6 +134,8 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
         struct tree_attr attr;
         int r = tree_lookup(server_of(req)->tree, parent, name, &attr);
 
+        if (server_of(req)->options.trace && (r == 0 || r == -ENOENT))
+                trace_name(server_of(req)->options.trace, parent, name, r == 0 ? attr.ino : 0);
         if (r == -ENOENT)
                 fuse_reply_entry(req, &missing);
         else

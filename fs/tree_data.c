@@ -89,6 +89,56 @@ ssize_t tree_read(struct tree *tree, uint64_t ino, uint64_t offset, void *data, 
         return n;
 }
 
+/* Whether the index of the layer that a file is as a whole has its digest. */
+static bool find_digest(struct tree *tree, uint64_t ino, struct digest *ret, int *ret_code)
+{
+        static const struct index_digest unknown;
+        const struct index_digest *known = &unknown;
+        struct lower_ref lower = { .inode = 0 };
+        struct node *node;
+
+        pthread_rwlock_rdlock(content_lock(tree, ino));
+        *ret_code = find_file(tree, ino, &node, &lower);
+        if (*ret_code == 0 && node) {
+                lower = node->file.lower;
+                if (node->file.count > 0 || node->file.size != node->file.lower_size ||
+                    node->file.size != lower_inode(tree, lower)->size)
+                        lower.inode = 0;
+        }
+        if (*ret_code == 0 && lower.inode != 0)
+                known = &tree->layers[lower.layer].index->digests[lower.inode];
+        memcpy(ret->bytes, known->bytes, INDEX_DIGEST_BYTES);
+        pthread_rwlock_unlock(content_lock(tree, ino));
+        return memcmp(known, &unknown, sizeof(unknown)) != 0;
+}
+
+int tree_content_digest(struct tree *tree, uint64_t ino, struct digest *ret, struct error *err)
+{
+        struct digest_hasher *hasher;
+        uint64_t offset = 0;
+        char data[16384];
+        ssize_t n = 1;
+        int r;
+
+        if (find_digest(tree, ino, ret, &r) || r < 0)
+                return r < 0 ? error_set_errno(err, r, "cannot read a file") : 0;
+        r = digest_hasher_new(&hasher, err);
+        if (r < 0)
+                return r;
+        while (r == 0 && n > 0) {
+                n = tree_read(tree, ino, offset, data, sizeof(data));
+                if (n < 0)
+                        r = error_set_errno(err, (int)n, "cannot read a file");
+                else
+                        r = digest_hasher_update(hasher, data, (size_t)n, err);
+                offset += (uint64_t)n;
+        }
+        if (r == 0)
+                r = digest_hasher_finish(hasher, ret, err);
+        digest_hasher_free(hasher);
+        return r;
+}
+
 static int kill_priv_locked(struct tree *tree, struct node *node)
 {
         int r;

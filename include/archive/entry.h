@@ -66,6 +66,10 @@ struct entry_sink {
         int (*add)(void *context, const struct entry *entry, uint64_t data_offset,
                    struct error *err);
         void *context;
+
+        /* Takes the next bytes of the content of the file that was added last, as it is stored:
+         * the runs of data of a sparse file without its holes; or NULL. */
+        int (*content)(void *context, const void *data, size_t len, struct error *err);
 };
 
 /* Where entries come from, in the order in which they shall stand in the tar. */

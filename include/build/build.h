@@ -27,7 +27,8 @@ enum build_event_type {
         BUILD_STEP_BEGIN,
         BUILD_STEP_OUTPUT, /* `data`: bytes that the step wrote */
         BUILD_STEP_DONE,
-        BUILD_STEP_CACHED, /* nothing had to be done */
+        BUILD_STEP_CACHED, /* nothing had to be done; `data`: how that is known */
+        BUILD_STEP_MISSED, /* it has to be done; `data`: why it was not in the cache */
         BUILD_STEP_FAILED,
         BUILD_WARNING, /* `text` */
         BUILD_NOTE,    /* `text`: nothing is wrong */
@@ -78,7 +79,9 @@ struct build_options {
         const struct strmap *labels; /* of --label */
         const char *target;          /* a stage's name or number; NULL: the last */
         bool no_cache;
-        enum pull_policy pull; /* of the images that it begins with or copies from */
+        enum pull_policy pull;              /* of the images that it begins with or copies from */
+        const struct strv *no_cache_stages; /* names and numbers of --no-cache-filter; or NULL */
+        bool chain_only; /* what RUN steps have read is neither noted nor compared */
         enum sandbox_users users;
         struct network_options network;        /* of RUN, unless it says otherwise; borrowed */
         const struct execution_bounds *bounds; /* of RUN steps; or NULL */

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/strv.h"
 #include "build/network.h"
+#include "fs/trace.h"
 #include "fs/tree.h"
 #include "sandbox/sandbox.h"
 
@@ -49,7 +50,8 @@ struct execution {
         int stdio[3];  /* what the command has as 0, 1, 2 */
         const struct execution_mount *mounts; /* done in this order */
         size_t mount_count;
-        const char *script; /* an executable file that stands at EXECUTE_SCRIPT_PATH, or NULL */
+        struct trace *trace; /* notes what the command observes, or NULL */
+        const char *script;  /* an executable file that stands at EXECUTE_SCRIPT_PATH, or NULL */
 
         /* Told once the command is about to run, so that signals can be passed on to it, and again
          * with NULL before the sandbox goes away; or NULL. */

@@ -16,6 +16,8 @@
 /* A layer at rest, and the blob that it travels as. */
 struct layer {
         struct digest diff_id;
+        struct digest content; /* of what it holds, once `has_content` */
+        bool has_content;
         struct descriptor blob;
 };
 
@@ -33,6 +35,13 @@ int layers_copy(const struct layers *from, struct layers *ret);
 /* The layers of an image. -EBADMSG: its manifest and its config do not have the same number. */
 int layers_of_image(const struct manifest *manifest, const struct image_config *config,
                     struct layers *ret, struct error *err);
+
+/* Opens the index of one. */
+int layers_open_index(struct store *store, const struct layer *layer, struct index **ret,
+                      struct error *err);
+
+/* Finds the digest of what a layer holds, without its times (index_content_id()). */
+int layer_know_content(struct store *store, struct layer *layer, struct error *err);
 
 /*
  * Opens the union of layers, for which tar, index or both are made anew from the blob where they

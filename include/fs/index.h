@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #define INDEX_DIFF_ID_BYTES 32
+#define INDEX_DIGEST_BYTES  32
 
 /* What a single layer may ask of us at most. */
 #define INDEX_ENTRIES_MAX    (1u << 21)
@@ -36,6 +37,18 @@ void index_free(struct index *index);
 
 const uint8_t *index_diff_id(const struct index *index);
 uint64_t index_tar_size(const struct index *index);
+
+/*
+ * The digest of what the layer holds: of all that a tree made of it shows but times. Layers of
+ * equal content have the same one, whatever their tars say else. Where the content of some file
+ * was not given to the builder it is the diffID.
+ */
+const uint8_t *index_content_id(const struct index *index);
+
+/* The same of the index that is open at `fd`, which is not looked at any further. Returns 0;
+ * -ESTALE, -EBADMSG: as index_open(), or it is the index of another layer. */
+int index_read_content_id(int fd, const uint8_t diff_id[static INDEX_DIFF_ID_BYTES],
+                          uint8_t ret[static INDEX_DIGEST_BYTES]);
 
 /* The bytes of content of all its files. */
 uint64_t index_content_bytes(const struct index *index);
@@ -65,7 +78,12 @@ void index_builder_free(struct index_builder *builder);
 int index_builder_add(struct index_builder *builder, const struct entry *entry,
                       uint64_t data_offset, struct error *err);
 
-/* The builder as a sink of entries (archive/entry.h). */
+/* Takes the next bytes of the content, as it is stored, of the file that was added last; for its
+ * digest. A file whose content is not given as a whole has none. */
+int index_builder_content(struct index_builder *builder, const void *data, size_t len,
+                          struct error *err);
+
+/* The builder as a sink of entries and content (archive/entry.h). */
 struct entry_sink index_builder_sink(struct index_builder *builder);
 
 /* Writes the index to `fd`, an empty file. The builder is of no use afterwards but to be freed. */

@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "fs/trace.h"
 #include "fs/tree.h"
 
 #include <stdbool.h>
@@ -36,6 +37,10 @@ struct server_options {
         /* Asked for the owner of what a process makes; NULL: the ids that the request carries, or
          * 0:0 with `single_id`. `pid` is numbered as the mounter's pid namespace does. */
         void (*owner_of)(void *context, pid_t pid, struct tree_owner *ret);
+
+        /* What the step observes is noted here, or NULL. A listing then gives names and types
+         * alone, so that a look at what is listed is known from the listing. */
+        struct trace *trace;
 
         /* Called first by each of the server's threads, to confine itself; or NULL. What they open
          * from then on is the spool's file in its directory (tree_spool_dir()) and, to be read,

@@ -33,6 +33,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "fs/index.h"
+#include "oci/digest.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -194,6 +195,10 @@ void tree_reset_lookups(struct tree *tree);
 
 /* Returns the number of bytes read, fewer only at the end of the file. */
 ssize_t tree_read(struct tree *tree, uint64_t ino, uint64_t offset, void *data, size_t len);
+
+/* The digest of a file's content: out of the index where that knows it and nothing was written,
+ * else by reading it. For a sparse file of a layer it is also one of where its holes are. */
+int tree_content_digest(struct tree *tree, uint64_t ino, struct digest *ret, struct error *err);
 
 /* Writes all or fails; what a failed call has written lies inside the file's old size. `kill_priv`
  * as TREE_SET_KILL_PRIV. -ENOSPC or -EIO where the spool cannot take it. */

@@ -50,3 +50,6 @@ void digest_hasher_free(struct digest_hasher *hasher);
 int digest_hasher_update(struct digest_hasher *hasher, const void *data, size_t len,
                          struct error *err);
 int digest_hasher_finish(struct digest_hasher *hasher, struct digest *ret, struct error *err);
+
+/* Begins another stream with the same hasher, finished or not. */
+int digest_hasher_restart(struct digest_hasher *hasher, struct error *err);

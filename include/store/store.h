@@ -26,6 +26,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 struct store;
 
@@ -134,11 +135,13 @@ int store_gather_pins(struct store *store, struct error *err);
 /* ---- records ---- */
 
 /*
- * Small documents, each under a key of a group: cache/GROUP/KEY. What they say is their writer's;
- * garbage collection asks for no more than the lines "layer sha256:...", which keep the layers at
- * rest of these diffIDs; their blobs can be made again.
+ * Documents, each under a key of a group: cache/GROUP/KEY. What they say is their writer's; garbage
+ * collection asks for no more than the lines "layer sha256:..." of their heads, which keep the
+ * layers at rest of these diffIDs; their blobs can be made again. The head ends with an empty line,
+ * or after STORE_RECORD_HEAD_MAX bytes.
  */
-#define STORE_RECORD_MAX ((size_t)64 << 20)
+#define STORE_RECORD_MAX      ((size_t)256 << 20)
+#define STORE_RECORD_HEAD_MAX ((size_t)4096)
 
 int store_record_put(struct store *store, const struct digest *group, const struct digest *key,
                      const void *data, size_t len, struct error *err);
@@ -147,10 +150,35 @@ int store_record_put(struct store *store, const struct digest *group, const stru
 int store_record_get(struct store *store, const struct digest *group, const struct digest *key,
                      struct buf *ret, struct error *err);
 
-/* Calls `visit` for each record's text, in no order; one that cannot be read is passed over. What
+/* Calls `visit` for each record's head, in no order; one that cannot be read is passed over. What
  * it returns, other than 0, ends the walk and is returned. */
 int store_record_each(struct store *store, int (*visit)(void *context, const char *text),
                       void *context);
+
+/* A record's place, and when it was last of use. */
+struct store_record {
+        struct digest group;
+        struct digest key;
+        struct timespec used;
+        uint64_t size_bytes;
+};
+
+/* Lists the records of a group, or of all (NULL), the most recently used first. The caller frees
+ * `ret`. */
+int store_record_list(struct store *store, const struct digest *group, struct store_record **ret,
+                      size_t *ret_count, struct error *err);
+
+/* Reads a record's head. -ENOENT: there is none, which sets no error. */
+int store_record_head(struct store *store, const struct digest *group, const struct digest *key,
+                      struct buf *ret, struct error *err);
+
+/* Says that a record is of use now. */
+void store_record_use(struct store *store, const struct digest *group, const struct digest *key);
+
+/* Removes it; what is not there is no error. What it alone has kept stays until the next
+ * collection. */
+int store_record_remove(struct store *store, const struct digest *group, const struct digest *key,
+                        struct error *err);
 
 /* Whether the group has any. */
 bool store_record_any(struct store *store, const struct digest *group);

@@ -74,7 +74,7 @@ static void tell_step(const struct builder *builder, const struct plan_stage *st
         static const enum build_event_type types[] = {
                 [MESSAGE_BEGIN] = BUILD_STEP_BEGIN,   [MESSAGE_OUTPUT] = BUILD_STEP_OUTPUT,
                 [MESSAGE_DONE] = BUILD_STEP_DONE,     [MESSAGE_CACHED] = BUILD_STEP_CACHED,
-                [MESSAGE_FAILED] = BUILD_STEP_FAILED,
+                [MESSAGE_MISSED] = BUILD_STEP_MISSED, [MESSAGE_FAILED] = BUILD_STEP_FAILED,
         };
         const struct plan_step *step = step_of(stage, message->step);
         struct build_event event = { .type = types[message->type],
@@ -129,6 +129,7 @@ static int take_message(struct builder *builder, size_t index, const struct mess
         case MESSAGE_OUTPUT:
         case MESSAGE_DONE:
         case MESSAGE_CACHED:
+        case MESSAGE_MISSED:
         case MESSAGE_FAILED:
                 tell_step(builder, stage, message, data);
                 return 0;

@@ -1,5 +1,6 @@
 #include "emulation.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/sysmacros.h>
 
@@ -41,6 +42,8 @@ static int node_lookup(void *context, uint64_t dir, const char *name, struct emu
                 return r < 0 ? r : node_getattr(context, parent, ret);
         }
         r = tree_lookup(emulation->tree, dir, name, &attr);
+        if (emulation->trace && (r == 0 || r == -ENOENT))
+                trace_name(emulation->trace, dir, name, r == 0 ? attr.ino : 0);
         if (r == 0)
                 fill_node(&attr, ret);
         return r;
@@ -61,6 +64,8 @@ static int node_chown(void *context, uint64_t ino, uint32_t uid, uint32_t gid)
                        (gid != EMULATE_UNCHANGED ? TREE_SET_GID : 0);
         int r = tree_getattr(emulation->tree, ino, &before);
 
+        if (emulation->trace)
+                trace_inode(emulation->trace, ino, TRACE_CHANGED);
         if (r == 0)
                 r = tree_setattr(emulation->tree, ino, &attr, set, &after);
         if (r == 0 && after.mode != before.mode)
@@ -77,7 +82,11 @@ static int node_mknod(void *context, uint64_t dir, const char *name, uint32_t mo
                                               .rdev_major = major(device),
                                               .rdev_minor = minor(device) };
         struct tree_attr attr;
-        int r = tree_create(emulation->tree, dir, name, &inode, &attr);
+        int r;
+
+        if (emulation->trace)
+                trace_name_changed(emulation->trace, dir, name);
+        r = tree_create(emulation->tree, dir, name, &inode, &attr);
 
         if (r == 0)
                 server_name_made(emulation->server, dir, name);
@@ -88,7 +97,11 @@ static int node_setxattr(void *context, uint64_t ino, const char *name, const vo
                          size_t len, int flags)
 {
         struct emulation *emulation = context;
-        int r = tree_setxattr(emulation->tree, ino, name, value, len, flags);
+        int r;
+
+        if (emulation->trace)
+                trace_inode(emulation->trace, ino, TRACE_CHANGED);
+        r = tree_setxattr(emulation->tree, ino, name, value, len, flags);
 
         /* The kernel remembers which files have no capabilities that a write would take away. */
         if (r == 0)

@@ -9,6 +9,7 @@
 
 struct emulation {
         struct tree *tree;
+        struct trace *trace;   /* or NULL */
         struct server *server; /* once there is one */
         struct emulator *emulator;
 };

@@ -12,7 +12,8 @@ enum message_type {
         MESSAGE_BEGIN = 1,
         MESSAGE_OUTPUT,
         MESSAGE_DONE,
-        MESSAGE_CACHED,
+        MESSAGE_CACHED, /* how it is known: text */
+        MESSAGE_MISSED, /* why it is not in the cache: text */
         MESSAGE_FAILED,
         MESSAGE_WARNING, /* text, without an end */
         MESSAGE_NOTE,    /* likewise */

@@ -1,6 +1,7 @@
 #include "build/execute.h"
 
 #include "base/cleanup.h"
+#include "base/path.h"
 #include "emulation.h"
 #include "mount_points.h"
 #include "network_files.h"
@@ -167,6 +168,7 @@ static int start(struct run *run, struct error *err)
                                          .id_max = UINT16_MAX,
                                          .owners_unknown = single && !emulated,
                                          .owner_of = single && emulated ? emulation_owner_of : NULL,
+                                         .trace = execution->trace,
                                          .confine = confine_server,
                                          .context = &run->emulation };
         const char *workdir = execution->workdir;
@@ -231,6 +233,7 @@ static int start(struct run *run, struct error *err)
         buf_done(&options);
         if (r == 0 && emulated)
                 r = emulation_init(&run->emulation, execution->tree, execution->host, &spec, err);
+        run->emulation.trace = execution->trace;
         if (r == 0)
                 r = server_start(execution->tree, sandbox_take_fuse_fd(run->sandbox), &server,
                                  &run->server, err);
@@ -262,9 +265,27 @@ static int prepare(struct run *run, struct error *err)
                 r = error_set(err, -E2BIG, "more than %d mounts", SANDBOX_MOUNTS_MAX - OWN_MOUNTS);
         if (r == 0)
                 r = add_stubs(execution->tree, execution->script, err);
-        return r < 0 ? r
-                     : mount_points_add(execution->tree, execution->mounts, execution->mount_count,
-                                        &run->targets, err);
+        if (r == 0)
+                r = mount_points_add(execution->tree, execution->mounts, execution->mount_count,
+                                     &run->targets, err);
+        return r < 0 ? r : note_targets(run, err);
+}
+
+/* Where mounts go was found past the server: it is only known to be the same elsewhere where no
+ * symlink had a say. */
+static int note_targets(const struct run *run, struct error *err)
+{
+        const struct execution *execution = run->execution;
+
+        for (size_t i = 0; execution->trace && i < execution->mount_count; i++) {
+                _cleanup_free_ char *plain = path_resolve("/", execution->mounts[i].mount.target);
+
+                if (!plain)
+                        return error_set_oom(err);
+                if (strcmp(plain, run->targets.items[i]) != 0)
+                        trace_refuse(execution->trace);
+        }
+        return 0;
 }
 
 /* The host allows no network of its own, and the host's would do: once more, with that. */

@@ -80,6 +80,7 @@ int key_of_layers(const struct layers *layers, struct digest *ret, struct error 
         if (r < 0)
                 return r;
         for (size_t i = 0; i < layers->count; i++)
-                key_add_digest(&key, &layers->items[i].diff_id);
+                key_add_digest(&key, layers->items[i].has_content ? &layers->items[i].content
+                                                                  : &layers->items[i].diff_id);
         return key_finish(&key, ret, err);
 }

@@ -26,5 +26,6 @@ void key_add_digest(struct key *key, const struct digest *digest);
 /* Returns 0 or the first failure. */
 int key_finish(struct key *key, struct digest *ret, struct error *err);
 
-/* The digest of what a stack of layers holds. */
+/* The digest of what a stack of layers holds: of those whose content is known, as it is of all that
+ * steps have made, without their times; an image's need not be there. */
 int key_of_layers(const struct layers *layers, struct digest *ret, struct error *err);

@@ -50,7 +50,9 @@ int layers_copy(const struct layers *from, struct layers *ret)
         struct layers copy = { .items = NULL };
 
         for (size_t i = 0; i < from->count; i++) {
-                struct layer layer = { .diff_id = from->items[i].diff_id };
+                struct layer layer = { .diff_id = from->items[i].diff_id,
+                                       .content = from->items[i].content,
+                                       .has_content = from->items[i].has_content };
 
                 if (descriptor_copy(&from->items[i].blob, &layer.blob) < 0 ||
                     layers_add(&copy, &layer) < 0) {
@@ -272,20 +274,25 @@ int layers_restore_blob(struct store *store, struct layer *layer, struct error *
 
 /* ---- opening ---- */
 
-/* Makes tar and index of a layer anew from its blob. */
+/* Makes tar and index of a layer anew from its blob; or from its tar, where garbage collection has
+ * left no more. */
 static int restore(struct store *store, const struct layer *layer, struct error *err)
 {
         struct layer_unpack_options expected = { .digest = &layer->blob.digest,
                                                  .has_size = true,
                                                  .size = layer->blob.size,
                                                  .diff_id = &layer->diff_id };
+        const struct layer_unpack_options plain = { .diff_id = &layer->diff_id };
+        bool from_tar = !store_has(store, STORE_BLOB, &layer->blob.digest) &&
+                        store_has(store, STORE_TAR, &layer->diff_id);
         _cleanup_close_ int fd = -1;
         struct fd_stream stream = { .name = "a layer of the store" };
         struct layer_unpacked unpacked;
         struct byte_source source;
         int r;
 
-        r = store_open_file(store, STORE_BLOB, &layer->blob.digest, &fd, NULL, err);
+        r = store_open_file(store, from_tar ? STORE_TAR : STORE_BLOB,
+                            from_tar ? &layer->diff_id : &layer->blob.digest, &fd, NULL, err);
         if (r < 0)
                 return r;
         stream.fd = fd;
@@ -293,7 +300,9 @@ static int restore(struct store *store, const struct layer *layer, struct error 
         r = store_remove(store, STORE_INDEX, &layer->diff_id, err);
         if (r == 0)
                 r = store_remove(store, STORE_TAR, &layer->diff_id, err);
-        return r < 0 ? r : layers_take_in(store, &source, &expected, false, &unpacked, err);
+        return r < 0 ? r
+                     : layers_take_in(store, &source, from_tar ? &plain : &expected, false,
+                                      &unpacked, err);
 }
 
 /* Whether the index is of this layer, and the tar as long as it says. */
@@ -379,6 +388,42 @@ static int open_layer(struct store *store, const struct layer *layer, struct tre
         if (r < 0)
                 *err = first;
         return r;
+}
+
+int layers_open_index(struct store *store, const struct layer *layer, struct index **ret,
+                      struct error *err)
+{
+        struct tree_layer opened;
+        int r = open_layer(store, layer, &opened, err);
+
+        if (r < 0)
+                return r;
+        close(opened.tar_fd);
+        *ret = opened.index;
+        return 0;
+}
+
+/* Where the index is of use, a look at its head tells. */
+int layer_know_content(struct store *store, struct layer *layer, struct error *err)
+{
+        struct error ignored = ERROR_INIT;
+        struct tree_layer opened;
+        _cleanup_close_ int fd = -1;
+        int r;
+
+        r = store_open_file(store, STORE_INDEX, &layer->diff_id, &fd, NULL, &ignored);
+        if (r == 0)
+                r = index_read_content_id(fd, layer->diff_id.bytes, layer->content.bytes);
+        if (r < 0) {
+                r = open_layer(store, layer, &opened, err);
+                if (r < 0)
+                        return r;
+                memcpy(layer->content.bytes, index_content_id(opened.index), DIGEST_BYTES);
+                index_free(opened.index);
+                close(opened.tar_fd);
+        }
+        layer->has_content = true;
+        return 0;
 }
 
 int layers_open(struct store *store, const struct layers *layers, struct tree **ret,

@@ -27,13 +27,23 @@ int stage_result_copy(const struct stage_result *from, struct stage_result *ret)
         return 0;
 }
 
+static int add_content(struct strv *contents, const struct layer *layer, struct error *err)
+{
+        char text[DIGEST_TEXT_MAX] = "";
+
+        if (layer->has_content)
+                digest_format(&layer->content, text);
+        return strv_add(contents, text) < 0 ? error_set_oom(err) : 0;
+}
+
 /*
- * {"config": the config as text, "layers": its blobs' descriptors, "args": [...], "shell": true}.
- * The diffIDs are the config's.
+ * {"config": the config as text, "layers": its blobs' descriptors, "contents": their digests or "",
+ * "args": [...], "shell": true}. The diffIDs are the config's.
  */
 int stage_result_write(const struct stage_result *result, struct buf *ret, struct error *err)
 {
         _cleanup_json_ json_t *object = json_object(), *layers = json_array();
+        struct strv contents = STRV_INIT;
         struct buf config = BUF_INIT;
         int r = object && layers ? 0 : error_set_oom(err);
 
@@ -45,24 +55,30 @@ int stage_result_write(const struct stage_result *result, struct buf *ret, struc
                 r = descriptor_write(&result->layers.items[i].blob, &blob, err);
                 if (r == 0 && json_append(layers, blob) < 0)
                         r = error_set_oom(err);
+                if (r == 0)
+                        r = add_content(&contents, &result->layers.items[i], err);
         }
         if (r == 0 && (json_put_string(object, "config", buf_str(&config)) < 0 ||
                        json_put(object, "layers", json_incref(layers)) < 0 ||
+                       json_put_strv(object, "contents", &contents) < 0 ||
                        json_put_strv(object, "args", &result->args) < 0 ||
                        json_put_true(object, "shell", result->shell_given) < 0))
                 r = error_set_oom(err);
         if (r == 0)
                 r = json_write(object, ret, err);
         buf_done(&config);
+        strv_done(&contents);
         return r;
 }
 
-static int read_layers(const json_t *list, struct stage_result *result, struct error *err)
+static int read_layers(const json_t *list, const struct strv *contents, struct stage_result *result,
+                       struct error *err)
 {
         size_t i;
         json_t *item;
 
-        if (json_array_size(list) != result->config.diff_id_count)
+        if (json_array_size(list) != result->config.diff_id_count ||
+            contents->count != result->config.diff_id_count)
                 return error_set(err, -EBADMSG, "a stage's layers and diffIDs differ in number");
         json_array_foreach(list, i, item)
         {
@@ -71,6 +87,12 @@ static int read_layers(const json_t *list, struct stage_result *result, struct e
 
                 if (r < 0)
                         return r;
+                layer.has_content = contents->items[i][0] != '\0';
+                if (layer.has_content &&
+                    digest_parse(contents->items[i], &layer.content, err) < 0) {
+                        descriptor_done(&layer.blob);
+                        return err->code;
+                }
                 if (layers_add(&result->layers, &layer) < 0)
                         return error_set_oom(err);
         }
@@ -82,6 +104,7 @@ int stage_result_read(const void *data, size_t len, struct stage_result *ret, st
         struct stage_result result = STAGE_RESULT_INIT;
         _cleanup_json_ json_t *object = NULL;
         const char *config = NULL;
+        struct strv contents = STRV_INIT;
         json_t *layers;
         int r;
 
@@ -93,7 +116,10 @@ int stage_result_read(const void *data, size_t len, struct stage_result *ret, st
         if (r == 0)
                 r = json_get_array(object, "layers", &layers, err);
         if (r == 0)
-                r = read_layers(layers, &result, err);
+                r = json_get_strv(object, "contents", &contents, err);
+        if (r == 0)
+                r = read_layers(layers, &contents, &result, err);
+        strv_done(&contents);
         if (r == 0)
                 r = json_get_strv(object, "args", &result.args, err);
         if (r == 0)

@@ -104,14 +104,17 @@ static int do_step(struct worker *worker, const struct plan_step *step, struct e
 
         worker->step = step;
         worker->where = (struct source_position){ .line = 0 };
+        worker->user = (struct digest){ .bytes = { 0 } };
+        trace_free(worker->trace);
+        worker->trace = NULL;
         if (step->number > 0)
                 message_send(worker->events_fd, MESSAGE_BEGIN, index, NULL, 0);
         r = expand(worker, &arena, err);
         if (r == 0)
                 r = carry_out(worker, &cached, err);
         if (r >= 0 && step->number > 0)
-                message_send(worker->events_fd, cached ? MESSAGE_CACHED : MESSAGE_DONE, index, NULL,
-                             0);
+                message_send(worker->events_fd, cached ? MESSAGE_CACHED : MESSAGE_DONE, index,
+                             worker->told.data, cached ? worker->told.len : 0);
         arena_done(&arena);
         return r < 0 ? r : 0;
 }
@@ -152,6 +155,8 @@ static void worker_done(struct worker *worker)
         tree_free(worker->tree);
         sandbox_host_free(worker->host);
         free(worker->finished);
+        trace_free(worker->trace);
+        buf_done(&worker->told);
         strv_done(&worker->declared);
         stage_result_done(&worker->state);
 }

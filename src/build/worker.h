@@ -7,7 +7,10 @@
 #include "build/layers.h"
 #include "build/owners.h"
 #include "event.h"
+#include "fs/trace.h"
+#include "key.h"
 #include "plan.h"
+#include "record.h"
 #include "sealer.h"
 
 /* What a stage is when it is done: what other stages and the image are made of. */
@@ -34,6 +37,8 @@ struct finished_step {
         struct digest group; /* what was done ... */
         struct digest input; /* ... with what content besides the image's */
         bool stands_alone;   /* ... whatever the image's is */
+        struct digest user;  /* who the command was run as */
+        struct trace *trace; /* owned; what it has observed, or NULL */
         enum owners owners;
         struct seal_job *seal; /* NULL: nothing was changed */
 };
@@ -56,7 +61,10 @@ struct worker {
         struct sealer *sealer;          /* likewise */
         struct finished_step *finished; /* not yet part of `state.layers` */
         size_t finished_count;
-        const struct plan_step *step;    /* the current one */
+        struct buf told;              /* of the current step: how or why not it is in the cache */
+        struct trace *trace;          /* owned; what the current step observes, or NULL */
+        struct digest user;           /* who its command is run as */
+        const struct plan_step *step; /* the current one */
         struct instruction *instruction; /* expanded */
         struct source_position where;    /* of what is wrong, if known */
 };
@@ -87,7 +95,8 @@ const char *worker_workdir(const struct worker *worker);
 
 /* ---- worker_step.c: steps that change files, with their cache ---- */
 
-/* Looks for a step in the cache. Returns 1 and takes its layer over, or 0. */
+/* Looks for a step in the cache. Returns 1 and takes its layer over, or 0, which is told with the
+ * reason. */
 int worker_try_cache(struct worker *worker, const struct digest *group, const struct digest *input,
                      bool *ret_empty, struct error *err);
 
@@ -107,6 +116,21 @@ int worker_finish_step(struct worker *worker, const struct digest *group,
 
 /* Waits until all finished steps are sealed, and records them. */
 int worker_join_steps(struct worker *worker, struct error *err);
+
+/* ---- worker_observe.c: what RUN steps have read ---- */
+
+/* The digest of who USER is in a tree. -EINVAL: nobody. */
+int worker_user_digest(const struct worker *worker, struct tree *tree, struct digest *ret,
+                       struct error *err);
+
+/* Evaluates what a step has observed of the stage's layers, before its own is one of them. */
+int worker_record_observations(struct worker *worker, const struct finished_step *step,
+                               const struct layer *layer, struct record *record, struct error *err);
+
+/* Looks for a record of the group whose step would do the same here. Returns 1 with it; or 0, with
+ * what differs from the most recently used one added to `worker->told`. All steps are joined. */
+int worker_find_observed(struct worker *worker, const struct digest *group,
+                         const struct digest *input, struct record *ret, struct error *err);
 
 /* ---- the steps ---- */
 

@@ -280,7 +280,7 @@ static int add_copy_history(struct worker *worker, bool empty, struct error *err
 int worker_copy(struct worker *worker, bool *ret_cached, struct error *err)
 {
         _cleanup_(copy_step_done) struct copy_step step = { .tree = NULL };
-        struct digest group, input;
+        struct digest group, input = { .bytes = { 0 } };
         bool empty = false;
         int r;
 
@@ -293,12 +293,11 @@ int worker_copy(struct worker *worker, bool *ret_cached, struct error *err)
                 r = copy_group(worker, &group, err);
         if (r < 0)
                 return r;
-        if (worker_may_be_cached(worker, &group)) {
+        if (worker_may_be_cached(worker, &group))
                 r = apply(&step, NULL, &input, err);
-                if (r == 0)
-                        r = worker_try_cache(worker, &group, &input, &empty, err);
-                *ret_cached = r > 0;
-        }
+        if (r == 0)
+                r = worker_try_cache(worker, &group, &input, &empty, err);
+        *ret_cached = r > 0;
         if (r == 0)
                 r = worker->stands_alone ? carry_out_alone(worker, &step, &group, &empty, err)
                                          : carry_out(worker, &step, &group, &empty, err);

@@ -157,6 +157,7 @@ static int run_command(struct worker *worker, const struct strv *argv,
                 .bounds = worker->options->bounds,
                 .insecure = worker->instruction->run.security == RUN_SECURITY_INSECURE,
                 .stdio = { input_fd, output_fd, output_fd },
+                .trace = worker->trace,
                 .script = worker->instruction->run.script,
                 .notice = tell_notice,
                 .context = worker,
@@ -213,6 +214,14 @@ static int explain_status(int status, struct error *err)
         return error_set(err, -ECHILD, "the command has exited with status %d", status);
 }
 
+/* Whether what the step reads is known from its own filesystem alone. */
+static bool is_observable(const struct worker *worker)
+{
+        const struct instruction_run *run = &worker->instruction->run;
+
+        return !worker->options->chain_only && run->security != RUN_SECURITY_INSECURE;
+}
+
 /* What a cache holds is kept also of a step that fails. */
 static int run_with_mounts(struct worker *worker, const struct strv *argv,
                            struct run_mounts *mounts, struct error *err)
@@ -244,6 +253,10 @@ static int carry_out(struct worker *worker, const struct strv *argv, struct dige
         if (r == 0)
                 r = run_mounts_open(worker, &mounts, ret_input, err);
         if (r == 0)
+                r = worker_user_digest(worker, worker->tree, &worker->user, err);
+        if (r == 0 && is_observable(worker))
+                r = trace_new(&worker->trace, err);
+        if (r == 0)
                 r = run_with_mounts(worker, argv, &mounts, err);
         run_mounts_done(&mounts);
         return r;
@@ -272,7 +285,7 @@ static int add_run_history(struct worker *worker, const struct strv *argv, bool 
 int worker_run(struct worker *worker, bool *ret_cached, struct error *err)
 {
         struct strv argv = STRV_INIT;
-        struct digest group, input;
+        struct digest group, input = { .bytes = { 0 } };
         bool empty = false;
         int r;
 
@@ -281,11 +294,10 @@ int worker_run(struct worker *worker, bool *ret_cached, struct error *err)
                 r = make_argv(worker, &worker->instruction->run, &argv, err);
         if (r == 0)
                 r = run_group(worker, &argv, &group, err);
-        if (r == 0 && worker_may_be_cached(worker, &group)) {
+        if (r == 0 && worker_may_be_cached(worker, &group))
                 r = run_mounts_digest(worker, &input, err);
-                if (r == 0)
-                        r = worker_try_cache(worker, &group, &input, &empty, err);
-        }
+        if (r == 0)
+                r = worker_try_cache(worker, &group, &input, &empty, err);
         *ret_cached = r > 0;
         if (r == 0)
                 r = carry_out(worker, &argv, &input, err);

@@ -19,82 +19,60 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RECORD_HEAD "varve step 1\n"
-
 /* ---- records ---- */
 
-static int record_key(const struct worker *worker, bool stands_alone, const struct digest *input,
-                      struct digest *ret, struct error *err)
+static int record_key(struct worker *worker, bool stands_alone, const struct digest *input,
+                      struct digest *ret_below, struct digest *ret, struct error *err)
 {
         static const struct layers nothing;
-        struct digest below;
         struct key key;
         int r;
 
-        r = key_of_layers(stands_alone ? &nothing : &worker->state.layers, &below, err);
+        r = key_of_layers(stands_alone ? &nothing : &worker->state.layers, ret_below, err);
         if (r == 0)
                 r = key_begin(&key, "step", err);
         if (r < 0)
                 return r;
-        key_add_digest(&key, &below);
+        key_add_digest(&key, ret_below);
         key_add_digest(&key, input);
         return key_finish(&key, ret, err);
 }
 
-static int write_record(struct worker *worker, const struct finished_step *step,
-                        const struct digest *key, const struct layer *layer, struct error *err)
+static int put_record(struct worker *worker, const struct digest *group, const struct digest *key,
+                      const struct record *record, struct error *err)
 {
-        char diff_id[DIGEST_TEXT_MAX], blob[DIGEST_TEXT_MAX], created[CLOCK_TEXT_MAX];
         struct buf text = BUF_INIT;
-        int r;
+        int r = record_write(record, &text);
 
-        clock_format(&step->created, created);
-        r = buf_appendf(&text, RECORD_HEAD "created %s\n", created);
-        if (r == 0 && layer) {
-                digest_format(&layer->diff_id, diff_id);
-                digest_format(&layer->blob.digest, blob);
-                r = buf_appendf(&text, "layer %s\nblob %s %" PRIu64 " %s\nowners %s\n", diff_id,
-                                blob, layer->blob.size, layer->blob.media_type,
-                                owners_name(step->owners));
-        }
         r = r < 0 ? error_set_oom(err)
-                  : store_record_put(worker->store, &step->group, key, text.data, text.len, err);
+                  : store_record_put(worker->store, group, key, text.data, text.len, err);
         buf_done(&text);
         return r;
 }
 
-/* Reads a record. Returns 1 with a layer, 0 for a step that changed nothing, -EBADMSG. */
-static int read_record(const char *text, struct timespec *ret_created, struct layer *ret,
-                       struct error *err)
+/* Records a step whose layer, NULL for none, is not yet one of the stage's. */
+static int record_step(struct worker *worker, const struct finished_step *step,
+                       const struct layer *layer, struct error *err)
 {
-        char created[CLOCK_TEXT_MAX];
-        int used = 0;
-        char diff_id[DIGEST_TEXT_MAX], blob[DIGEST_TEXT_MAX], media_type[128];
-        struct layer layer = { .blob = DESCRIPTOR_INIT };
-        uint64_t size;
+        struct record record = { .created = step->created,
+                                 .owners = step->owners,
+                                 .input = step->input,
+                                 .user = step->user };
+        struct digest key;
+        int r;
 
-        if (strncmp(text, RECORD_HEAD, strlen(RECORD_HEAD)) != 0)
-                return -EBADMSG;
-        text += strlen(RECORD_HEAD);
-        static_assert(CLOCK_TEXT_MAX == 48, "as the format below says");
-        if (sscanf(text, "created %47s\n%n", created, &used) != 1 || used == 0 ||
-            clock_parse(created, ret_created) < 0)
-                return -EBADMSG;
-        text += used;
-        if (*text == '\0')
-                return 0;
-        static_assert(DIGEST_TEXT_MAX == 72, "as the format below says");
-        if (sscanf(text, "layer %71s\nblob %71s %" SCNu64 " %127s", diff_id, blob, &size,
-                   media_type) != 4 ||
-            digest_parse(diff_id, &layer.diff_id, err) < 0 ||
-            digest_parse(blob, &layer.blob.digest, err) < 0)
-                return -EBADMSG;
-        layer.blob.size = size;
-        layer.blob.media_type = strdup(media_type);
-        if (!layer.blob.media_type)
-                return -ENOMEM;
-        *ret = layer;
-        return 1;
+        r = record_key(worker, step->stands_alone, &step->input, &record.below, &key, err);
+        if (layer) {
+                record.layer = *layer;
+                record.has_layer = true;
+        }
+        if (r == 0)
+                r = worker_record_observations(worker, step, layer, &record, err);
+        if (r == 0)
+                r = put_record(worker, &step->group, &key, &record, err);
+        record.has_layer = false; /* the blob's descriptor is the caller's */
+        record_done(&record);
+        return r;
 }
 
 /* Whether the store still has a layer at rest; pins it first, so that it stays. */
@@ -124,54 +102,184 @@ static int add_layer(struct worker *worker, struct layer *layer, struct error *e
         return 0;
 }
 
+/* ---- looking ---- */
+
+/* Whether the stage's steps are all to be carried out: it is named, or what it comes from asks so.
+ */
+static bool is_filtered(const struct worker *worker)
+{
+        const struct strv *names = worker->options->no_cache_stages;
+        const struct plan *plan = worker->plan;
+
+        for (size_t i = 0; names && i < names->count; i++)
+                if (dockerfile_find_stage_or_number(plan->file, names->items[i],
+                                                    plan->stage_count) == worker->stage->stage)
+                        return true;
+        return worker->options->no_cache;
+}
+
 bool worker_may_be_cached(const struct worker *worker, const struct digest *group)
 {
-        return !worker->options->no_cache && store_record_any(worker->store, group);
+        return !is_filtered(worker) && store_record_any(worker->store, group);
+}
+
+static int tell(struct worker *worker, const char *text, struct error *err)
+{
+        return buf_append_str(&worker->told, text) < 0 ? error_set_oom(err) : 0;
+}
+
+/* Takes over what a record says. Returns 1, or 0 where its layer is gone. */
+static int take_over(struct worker *worker, struct record *record, bool *ret_empty,
+                     struct error *err)
+{
+        struct layer layer;
+        int r;
+
+        *ret_empty = !record->has_layer;
+        if (!record->has_layer) {
+                worker->created = record->created;
+                return 1;
+        }
+        if (!layer_is_there(worker, &record->layer)) {
+                worker->told.len = 0;
+                return tell(worker, "its layer was removed from the store", err);
+        }
+        /* The tree does not have this layer: it is opened anew when it is needed. */
+        tree_free(worker->tree);
+        worker->tree = NULL;
+        r = layers_restore_blob(worker->store, &record->layer, err);
+        if (r < 0)
+                return r;
+        worker->created = record->created;
+        layer = record->layer;
+        record->has_layer = false;
+        r = add_layer(worker, &layer, err);
+        return r < 0 ? r : 1;
+}
+
+/* Returns 1 with the record, or 0. One that was altered is dropped. */
+static int get_record(struct worker *worker, const struct digest *group, const struct digest *key,
+                      struct record *ret, struct error *err)
+{
+        struct error ignored = ERROR_INIT;
+        struct buf text = BUF_INIT;
+        int r = store_record_get(worker->store, group, key, &text, &ignored);
+
+        if (r == 0)
+                r = record_read(text.data, text.len, ret);
+        buf_done(&text);
+        if (r == 0) {
+                store_record_use(worker->store, group, key);
+                return 1;
+        }
+        if (r == -EBADMSG) {
+                store_record_remove(worker->store, group, key, &ignored);
+                return tell(worker, "its record in the cache was damaged, and is dropped; ", err);
+        }
+        return r == -ENOMEM ? error_set_oom(err) : 0;
+}
+
+/* Finds a step that is the same by what it has observed, and records it for this chain too. */
+static int find_observed(struct worker *worker, const struct digest *group,
+                         const struct digest *key, const struct digest *below,
+                         const struct digest *input, struct record *ret, struct error *err)
+{
+        int r = worker_find_observed(worker, group, input, ret, err);
+
+        if (r <= 0)
+                return r;
+        ret->below = *below;
+        r = put_record(worker, group, key, ret, err);
+        if (r < 0) {
+                record_done(ret);
+                return r;
+        }
+        return 1;
+}
+
+/* Of a step that is no RUN: which of the two things that count is not as it was. */
+static int tell_input(struct worker *worker, const struct digest *group, const struct digest *below,
+                      struct error *err)
+{
+        _cleanup_free_ struct store_record *places = NULL;
+        bool same_below = false;
+        size_t count;
+        int r = store_record_list(worker->store, group, &places, &count, err);
+
+        for (size_t i = 0; r == 0 && i < count && !same_below; i++) {
+                char digest[DIGEST_TEXT_MAX], line[DIGEST_TEXT_MAX + 16];
+                struct error ignored = ERROR_INIT;
+                struct buf head = BUF_INIT;
+
+                digest_format(below, digest);
+                snprintf(line, sizeof(line), "\nbelow %s\n", digest);
+                if (store_record_head(worker->store, group, &places[i].key, &head, &ignored) == 0)
+                        same_below = strstr(buf_str(&head), line);
+                buf_done(&head);
+        }
+        if (r < 0)
+                return r;
+        return tell(worker,
+                    same_below ? "the files that it takes have changed"
+                               : "what the image holds before it has changed",
+                    err);
+}
+
+static int find_record(struct worker *worker, const struct digest *group,
+                       const struct digest *input, struct record *ret, struct error *err)
+{
+        bool is_run = worker->instruction->type == INSTRUCTION_RUN;
+        struct digest below, key;
+        int r;
+
+        r = worker_join_steps(worker, err);
+        if (r == 0)
+                r = record_key(worker, worker->stands_alone, input, &below, &key, err);
+        if (r < 0)
+                return r;
+        r = get_record(worker, group, &key, ret, err);
+        if (r != 0)
+                return r < 0 ? r : tell(worker, "same chain", err) < 0 ? err->code : 1;
+        if (!is_run || worker->options->chain_only)
+                return tell_input(worker, group, &below, err);
+        r = find_observed(worker, group, &key, &below, input, ret, err);
+        if (r > 0) {
+                worker->told.len = 0;
+                return tell(worker, "same inputs", err) < 0 ? err->code : 1;
+        }
+        return r;
+}
+
+static int look(struct worker *worker, const struct digest *group, const struct digest *input,
+                bool *ret_empty, struct error *err)
+{
+        struct record record;
+        int r;
+
+        if (is_filtered(worker))
+                return tell(worker, "the cache is not to be used", err);
+        if (!store_record_any(worker->store, group))
+                return tell(worker, "no such step is in the cache", err);
+        r = find_record(worker, group, input, &record, err);
+        if (r <= 0)
+                return r;
+        r = take_over(worker, &record, ret_empty, err);
+        record_done(&record);
+        return r;
 }
 
 int worker_try_cache(struct worker *worker, const struct digest *group, const struct digest *input,
                      bool *ret_empty, struct error *err)
 {
-        struct error ignored = ERROR_INIT;
-        struct buf text = BUF_INIT;
-        struct timespec created;
-        struct layer layer;
-        struct digest key;
         int r;
 
-        if (!worker_may_be_cached(worker, group))
-                return 0;
-        r = worker_join_steps(worker, err);
-        if (r == 0)
-                r = record_key(worker, worker->stands_alone, input, &key, err);
-        if (r < 0)
-                return r;
-        r = store_record_get(worker->store, group, &key, &text, &ignored);
-        if (r == 0)
-                r = read_record(buf_str(&text), &created, &layer, &ignored);
-        buf_done(&text);
-        if (r < 0)
-                return r == -ENOMEM ? error_set_oom(err) : 0;
-        *ret_empty = r == 0;
-        if (r == 0) {
-                worker->created = created;
-                return 1;
-        }
-        if (!layer_is_there(worker, &layer)) {
-                descriptor_done(&layer.blob);
-                return 0;
-        }
-        /* The tree does not have this layer: it is opened anew when it is needed. */
-        tree_free(worker->tree);
-        worker->tree = NULL;
-        worker->created = created;
-        r = layers_restore_blob(worker->store, &layer, err);
-        if (r < 0) {
-                descriptor_done(&layer.blob);
-                return r;
-        }
-        r = add_layer(worker, &layer, err);
-        return r < 0 ? r : 1;
+        worker->told.len = 0;
+        r = look(worker, group, input, ret_empty, err);
+        if (r == 0 && worker->step->number > 0)
+                message_send(worker->events_fd, MESSAGE_MISSED,
+                             (uint32_t)(worker->step - worker->stage->steps), worker->told.data,
+                             worker->told.len);
+        return r;
 }
 
 /* ---- carrying out ---- */
@@ -254,6 +362,8 @@ int worker_finish_step(struct worker *worker, const struct digest *group,
                                       .group = *group,
                                       .input = *input,
                                       .stands_alone = worker->stands_alone,
+                                      .user = worker->user,
+                                      .trace = TAKE_PTR(worker->trace),
                                       .owners = OWNERS_DECLARED };
         struct change_list *changes;
         int r;
@@ -262,8 +372,10 @@ int worker_finish_step(struct worker *worker, const struct digest *group,
                 step.owners = owners_of_host(worker->host);
         worker->created = step.created;
         r = tree_commit(worker->tree, &changes, err);
-        if (r < 0)
+        if (r < 0) {
+                trace_free(step.trace);
                 return r;
+        }
         *ret_empty = change_list_count(changes) == 0;
         if (*ret_empty)
                 change_list_free(changes);
@@ -271,6 +383,8 @@ int worker_finish_step(struct worker *worker, const struct digest *group,
                 r = seal(worker, changes, &step.seal, err);
         if (r == 0 && add_finished(worker, &step) < 0)
                 r = error_set_oom(err);
+        if (r < 0)
+                trace_free(step.trace);
         return r;
 }
 
@@ -283,23 +397,23 @@ int worker_join_steps(struct worker *worker, struct error *err)
                 struct finished_step *step = &worker->finished[i];
                 struct error later = ERROR_INIT;
                 struct layer layer;
-                struct digest key;
                 int sealed = 0;
 
-                if (r == 0) {
+                if (r == 0)
                         worker->step = step->step; /* whose failure it would be */
-                        r = record_key(worker, step->stands_alone, &step->input, &key, err);
-                }
                 if (step->seal)
                         sealed = seal_job_finish(step->seal, &layer, r < 0 ? &later : err);
                 if (r == 0)
                         r = sealed;
+                if (r == 0 && step->seal)
+                        r = layer_know_content(worker->store, &layer, err);
                 if (r == 0)
-                        r = write_record(worker, step, &key, step->seal ? &layer : NULL, err);
+                        r = record_step(worker, step, step->seal ? &layer : NULL, err);
                 if (r == 0 && step->seal)
                         r = add_layer(worker, &layer, err);
                 else if (sealed == 0 && step->seal)
                         descriptor_done(&layer.blob);
+                trace_free(step->trace);
         }
         worker->finished_count = 0;
         if (r == 0)

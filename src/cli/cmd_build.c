@@ -35,6 +35,8 @@ struct build_flags {
         const char *pull;
         const char *call;
         bool no_cache;
+        struct strv no_cache_stages;
+        const char *cache_precision;
         bool quiet;
         bool check;
 };
@@ -46,6 +48,7 @@ static void build_flags_done(struct build_flags *flags)
         strv_done(&flags->labels);
         strv_done(&flags->allowed);
         network_flags_done(&flags->network);
+        strv_done(&flags->no_cache_stages);
         bounds_flags_done(&flags->bounds);
         strv_done(&flags->secrets);
         strv_done(&flags->agents);
@@ -177,6 +180,14 @@ static int describe(struct store *store, const struct build_flags *flags,
         return r;
 }
 
+static int parse_precision(const char *text, bool *ret_chain_only, struct error *err)
+{
+        *ret_chain_only = text && strcmp(text, "chain") == 0;
+        if (!text || *ret_chain_only || strcmp(text, "observed") == 0)
+                return 0;
+        return error_set(err, -EINVAL, "--cache-precision is observed or chain, not %s", text);
+}
+
 static int build(struct store *store, const struct build_flags *flags,
                  const struct execution_bounds *bounds, const char *context,
                  struct progress *progress, struct build_fault *fault, struct error *err)
@@ -191,6 +202,7 @@ static int build(struct store *store, const struct build_flags *flags,
                                          .labels = &labels,
                                          .target = flags->target,
                                          .no_cache = flags->no_cache,
+                                         .no_cache_stages = &flags->no_cache_stages,
                                          .bounds = bounds,
                                          .allowed = &flags->allowed,
                                          .event = progress_event,
@@ -217,6 +229,8 @@ static int build(struct store *store, const struct build_flags *flags,
                 r = pull_policy_parse(flags->pull, &options.pull, err);
         else if (flags->pull)
                 options.pull = PULL_ALWAYS;
+        if (r == 0)
+                r = parse_precision(flags->cache_precision, &options.chain_only, err);
         if (r == 0)
                 r = cli_parse_users(flags->userns, &options.users, err);
         if (r == 0)
@@ -273,6 +287,11 @@ static int run(const struct command *command, int argc, char **argv)
                   "Ask registries for base images: missing (the default), always (without WHEN),\n"
                   "                                newer or never" },
                 { OPTION_FLAG, 0, "no-cache", &flags.no_cache, NULL, "Carry every step out again" },
+                { OPTION_LIST, 0, "no-cache-filter", &flags.no_cache_stages, "STAGE",
+                  "Carry every step of a stage out again" },
+                { OPTION_STRING, 0, "cache-precision", &flags.cache_precision, "HOW",
+                  "What a RUN step depends on: what it has read (observed), or all that the image "
+                  "held (chain)" },
                 { OPTION_STRING, 0, "userns", &flags.userns, "MODE",
                   "auto (the default), ranges (subordinate ids) or single (one id)" },
                 { OPTION_LIST, 0, "allow", &flags.allowed, "ENTITLEMENT",

@@ -94,6 +94,18 @@ static void end(const struct progress *progress, unsigned number, struct progres
                 fprintf(stderr, "#%u %s %.2fs\n", number, how, seconds);
 }
 
+/* Why a step is carried out. Paths in it are an image's. */
+static void missed(const struct progress *progress, const struct build_event *event)
+{
+        char *text = strndup(event->data, event->len);
+
+        if (text && !progress->quiet) {
+                print_plain(text);
+                fprintf(stderr, "#%u not cached: %s\n", event->step, text);
+        }
+        free(text);
+}
+
 void progress_event(void *userdata, const struct build_event *event)
 {
         struct progress *progress = userdata;
@@ -126,7 +138,11 @@ void progress_event(void *userdata, const struct build_event *event)
                 break;
         case BUILD_STEP_CACHED:
                 if (!progress->quiet)
-                        fprintf(stderr, "#%u CACHED\n", event->step);
+                        fprintf(stderr, "#%u CACHED (%.*s)\n", event->step, (int)event->len,
+                                (const char *)event->data);
+                break;
+        case BUILD_STEP_MISSED:
+                missed(progress, event);
                 break;
         case BUILD_STEP_FAILED:
                 progress->failed = event->step;

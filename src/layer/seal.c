@@ -190,7 +190,10 @@ static int seal_run(struct seal *seal, uint64_t offset, uint64_t len)
                 r = seal->source->read(seal->source->context, offset, end, n, seal->err);
                 if (r < 0)
                         return r;
-                r = tar_writer_data(seal->writer, end, n, seal->err);
+                if (seal->sink->content)
+                        r = seal->sink->content(seal->sink->context, end, n, seal->err);
+                if (r == 0)
+                        r = tar_writer_data(seal->writer, end, n, seal->err);
                 if (r < 0)
                         return r;
                 offset += n;

@@ -29,6 +29,7 @@ struct unpack {
         struct block_pool *pool;
         struct tar_output *tar;
         struct entry_sink counting; /* `sink`, for `reader` */
+        struct byte_sink content;   /* likewise */
         struct tar_reader *reader;
 };
 
@@ -73,7 +74,8 @@ static int start(struct unpack *unpack, struct error *err)
         int r;
 
         unpack->counted = (struct byte_source){ read_blob, unpack };
-        unpack->counting = (struct entry_sink){ add_entry, unpack };
+        unpack->counting = (struct entry_sink){ .add = add_entry, .context = unpack };
+        unpack->content = (struct byte_sink){ unpack->sink->content, unpack->sink->context };
         r = digest_hasher_new(&unpack->blob_hasher, err);
         if (r < 0)
                 return r;
@@ -83,7 +85,8 @@ static int start(struct unpack *unpack, struct error *err)
         r = tar_output_new(unpack->options->tar_fd, -1, &unpack->tar, err);
         if (r < 0)
                 return r;
-        r = tar_reader_new(&unpack->counting, NULL, &unpack->reader, err);
+        r = tar_reader_new(&unpack->counting, unpack->content.write ? &unpack->content : NULL,
+                           &unpack->reader, err);
         if (r < 0)
                 return r;
         r = decompressor_new(&unpack->counted, &unpack->options->limits, &unpack->decompressor,

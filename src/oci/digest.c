@@ -122,6 +122,11 @@ int digest_hasher_finish(struct digest_hasher *hasher, struct digest *ret, struc
         return 0;
 }
 
+int digest_hasher_restart(struct digest_hasher *hasher, struct error *err)
+{
+        return EVP_DigestInit_ex(hasher->context, NULL, NULL) == 1 ? 0 : library_failed(err);
+}
+
 int digest_of(const void *data, size_t len, struct digest *ret, struct error *err)
 {
         _cleanup_(cleanup_hasher) struct digest_hasher *hasher = NULL;

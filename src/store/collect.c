@@ -177,7 +177,7 @@ static int each_name(int parent_fd, const char *path,
 static int visit_record(void *context, int dir_fd, const char *name, struct error *err)
 {
         struct buf text = BUF_INIT;
-        int r = io_read_file(dir_fd, name, STORE_RECORD_MAX, &text, err);
+        int r = store_read_head(dir_fd, name, &text, err);
 
         if (r == 0 && mark_record(context, buf_str(&text)) < 0)
                 r = error_set_oom(err);

@@ -29,6 +29,11 @@ struct store {
 int store_place(const struct store *store, enum store_kind kind, const struct digest *digest,
                 char ret_name[static STORE_NAME_MAX]);
 
+/* ---- record.c ---- */
+
+/* Appends a record's head. */
+int store_read_head(int dir_fd, const char *name, struct buf *ret, struct error *err);
+
 /* ---- process.c: directories of processes below tmp/ ---- */
 
 /* What the names of blobs that are not whole begin with; with a dot before it, outside of any

@@ -84,7 +84,7 @@ static int take(void *context, const void *data, size_t len, struct error *err)
 /* Feeds pieces whose sizes come from the data itself, or all at once. */
 static int run(const uint8_t *data, size_t size, bool whole, struct seen *seen)
 {
-        struct entry_sink sink = { add, seen };
+        struct entry_sink sink = { .add = add, .context = seen };
         struct byte_sink content = { take, seen };
         struct error err = ERROR_INIT;
         struct tar_reader *reader;

@@ -2,6 +2,7 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "oci/digest.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -402,4 +403,75 @@ Test(index, is_refused_where_xattrs_do_not_end)
         assert_forgery_is_refused(f.xattrs[8 + 23] = 1);
         assert_forgery_is_refused(f.xattrs[8 + 24 + 2] = '\0');
         assert_forgery_is_refused(f.xattrs[8 + 24 + 6] = 'x');
+}
+
+/* A layer of one file in one directory, whose content is given in two pieces. */
+static struct index *make_small(const char *content, size_t given, int64_t mtime, uint32_t mode)
+{
+        const struct entry dir = { .path = "d", .type = ENTRY_DIRECTORY, .mode = 0755 };
+        const struct entry file = { .path = "d/f",
+                                    .type = ENTRY_FILE,
+                                    .mode = mode,
+                                    .size = strlen(content),
+                                    .mtime = { mtime, 0 } };
+        uint8_t diff_id[INDEX_DIFF_ID_BYTES] = { (uint8_t)mtime };
+        _cleanup_close_ int fd = memfd_create("index", MFD_CLOEXEC);
+        struct error err = ERROR_INIT;
+        struct index_builder *builder;
+
+        cr_assert_eq(index_builder_new(&builder, &err), 0);
+        add(builder, &dir);
+        add(builder, &file);
+        cr_assert_eq(index_builder_content(builder, content, given / 2, &err), 0);
+        cr_assert_eq(index_builder_content(builder, content + given / 2, given - given / 2, &err),
+                     0);
+        cr_assert_eq(index_builder_finish(builder, diff_id, 10240, fd, &err), 0, "%s", err.message);
+        index_builder_free(builder);
+        return open_index(fd);
+}
+
+static bool same_content(struct index *a, struct index *b)
+{
+        bool same = memcmp(index_content_id(a), index_content_id(b), INDEX_DIGEST_BYTES) == 0;
+
+        index_free(a);
+        index_free(b);
+        return same;
+}
+
+Test(index, has_the_digest_of_each_files_content)
+{
+        struct index *index = make_small("abc", 3, 1, 0644);
+        uint32_t number = (uint32_t)(find(index, "d/f") - index->inodes);
+        struct error err = ERROR_INIT;
+        struct digest digest;
+
+        cr_assert_eq(digest_of("abc", 3, &digest, &err), 0);
+        cr_assert_eq(memcmp(index->digests[number].bytes, digest.bytes, DIGEST_BYTES), 0);
+        index_free(index);
+}
+
+Test(index, of_equal_content_has_an_equal_id_whatever_the_times)
+{
+        cr_assert(same_content(make_small("abc", 3, 1, 0644), make_small("abc", 3, 2, 0644)));
+        cr_assert_not(same_content(make_small("abc", 3, 1, 0644), make_small("abd", 3, 1, 0644)));
+        cr_assert_not(same_content(make_small("abc", 3, 1, 0644), make_small("abc", 3, 1, 0640)));
+}
+
+Test(index, of_content_that_was_not_given_is_like_itself_alone)
+{
+        cr_assert_not(same_content(make_small("abc", 2, 1, 0644), make_small("abc", 2, 2, 0644)));
+}
+
+Test(index, tells_its_content_id_by_its_head)
+{
+        int fd = make_index();
+        struct index *index = open_index(fd);
+        uint8_t other[INDEX_DIFF_ID_BYTES] = { 9 }, id[INDEX_DIGEST_BYTES];
+
+        cr_assert_eq(index_read_content_id(fd, index_diff_id(index), id), 0);
+        cr_assert_eq(memcmp(id, index_content_id(index), sizeof(id)), 0);
+        cr_assert_eq(index_read_content_id(fd, other, id), -EBADMSG);
+        index_free(index);
+        close(fd);
 }

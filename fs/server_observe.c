@@ -1,0 +1,111 @@
+/*
+ * What a request tells of what its step observes and changes (fs/trace.h), as far as the request
+ * alone says it. What a LOOKUP has found, its answer tells.
+ */
+#include "server_internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *second_name(const char *name)
+{
+        return name + strlen(name) + 1;
+}
+
+static void observe_setattr(struct trace *trace, const struct fuse_in_header *in)
+{
+        const struct fuse_setattr_in *arg = (const void *)(in + 1);
+
+        if (arg->valid & FATTR_SIZE && arg->size == 0)
+                trace_inode(trace, in->nodeid, TRACE_CUT);
+        trace_inode(trace, in->nodeid, TRACE_CHANGED);
+}
+
+static void observe_rename(struct trace *trace, uint64_t dir, uint64_t to_dir, const char *names,
+                           bool exchange)
+{
+        const char *to = second_name(names);
+
+        trace_renamed(trace, dir, names);
+        if (exchange)
+                trace_renamed(trace, to_dir, to);
+        else
+                trace_name_changed(trace, to_dir, to);
+}
+
+/* Requests that make or remove a name of the directory they are about. */
+static bool observe_name(struct trace *trace, const struct fuse_in_header *in)
+{
+        const char *arg = (const void *)(in + 1);
+
+        switch (in->opcode) {
+        case FUSE_MKNOD:
+                trace_name_changed(trace, in->nodeid, arg + sizeof(struct fuse_mknod_in));
+                return true;
+        case FUSE_MKDIR:
+                trace_name_changed(trace, in->nodeid, arg + sizeof(struct fuse_mkdir_in));
+                return true;
+        case FUSE_SYMLINK:
+        case FUSE_UNLINK:
+        case FUSE_RMDIR:
+                trace_name_changed(trace, in->nodeid, arg);
+                return true;
+        case FUSE_LINK:
+                trace_inode(trace, ((const struct fuse_link_in *)(const void *)arg)->oldnodeid,
+                            TRACE_CHANGED);
+                trace_name_changed(trace, in->nodeid, arg + sizeof(struct fuse_link_in));
+                return true;
+        case FUSE_RENAME:
+                observe_rename(trace, in->nodeid,
+                               ((const struct fuse_rename_in *)(const void *)arg)->newdir,
+                               arg + sizeof(struct fuse_rename_in), false);
+                return true;
+        case FUSE_RENAME2: {
+                const struct fuse_rename2_in *rename = (const void *)arg;
+
+                observe_rename(trace, in->nodeid, rename->newdir,
+                               arg + sizeof(struct fuse_rename2_in),
+                               rename->flags & RENAME_EXCHANGE);
+                return true;
+        }
+        default:
+                return false;
+        }
+}
+
+void observe_request(struct trace *trace, const struct fuse_in_header *in)
+{
+        const struct fuse_copy_file_range_in *copy = (const void *)(in + 1);
+
+        if (observe_name(trace, in))
+                return;
+        switch (in->opcode) {
+        case FUSE_READDIR:
+        case FUSE_READDIRPLUS:
+                trace_inode(trace, in->nodeid, TRACE_LISTED);
+                break;
+        case FUSE_READ:
+        case FUSE_LSEEK:
+                trace_inode(trace, in->nodeid, TRACE_READ);
+                break;
+        case FUSE_GETXATTR:
+        case FUSE_LISTXATTR:
+                trace_inode(trace, in->nodeid, TRACE_XATTRS);
+                break;
+        case FUSE_SETATTR:
+                observe_setattr(trace, in);
+                break;
+        case FUSE_WRITE:
+        case FUSE_FALLOCATE:
+        case FUSE_SETXATTR:
+        case FUSE_REMOVEXATTR:
+                trace_inode(trace, in->nodeid, TRACE_CHANGED);
+                break;
+        case FUSE_COPY_FILE_RANGE:
+                trace_inode(trace, in->nodeid, TRACE_READ);
+                trace_inode(trace, copy->nodeid_out, TRACE_CHANGED);
+                break;
+        default:
+                break;
+        }
+}

@@ -1,0 +1,187 @@
+#include "record.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RECORD_HEAD "varve step 2 "
+
+void record_done(struct record *record)
+{
+        if (record->has_layer)
+                descriptor_done(&record->layer.blob);
+        observations_free(record->observations);
+        free(record->unobserved);
+        *record = (struct record){ .has_layer = false };
+}
+
+/* ---- writing ---- */
+
+static int add_digest(struct buf *buf, const char *key, const struct digest *digest)
+{
+        char text[DIGEST_TEXT_MAX];
+
+        digest_format(digest, text);
+        return buf_appendf(buf, "%s %s\n", key, text);
+}
+
+static int write_layer(const struct record *record, struct buf *ret)
+{
+        const struct descriptor *blob = &record->layer.blob;
+        char digest[DIGEST_TEXT_MAX];
+
+        digest_format(&blob->digest, digest);
+        if (add_digest(ret, "layer", &record->layer.diff_id) < 0 ||
+            add_digest(ret, "content", &record->layer.content) < 0)
+                return -ENOMEM;
+        return buf_appendf(ret, "blob %s %" PRIu64 " %s\nowners %s\n", digest, blob->size,
+                           blob->media_type, owners_name(record->owners));
+}
+
+static int write_body(const struct record *record, struct buf *ret)
+{
+        char created[CLOCK_TEXT_MAX];
+        int r;
+
+        clock_format(&record->created, created);
+        r = buf_appendf(ret, "created %s\n", created);
+        if (r == 0)
+                r = add_digest(ret, "below", &record->below);
+        if (r == 0)
+                r = add_digest(ret, "input", &record->input);
+        if (r == 0)
+                r = add_digest(ret, "user", &record->user);
+        if (r == 0 && record->has_layer)
+                r = write_layer(record, ret);
+        if (r == 0 && record->unobserved)
+                r = buf_appendf(ret, "unobserved %s\n", record->unobserved);
+        if (r == 0)
+                r = buf_append_char(ret, '\n');
+        return r < 0 || !record->observations ? r : observations_write(record->observations, ret);
+}
+
+int record_write(const struct record *record, struct buf *ret)
+{
+        struct error ignored = ERROR_INIT;
+        struct buf body = BUF_INIT;
+        char text[DIGEST_TEXT_MAX];
+        struct digest digest;
+        int r = write_body(record, &body);
+
+        if (r == 0)
+                r = digest_of(body.data, body.len, &digest, &ignored);
+        if (r == 0) {
+                digest_format(&digest, text);
+                r = buf_appendf(ret, RECORD_HEAD "%s\n", text);
+        }
+        if (r == 0)
+                r = buf_append(ret, body.data, body.len);
+        buf_done(&body);
+        return r;
+}
+
+/* ---- reading ---- */
+
+/* Takes the line "KEY VALUE" off what is left, if it is that. */
+static bool take_line(const char **at, const char *end, const char *key, char *value, size_t size)
+{
+        const char *newline = memchr(*at, '\n', (size_t)(end - *at));
+        size_t key_len = strlen(key), len = newline ? (size_t)(newline - *at) : 0;
+
+        if (len <= key_len + 1 || memcmp(*at, key, key_len) != 0 || (*at)[key_len] != ' ' ||
+            len - key_len - 1 >= size)
+                return false;
+        len -= key_len + 1;
+        memcpy(value, *at + key_len + 1, len);
+        value[len] = '\0';
+        *at = newline + 1;
+        return true;
+}
+
+static bool take_digest(const char **at, const char *end, const char *key, struct digest *ret)
+{
+        struct error ignored = ERROR_INIT;
+        char text[DIGEST_TEXT_MAX];
+
+        return take_line(at, end, key, text, sizeof(text)) &&
+               digest_parse(text, ret, &ignored) == 0;
+}
+
+static bool check_digest(const char **at, const char *end)
+{
+        struct error ignored = ERROR_INIT;
+        struct digest promised, actual;
+
+        return take_digest(at, end, "varve step 2", &promised) &&
+               digest_of(*at, (size_t)(end - *at), &actual, &ignored) == 0 &&
+               digest_equal(&promised, &actual);
+}
+
+static int read_layer(const char **at, const char *end, struct record *record)
+{
+        char line[256], digest[DIGEST_TEXT_MAX], media_type[128], owners[32];
+        struct error ignored = ERROR_INIT;
+        struct layer *layer = &record->layer;
+
+        if (!take_digest(at, end, "layer", &layer->diff_id))
+                return 0;
+        if (!take_digest(at, end, "content", &layer->content) ||
+            !take_line(at, end, "blob", line, sizeof(line)) ||
+            sscanf(line, "%71s %" SCNu64 " %127s", digest, &layer->blob.size, media_type) != 3 ||
+            digest_parse(digest, &layer->blob.digest, &ignored) < 0 ||
+            !take_line(at, end, "owners", owners, sizeof(owners)))
+                return -EBADMSG;
+        layer->has_content = true;
+        for (record->owners = OWNERS_COUNT; record->owners > 0; record->owners--)
+                if (record->owners < OWNERS_COUNT &&
+                    strcmp(owners_name(record->owners), owners) == 0)
+                        break;
+        layer->blob.media_type = strdup(media_type);
+        record->has_layer = layer->blob.media_type != NULL;
+        return record->has_layer ? 0 : -ENOMEM;
+}
+
+static int read_body(const char *at, const char *end, struct record *record)
+{
+        char text[512];
+        int r;
+
+        if (!take_line(&at, end, "created", text, sizeof(text)) ||
+            clock_parse(text, &record->created) < 0 ||
+            !take_digest(&at, end, "below", &record->below) ||
+            !take_digest(&at, end, "input", &record->input) ||
+            !take_digest(&at, end, "user", &record->user))
+                return -EBADMSG;
+        r = read_layer(&at, end, record);
+        if (r < 0)
+                return r;
+        if (take_line(&at, end, "unobserved", text, sizeof(text))) {
+                record->unobserved = strdup(text);
+                if (!record->unobserved)
+                        return -ENOMEM;
+        }
+        if (at == end || *at++ != '\n')
+                return -EBADMSG;
+        return at == end ? 0 : observations_read(at, (size_t)(end - at), &record->observations);
+}
+
+int record_read(const void *data, size_t len, struct record *ret)
+{
+        const char *at = data, *end = at + len;
+        struct record record = { .layer = { .blob = DESCRIPTOR_INIT } };
+        int r;
+
+        if (!check_digest(&at, end))
+                return -EBADMSG;
+        r = read_body(at, end, &record);
+        if (r < 0) {
+                record_done(&record);
+                return r;
+        }
+        *ret = record;
+        return 0;
+}

@@ -1,0 +1,30 @@
+/*
+ * What is kept of a step that was carried out. Private to src/build/.
+ *
+ * A head of lines for people and for garbage collection, and behind an empty line what the step has
+ * observed, as bytes. The first line has the digest of all that follows it.
+ */
+#pragma once
+
+#include "build/layers.h"
+#include "build/owners.h"
+#include "fs/trace.h"
+
+struct record {
+        struct timespec created;
+        bool has_layer; /* false: the step has changed nothing */
+        struct layer layer;
+        enum owners owners;
+        struct digest below;               /* what the layers below held */
+        struct digest input;               /* what else went in */
+        struct digest user;                /* who the command was run as; zeros where nobody */
+        struct observations *observations; /* owned; NULL where there are none */
+        char *unobserved;                  /* owned: why not, or NULL */
+};
+
+void record_done(struct record *record);
+
+int record_write(const struct record *record, struct buf *ret);
+
+/* Returns 0; -EBADMSG for what is no record, of another version, or was altered; -ENOMEM. */
+int record_read(const void *data, size_t len, struct record *ret);

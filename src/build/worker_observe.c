@@ -1,0 +1,186 @@
+/*
+ * What a RUN step has read, as the second way into the cache: the step of another chain that ran
+ * the same command is taken where all that it has observed is the same here.
+ */
+#include "base/cleanup.h"
+#include "record.h"
+#include "users.h"
+#include "worker.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Of one command, the most recently used first; more than that are not looked at. */
+#define CANDIDATES_MAX 32
+
+int worker_user_digest(const struct worker *worker, struct tree *tree, struct digest *ret,
+                       struct error *err)
+{
+        const char *text = worker->state.config.user;
+        struct user user;
+        struct key key;
+        int r;
+
+        r = user_find(tree, text ? text : "", &user, err);
+        if (r < 0)
+                return r;
+        r = key_begin(&key, "user", err);
+        if (r == 0) {
+                key_add_number(&key, user.uid);
+                key_add_number(&key, user.gid);
+                key_add_number(&key, user.group_count);
+                for (size_t i = 0; i < user.group_count; i++)
+                        key_add_number(&key, user.groups[i]);
+                key_add_text(&key, user.home);
+                r = key_finish(&key, ret, err);
+        }
+        user_done(&user);
+        return r;
+}
+
+/* ---- recording ---- */
+
+static int evaluate(struct worker *worker, const struct finished_step *step,
+                    const struct layer *layer, struct record *record, struct error *err)
+{
+        struct index *index = NULL;
+        struct tree *before;
+        int r;
+
+        r = layers_open(worker->store, &worker->state.layers, &before, err);
+        if (r < 0)
+                return r;
+        if (layer)
+                r = layers_open_index(worker->store, layer, &index, err);
+        if (r == 0)
+                r = trace_evaluate(step->trace, before, index, &record->observations, err);
+        index_free(index);
+        tree_free(before);
+        return r;
+}
+
+int worker_record_observations(struct worker *worker, const struct finished_step *step,
+                               const struct layer *layer, struct record *record, struct error *err)
+{
+        struct error why = ERROR_INIT;
+        int r;
+
+        if (!step->trace)
+                return 0;
+        r = evaluate(worker, step, layer, record, &why);
+        if (r == -EOPNOTSUPP) {
+                for (char *at = why.message; *at; at++)
+                        *at = *at == '\n' ? ' ' : *at;
+                record->unobserved = strdup(why.message);
+                return record->unobserved ? 0 : error_set_oom(err);
+        }
+        if (r < 0)
+                *err = why;
+        return r;
+}
+
+/* ---- looking for ---- */
+
+struct search {
+        struct worker *worker;
+        const struct digest *group;
+        const struct digest *input; /* what mounts bring */
+        struct tree *tree;          /* what the layers hold */
+        struct digest user;
+        struct buf difference; /* of the most recently used candidate */
+        struct error *err;
+};
+
+/* Only the layers' own files answer as a record has them: not what lies in a spool. */
+static int open_tree(struct search *search)
+{
+        struct worker *worker = search->worker;
+
+        if (!worker->tree) {
+                int r = worker_open_tree(worker, search->err);
+
+                search->tree = worker->tree;
+                return r;
+        }
+        return worker_open_layers(worker, &worker->state.layers, &search->tree, search->err);
+}
+
+/* Returns 1 where the step of the record would do the same here. */
+static int check(struct search *search, const struct record *record)
+{
+        struct buf *difference = &search->difference;
+        struct buf ignored = BUF_INIT;
+        int r;
+
+        if (!record->observations) {
+                r = difference->len > 0
+                            ? 0
+                            : buf_append_str(difference,
+                                             record->unobserved ? record->unobserved : "");
+                return r < 0 ? error_set_oom(search->err) : 0;
+        }
+        if (!digest_equal(&record->input, search->input)) {
+                r = difference->len > 0 ? 0 : buf_append_str(difference, "other files are mounted");
+                return r < 0 ? error_set_oom(search->err) : 0;
+        }
+        if (!digest_equal(&record->user, &search->user)) {
+                r = difference->len > 0 ? 0 : buf_append_str(difference, "the user is another");
+                return r < 0 ? error_set_oom(search->err) : 0;
+        }
+        r = observations_check(record->observations, search->tree,
+                               difference->len > 0 ? &ignored : difference, search->err);
+        buf_done(&ignored);
+        return r;
+}
+
+static int search_records(struct search *search, struct record *ret)
+{
+        struct worker *worker = search->worker;
+        _cleanup_free_ struct store_record *places = NULL;
+        struct error ignored = ERROR_INIT;
+        size_t count;
+        int r;
+
+        r = store_record_list(worker->store, search->group, &places, &count, search->err);
+        for (size_t i = 0; i < count && i < CANDIDATES_MAX && r == 0; i++) {
+                struct buf text = BUF_INIT;
+                struct record record;
+
+                r = store_record_get(worker->store, search->group, &places[i].key, &text, &ignored);
+                if (r == 0)
+                        r = record_read(text.data, text.len, &record);
+                buf_done(&text);
+                if (r < 0) {
+                        r = r == -ENOMEM ? error_set_oom(search->err) : 0;
+                        continue;
+                }
+                r = check(search, &record);
+                if (r > 0) {
+                        store_record_use(worker->store, search->group, &places[i].key);
+                        *ret = record;
+                } else {
+                        record_done(&record);
+                }
+        }
+        return r;
+}
+
+int worker_find_observed(struct worker *worker, const struct digest *group,
+                         const struct digest *input, struct record *ret, struct error *err)
+{
+        struct search search = { .worker = worker, .group = group, .input = input, .err = err };
+        struct error no_user = ERROR_INIT;
+        int r;
+
+        r = open_tree(&search);
+        if (r == 0 && worker_user_digest(worker, search.tree, &search.user, &no_user) == 0)
+                r = search_records(&search, ret);
+        if (r == 0 && search.difference.len > 0 &&
+            buf_append(&worker->told, search.difference.data, search.difference.len) < 0)
+                r = error_set_oom(err);
+        buf_done(&search.difference);
+        if (search.tree != worker->tree)
+                tree_free(search.tree);
+        return r;
+}
