@@ -30,7 +30,7 @@ static void observe_rename(struct trace *trace, uint64_t dir, uint64_t to_dir, c
         if (exchange)
                 trace_renamed(trace, to_dir, to);
         else
-                trace_name_changed(trace, to_dir, to);
+                trace_name_emptied(trace, to_dir, to);
 }
 
 /* Requests that make or remove a name of the directory they are about. */
@@ -47,8 +47,10 @@ static bool observe_name(struct trace *trace, const struct fuse_in_header *in)
                 return true;
         case FUSE_SYMLINK:
         case FUSE_UNLINK:
-        case FUSE_RMDIR:
                 trace_name_changed(trace, in->nodeid, arg);
+                return true;
+        case FUSE_RMDIR:
+                trace_name_emptied(trace, in->nodeid, arg);
                 return true;
         case FUSE_LINK:
                 trace_inode(trace, ((const struct fuse_link_in *)(const void *)arg)->oldnodeid,

@@ -210,6 +210,11 @@ void trace_name_changed(struct trace *trace, uint64_t dir, const char *name)
         use_name(trace, dir, name, TRACE_NAME_CHANGED);
 }
 
+void trace_name_emptied(struct trace *trace, uint64_t dir, const char *name)
+{
+        use_name(trace, dir, name, TRACE_NAME_CHANGED | TRACE_LISTED);
+}
+
 void trace_renamed(struct trace *trace, uint64_t dir, const char *name)
 {
         use_name(trace, dir, name, TRACE_NAME_CHANGED | TRACE_RENAMED);

@@ -45,8 +45,11 @@ enum trace_use {
  * the trace by the first name under which it was found. */
 void trace_name(struct trace *trace, uint64_t dir, const char *name, uint64_t ino);
 
-/* A name is about to be made, taken away or given to another inode. */
+/* A name is about to be made or taken away. */
 void trace_name_changed(struct trace *trace, uint64_t dir, const char *name);
+
+/* The same where it may be a directory's, which has to be empty for that. */
+void trace_name_emptied(struct trace *trace, uint64_t dir, const char *name);
 
 /* What a name means is about to get another one. */
 void trace_renamed(struct trace *trace, uint64_t dir, const char *name);

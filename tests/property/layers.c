@@ -34,6 +34,8 @@ static int write_content(struct layer_file *file, const struct entry_source *sou
                         r = source->read(source->context, extents[i].offset + at, data, want, err);
                         if (r == 0)
                                 r = io_pwrite(file->fd, data, want, (off_t)file->end);
+                        if (r == 0)
+                                r = index_builder_content(file->builder, data, want, err);
                         file->end += want;
                         at += want;
                 }
@@ -50,12 +52,9 @@ static int write_layer(struct layer_file *file, struct change_list *list, int in
         int r;
 
         while ((r = source.next(source.context, &entry, err)) > 0) {
-                uint64_t begin = file->end;
-
-                if (entry.type == ENTRY_FILE)
+                r = index_builder_add(file->builder, &entry, file->end, err);
+                if (r == 0 && entry.type == ENTRY_FILE)
                         r = write_content(file, &source, &entry, err);
-                if (r >= 0)
-                        r = index_builder_add(file->builder, &entry, begin, err);
                 if (r < 0)
                         return r;
         }
