@@ -93,7 +93,7 @@ void server_owner(const struct server *server, pid_t pid, uint32_t uid, uint32_t
 /* ---- server_observe.c ---- */
 
 /* Notes what a request tells of its step. */
-void observe_request(struct trace *trace, const struct fuse_in_header *in);
+void observe_request(struct server *server, const struct fuse_in_header *in);
 
 /* ---- server_raw.c: what libfuse 3.14 does not know ---- */
 

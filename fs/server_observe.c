@@ -12,10 +12,28 @@ static const char *second_name(const char *name)
         return name + strlen(name) + 1;
 }
 
-static void observe_setattr(struct trace *trace, const struct fuse_in_header *in)
+/* Whether nothing is set that a layer holds: the kernel sends the times that it has kept itself
+ * when it gives up an inode, one that was just unlinked among them. */
+static bool sets_nothing(struct tree *tree, const struct fuse_in_header *in)
+{
+        static const uint32_t times = FATTR_ATIME | FATTR_ATIME_NOW | FATTR_MTIME | FATTR_CTIME |
+                                      FATTR_FH | FATTR_LOCKOWNER;
+        const struct fuse_setattr_in *arg = (const void *)(in + 1);
+        struct tree_attr attr;
+
+        if (arg->valid & ~times)
+                return false;
+        return !(arg->valid & FATTR_MTIME) || (tree_getattr(tree, in->nodeid, &attr) == 0 &&
+                                               (uint64_t)attr.mtime.tv_sec == arg->mtime &&
+                                               (uint64_t)attr.mtime.tv_nsec == arg->mtimensec);
+}
+
+static void observe_setattr(struct tree *tree, struct trace *trace, const struct fuse_in_header *in)
 {
         const struct fuse_setattr_in *arg = (const void *)(in + 1);
 
+        if (sets_nothing(tree, in))
+                return;
         if (arg->valid & FATTR_SIZE && arg->size == 0)
                 trace_inode(trace, in->nodeid, TRACE_CUT);
         trace_inode(trace, in->nodeid, TRACE_CHANGED);
@@ -75,8 +93,9 @@ static bool observe_name(struct trace *trace, const struct fuse_in_header *in)
         }
 }
 
-void observe_request(struct trace *trace, const struct fuse_in_header *in)
+void observe_request(struct server *server, const struct fuse_in_header *in)
 {
+        struct trace *trace = server->options.trace;
         const struct fuse_copy_file_range_in *copy = (const void *)(in + 1);
 
         if (observe_name(trace, in))
@@ -95,7 +114,7 @@ void observe_request(struct trace *trace, const struct fuse_in_header *in)
                 trace_inode(trace, in->nodeid, TRACE_XATTRS);
                 break;
         case FUSE_SETATTR:
-                observe_setattr(trace, in);
+                observe_setattr(server->tree, trace, in);
                 break;
         case FUSE_WRITE:
         case FUSE_FALLOCATE:

@@ -190,7 +190,7 @@ bool raw_answer(struct server *server, const struct fuse_buf *request)
         const struct fuse_in_header *in = request->mem;
 
         if (server->options.trace)
-                observe_request(server->options.trace, in);
+                observe_request(server, in);
         switch (in->opcode) {
         case FUSE_INIT: {
                 const struct fuse_init_in *arg = (const void *)(in + 1);

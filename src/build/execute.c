@@ -248,6 +248,23 @@ static int start(struct run *run, struct error *err)
         return r;
 }
 
+/* Where mounts go was found past the server: it is only known to be the same elsewhere where no
+ * symlink had a say. */
+static int note_targets(const struct run *run, struct error *err)
+{
+        const struct execution *execution = run->execution;
+
+        for (size_t i = 0; execution->trace && i < execution->mount_count; i++) {
+                _cleanup_free_ char *plain = path_resolve("/", execution->mounts[i].mount.target);
+
+                if (!plain)
+                        return error_set_oom(err);
+                if (strcmp(plain, run->targets.items[i]) != 0)
+                        trace_refuse(execution->trace);
+        }
+        return 0;
+}
+
 static int prepare(struct run *run, struct error *err)
 {
         const struct execution *execution = run->execution;
@@ -269,23 +286,6 @@ static int prepare(struct run *run, struct error *err)
                 r = mount_points_add(execution->tree, execution->mounts, execution->mount_count,
                                      &run->targets, err);
         return r < 0 ? r : note_targets(run, err);
-}
-
-/* Where mounts go was found past the server: it is only known to be the same elsewhere where no
- * symlink had a say. */
-static int note_targets(const struct run *run, struct error *err)
-{
-        const struct execution *execution = run->execution;
-
-        for (size_t i = 0; execution->trace && i < execution->mount_count; i++) {
-                _cleanup_free_ char *plain = path_resolve("/", execution->mounts[i].mount.target);
-
-                if (!plain)
-                        return error_set_oom(err);
-                if (strcmp(plain, run->targets.items[i]) != 0)
-                        trace_refuse(execution->trace);
-        }
-        return 0;
 }
 
 /* The host allows no network of its own, and the host's would do: once more, with that. */

@@ -1,0 +1,220 @@
+#!/usr/bin/env bats
+# The build cache: what makes a step run again, and what does not.
+# shellcheck disable=SC2016,SC2030,SC2031 # a Dockerfile expands these; each test is a shell
+
+# shellcheck source=tests/integration/varve.bash
+. "$BATS_TEST_DIRNAME/varve.bash"
+
+count=0
+
+setup_file() {
+        fresh_work busybox debian
+}
+
+# context_with COMMAND: a context of a few files, and a RUN of this command on them.
+context_with() {
+        context_of observed \
+                'FROM busybox:1' \
+                'COPY . /app' \
+                "RUN : $BATS_TEST_NUMBER.$((++count)); $1"
+        printf 'Dockerfile\n' >"$context/.dockerignore"
+        mkdir "$context/dir"
+        printf 'one\n' >"$context/read"
+        printf 'one\n' >"$context/other"
+        printf 'one\n' >"$context/dir/below"
+        ln -s read "$context/link"
+        chown -Rh "$user:$user" "$context"
+}
+
+# rebuild COMMAND CHANGE: builds, changes the context, builds again; `outcome` is the RUN's.
+rebuild() {
+        context_with "$1"
+        varve build -t observed "$context" >"$work/first" 2>&1
+        (cd "$context" && eval "$2")
+        chown -Rh "$user:$user" "$context"
+        varve build -t observed "$context" >"$work/second" 2>&1
+        outcome=$(sed -n 's/^#3 \(not cached\|CACHED (same inputs)\).*/\1/p' "$work/second")
+}
+
+# expect OUTCOME COMMAND CHANGE
+expect() {
+        rebuild "$2" "$3"
+        [ "${outcome% (*}" = "$1" ] || fail "RUN $2, then $3: not $1; $(cat "$work/second")"
+}
+
+@test "a RUN is cached by what it has read, whatever else changes" {
+        local touched='cat /app/read >/out || :'
+        expect CACHED "$touched" 'echo two >other'
+        expect CACHED "$touched" 'echo longer >other'
+        expect CACHED "$touched" 'rm other'
+        expect CACHED "$touched" 'echo new >new'
+        expect CACHED "$touched" 'mkdir sub'
+        expect CACHED "$touched" 'chmod 600 other'
+        expect CACHED "$touched" 'ln -sfn other link'
+        expect 'not cached' "$touched" 'echo two >read'
+        expect 'not cached' "$touched" 'chmod 600 read'
+        expect 'not cached' "$touched" 'rm read'
+        expect 'not cached' "$touched" 'ln -sf other read'
+}
+
+@test "a listing counts by its names and types" {
+        local listed='echo /app/* >/out'
+        expect CACHED "$listed" 'echo two >read'
+        expect CACHED "$listed" 'echo longer >read'
+        expect CACHED "$listed" 'chmod 600 read'
+        expect CACHED "$listed" 'echo new >dir/new'
+        expect 'not cached' "$listed" 'echo new >new'
+        expect 'not cached' "$listed" 'rm other'
+        expect 'not cached' "$listed" 'rm other; mkdir other'
+}
+
+@test "what was looked for and not found counts" {
+        local sought='test -e /app/new || echo none >/out'
+        expect CACHED "$sought" 'echo longer >read'
+        expect 'not cached' "$sought" 'echo new >new'
+        expect 'not cached' 'test -e /app/dir/new || :' 'mkdir dir/new'
+        expect 'not cached' 'test -e /app/sub/new || :' 'mkdir sub'
+}
+
+@test "what was looked at and not read counts by its attributes" {
+        local looked='test -s /app/read && echo yes >/out'
+        expect CACHED "$looked" 'echo two >read'
+        expect CACHED "$looked" 'touch -d @5 read; echo new >new'
+        expect 'not cached' "$looked" 'echo longer >read'
+        expect 'not cached' "$looked" 'chmod 600 read'
+}
+
+@test "symlinks count by where they lead, and what is read through them" {
+        local through='cat /app/link >/out'
+        expect CACHED "$through" 'echo two >other'
+        expect 'not cached' "$through" 'echo two >read'
+        expect 'not cached' "$through" 'ln -sfn other link'
+}
+
+@test "what a RUN changes in part counts as a whole" {
+        expect 'not cached' 'echo more >>/app/read' 'echo two >read'
+        expect 'not cached' 'chmod 600 /app/read' 'echo two >read'
+        expect 'not cached' 'mv /app/dir /dir' 'echo two >dir/below'
+        expect 'not cached' 'mv /app/dir /dir' 'echo new >dir/new'
+        expect 'not cached' 'rm -r /app/dir' 'echo new >dir/new'
+        expect CACHED 'echo new >/app/read' 'echo two >read'
+        expect CACHED 'rm /app/read' 'echo two >read'
+        expect CACHED 'mv /app/dir /dir' 'echo two >read'
+}
+
+@test "owners count" {
+        context_with 'cat /app/read'
+        varve build "$context" 2>/dev/null
+        sed -i 's/COPY/COPY --chown=5:5/' "$context/Dockerfile"
+        run varve build "$context"
+        says '^#3 not cached: /app has another owner'
+}
+
+@test "a shared library counts once it is mapped" {
+        local library
+        library=$(find /usr/lib /lib -name 'libz.so.1' | head -n 1)
+        [ -e "$library" ] || skip 'there is no library to take'
+        context_of library \
+                'FROM debian:12' \
+                'COPY lib* /app/' \
+                'RUN LD_PRELOAD=/app/lib.so /bin/true; echo >/out'
+        cp "$library" "$context/lib.so"
+        echo >"$context/lib-other"
+        chown -R "$user:$user" "$context"
+        varve build "$context" 2>/dev/null
+        echo longer >"$context/lib-other"
+        run varve build "$context"
+        says '^#3 CACHED \(same inputs\)'
+        printf x | dd of="$context/lib.so" bs=1 conv=notrunc status=none \
+                seek=$(($(stat -c %s "$context/lib.so") - 1))
+        run varve build "$context"
+        says '^#3 not cached: /app/lib.so has another content'
+}
+
+@test "a base image with something unrelated more leaves what follows cached" {
+        context_of base 'FROM busybox:1' 'RUN echo 1 >/etc/version'
+        varve build -t base "$context" 2>/dev/null
+        context_of upon 'FROM base' 'RUN cat /etc/passwd >/out' 'RUN cat /out'
+        varve build -t upon "$context" 2>/dev/null
+        context_of base 'FROM busybox:1' 'RUN echo 1 >/etc/version' 'RUN echo 1 >/usr/package'
+        varve build -t base "$context" 2>/dev/null
+        run varve build -t upon "$work/upon"
+        says '^#2 CACHED \(same inputs\)' '^#3 CACHED \(same inputs\)'
+        varve run --rm upon sh -c 'test -e /usr/package && test -e /out'
+        context_of base 'FROM busybox:1' 'RUN echo x:x:7:7::/:/bin/sh >>/etc/passwd'
+        varve build -t base "$context" 2>/dev/null
+        run varve build -t upon "$work/upon"
+        says '^#2 not cached: /etc/passwd has another size' '^#3 not cached: /out has another size'
+}
+
+@test "a step that makes the same again leaves what follows cached" {
+        context_of early \
+                'FROM busybox:1' \
+                'RUN cut -c1 </in >/out || echo none >/out' \
+                'RUN cat /etc/passwd /out >/end'
+        sed -i '1a COPY in /in' "$context/Dockerfile"
+        echo 12 >"$context/in"
+        varve build "$context" 2>/dev/null
+        echo 13 >"$context/in"
+        run varve build --cache-precision=chain "$context"
+        says '^#3 not cached: what the image holds before it has changed'
+        context_of early 'FROM busybox:1' 'RUN echo 1 >/out; echo a' 'RUN echo 2 >/end'
+        varve build "$context" 2>/dev/null
+        sed -i 's/echo a/echo b/' "$context/Dockerfile"
+        sleep 0.01
+        run varve build --cache-precision=chain "$context"
+        says '^#2 not cached: no such step is in the cache' '^#3 CACHED \(same chain\)'
+}
+
+@test "--cache-precision=chain takes no step of another chain" {
+        context_with 'cat /app/read'
+        varve build --cache-precision=chain "$context" 2>/dev/null
+        echo two >"$context/other"
+        run varve build --cache-precision=chain "$context"
+        says '^#3 not cached: what the image holds before it has changed'
+        echo three >"$context/other"
+        run varve build "$context"
+        says '^#3 not cached'
+        run varve build --cache-precision=guess "$context"
+        [ "$status" -ne 0 ]
+        says 'observed or chain'
+}
+
+@test "--no-cache-filter runs the steps of a stage anew, and of no other" {
+        context_of filter \
+                'FROM busybox:1 AS one' \
+                'RUN echo 1 >/one' \
+                'FROM busybox:1 AS two' \
+                'COPY --from=one /one /' \
+                'RUN echo 2 >/two'
+        varve build "$context" 2>/dev/null
+        run varve build --no-cache-filter=two "$context"
+        says '^#2 CACHED' '^#5 not cached: the cache is not to be used'
+        run varve build --no-cache-filter=0 "$context"
+        says '^#2 not cached' '^#5 CACHED'
+}
+
+@test "a step that has changed a file of several names goes by its chain" {
+        context_of several \
+                'FROM busybox:1' \
+                'RUN echo 1 >/a && ln /a /b' \
+                'COPY x /x' \
+                'RUN echo 2 >>/a'
+        echo 1 >"$context/x"
+        varve build "$context" 2>/dev/null
+        echo 2 >"$context/x"
+        run varve build "$context"
+        says '^#4 not cached: the step has changed a file of several names'
+}
+
+@test "a record that was altered is found, told, and its step is run" {
+        context_with 'cat /app/read'
+        varve build "$context" 2>/dev/null
+        find "$store/cache" -type f -size +1k -exec sed -i 's/one\|^below/changed/' {} +
+        find "$store/cache" -type f -exec sh -c 'printf x >>"$1"' - {} \;
+        run varve build "$context"
+        [ "$status" -eq 0 ]
+        says '^#2 not cached: its record in the cache was damaged, and is dropped' '^#3 not cached'
+        run varve build "$context"
+        says '^#2 CACHED' '^#3 CACHED'
+}
