@@ -1,0 +1,181 @@
+#include "fs/trace.h"
+
+#include "../small_tree.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* A tree of /dir/file ("one"), /dir/other and /link. The tests look at it as it is made: for these
+ * it does not matter that it has no layer. */
+static struct tree *make_tree(void)
+{
+        struct tree *tree = small_tree(NULL, 0);
+
+        small_tree_file(tree, "/dir/file", "one");
+        small_tree_file(tree, "/dir/other", "two");
+        small_tree_symlink(tree, "/link", "dir/file");
+        return tree;
+}
+
+/* As a step does that resolves a path. */
+static uint64_t look_up(struct trace *trace, struct tree *tree, uint64_t dir, const char *name)
+{
+        struct tree_attr attr = { .ino = 0 };
+
+        if (tree_lookup(tree, dir, name, &attr) < 0)
+                attr.ino = 0;
+        trace_name(trace, dir, name, attr.ino);
+        return attr.ino;
+}
+
+static struct observations *evaluate(const struct trace *trace, struct tree *tree)
+{
+        struct observations *observations = NULL;
+        struct error err = ERROR_INIT;
+
+        cr_assert_eq(trace_evaluate(trace, tree, NULL, &observations, &err), 0, "%s", err.message);
+        return observations;
+}
+
+static void assert_differs(const struct observations *observations, struct tree *tree,
+                           const char *expected)
+{
+        struct buf difference = BUF_INIT;
+        struct error err = ERROR_INIT;
+        int r = observations_check(observations, tree, &difference, &err);
+
+        cr_assert_eq(r, expected == NULL, "%d: %s", r, buf_str(&difference));
+        cr_assert_str_eq(buf_str(&difference), expected ? expected : "");
+        buf_done(&difference);
+}
+
+static struct trace *new_trace(void)
+{
+        struct error err = ERROR_INIT;
+        struct trace *trace;
+
+        cr_assert_eq(trace_new(&trace, &err), 0);
+        return trace;
+}
+
+Test(trace, holds_where_it_was_made_and_tells_what_differs_elsewhere)
+{
+        struct trace *trace = new_trace();
+        struct tree *tree = make_tree();
+        struct tree_attr attr = { .mode = 0600 };
+        struct observations *observations;
+        uint64_t dir, file;
+
+        dir = look_up(trace, tree, TREE_ROOT, "dir");
+        file = look_up(trace, tree, dir, "file");
+        look_up(trace, tree, dir, "missing");
+        trace_inode(trace, file, TRACE_READ);
+        observations = evaluate(trace, tree);
+        cr_assert_eq(observations_count(observations), 4);
+        assert_differs(observations, tree, NULL);
+        cr_assert_eq(tree_write(tree, file, 0, "two", 3, false), 0);
+        assert_differs(observations, tree, "/dir/file has another content");
+        cr_assert_eq(tree_setattr(tree, file, &attr, TREE_SET_MODE, &attr), 0);
+        assert_differs(observations, tree, "/dir/file has another mode");
+        cr_assert_eq(tree_unlink(tree, dir, "file"), 0);
+        assert_differs(observations, tree, "/dir/file is not there any more");
+        observations_free(observations);
+        trace_free(trace);
+        tree_free(tree);
+}
+
+Test(trace, of_a_listing_knows_names_and_types_alone)
+{
+        struct trace *trace = new_trace();
+        struct tree *tree = make_tree();
+        struct observations *observations;
+        struct tree_attr attr;
+        uint64_t dir = look_up(trace, tree, TREE_ROOT, "dir");
+
+        trace_inode(trace, dir, TRACE_LISTED);
+        observations = evaluate(trace, tree);
+        cr_assert_eq(tree_lookup(tree, dir, "file", &attr), 0);
+        cr_assert_eq(tree_write(tree, attr.ino, 0, "longer than one", 15, false), 0);
+        assert_differs(observations, tree, NULL);
+        small_tree_file(tree, "/dir/more", "");
+        assert_differs(observations, tree, "/dir lists other names");
+        observations_free(observations);
+        trace_free(trace);
+        tree_free(tree);
+}
+
+Test(trace, of_a_symlink_knows_where_it_leads)
+{
+        struct trace *trace = new_trace();
+        struct tree *tree = make_tree();
+        struct observations *observations;
+
+        look_up(trace, tree, TREE_ROOT, "link");
+        observations = evaluate(trace, tree);
+        cr_assert_eq(tree_unlink(tree, TREE_ROOT, "link"), 0);
+        small_tree_symlink(tree, "/link", "dir/othe");
+        assert_differs(observations, tree, "/link leads elsewhere");
+        observations_free(observations);
+        trace_free(trace);
+        tree_free(tree);
+}
+
+Test(trace, passes_over_what_lies_in_directories_of_the_step)
+{
+        struct trace *trace = new_trace();
+        struct tree *tree = make_tree();
+        struct observations *observations;
+
+        trace_name(trace, 12345, "name", 12346);
+        trace_inode(trace, 12346, TRACE_READ);
+        observations = evaluate(trace, tree);
+        cr_assert_eq(observations_count(observations), 1);
+        observations_free(observations);
+        trace_free(trace);
+        tree_free(tree);
+}
+
+Test(trace, says_that_a_changed_file_of_several_names_cannot_be_known)
+{
+        struct observations *observations;
+        struct trace *trace = new_trace();
+        struct tree *tree = make_tree();
+        struct error err = ERROR_INIT;
+        struct tree_attr attr;
+        uint64_t dir = look_up(trace, tree, TREE_ROOT, "dir");
+        uint64_t file = look_up(trace, tree, dir, "file");
+
+        cr_assert_eq(tree_link(tree, file, TREE_ROOT, "again", &attr), 0);
+        trace_inode(trace, file, TRACE_CHANGED);
+        cr_assert_eq(trace_evaluate(trace, tree, NULL, &observations, &err), -EOPNOTSUPP);
+        trace_free(trace);
+        tree_free(tree);
+}
+
+Test(trace, is_read_as_it_was_written_and_refused_when_it_is_not_sound)
+{
+        struct trace *trace = new_trace();
+        struct tree *tree = make_tree();
+        struct observations *observations, *read;
+        struct buf bytes = BUF_INIT;
+
+        trace_inode(trace, look_up(trace, tree, TREE_ROOT, "dir"), TRACE_LISTED | TRACE_XATTRS);
+        look_up(trace, tree, TREE_ROOT, "link");
+        observations = evaluate(trace, tree);
+        cr_assert_eq(observations_write(observations, &bytes), 0);
+        cr_assert_eq(observations_read(bytes.data, bytes.len, &read), 0);
+        assert_differs(read, tree, NULL);
+        observations_free(read);
+        for (size_t len = 0; len < bytes.len; len++)
+                cr_assert_eq(observations_read(bytes.data, len, &read), -EBADMSG);
+        for (size_t i = 0; i < bytes.len; i++) {
+                bytes.data[i] = (char)~bytes.data[i];
+                if (observations_read(bytes.data, bytes.len, &read) == 0)
+                        observations_free(read);
+                bytes.data[i] = (char)~bytes.data[i];
+        }
+        observations_free(observations);
+        buf_done(&bytes);
+        trace_free(trace);
+        tree_free(tree);
+}
