@@ -141,7 +141,7 @@ int store_gather_pins(struct store *store, struct error *err);
  * or after STORE_RECORD_HEAD_MAX bytes.
  */
 #define STORE_RECORD_MAX      ((size_t)256 << 20)
-#define STORE_RECORD_HEAD_MAX ((size_t)4096)
+#define STORE_RECORD_HEAD_MAX ((size_t)64 << 10)
 
 int store_record_put(struct store *store, const struct digest *group, const struct digest *key,
                      const void *data, size_t len, struct error *err);
