@@ -205,8 +205,8 @@ int tree_content_digest(struct tree *tree, uint64_t ino, struct digest *ret, str
 int tree_write(struct tree *tree, uint64_t ino, uint64_t offset, const void *data, size_t len,
                bool kill_priv);
 
-/* Notes that bytes were lost of which nobody could be told, with a negative errno: tree_commit() then
- * fails. */
+/* Notes that bytes were lost of which nobody could be told, with a negative errno: tree_commit()
+ * then fails. */
 void tree_lose(struct tree *tree, int error);
 
 /* fallocate(2): mode 0 and FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE, FALLOC_FL_ZERO_RANGE.

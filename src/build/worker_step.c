@@ -363,11 +363,12 @@ int worker_finish_step(struct worker *worker, const struct digest *group,
                                       .input = *input,
                                       .stands_alone = worker->stands_alone,
                                       .user = worker->user,
-                                      .trace = TAKE_PTR(worker->trace),
+                                      .trace = worker->trace,
                                       .owners = OWNERS_DECLARED };
         struct change_list *changes;
         int r;
 
+        worker->trace = NULL;
         if (worker->step->instruction->type == INSTRUCTION_RUN)
                 step.owners = owners_of_host(worker->host);
         worker->created = step.created;

@@ -411,7 +411,7 @@ static int walk(struct scan *scan, const struct stat *st, struct error *err)
         if (r == 0)
                 r = strv_add(&scan->pending, "") < 0 ? error_set_oom(err) : 0;
         while (r == 0 && scan->pending.count > 0) {
-                char *path = TAKE_PTR(scan->pending.items[--scan->pending.count]);
+                char *path = scan->pending.items[--scan->pending.count];
 
                 r = read_directory(scan, path, err);
                 free(path);

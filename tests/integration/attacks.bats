@@ -188,6 +188,7 @@ sys.exit(status)' "$stage/bin/varve" load -i "$work/hostile.tar"
         varve build -t links "$context"
         [ "$(varve run --rm links readlink /all/out)" = "$canary-$mode/file" ] || fail 'it was followed'
         context_of pattern 'FROM busybox:1' 'COPY . /all'
+        # shellcheck disable=SC1003 # a backslash alone
         printf '%s\n' '../**' '**/../../x' '[a-' '\' '!!x' "$(printf '*%.0s' {1..2000})a" >"$context/.dockerignore"
         chown -R "$user" "$context"
         run timeout 20 env VARVE_ROOT="$store" setpriv --reuid "$user" --regid "$user" --clear-groups \
