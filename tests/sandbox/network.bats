@@ -190,8 +190,9 @@ network_pid() {
                 runner=$!
                 pid=$(network_pid)
                 until grep -qx 'Seccomp:	2' "/proc/$pid/status"; do sleep 0.05; done
-                [ "$(find "/proc/$pid/root/" -mindepth 1 | sort | tr '\n' ' ')" = \
-                        "/proc/$pid/root/etc /proc/$pid/root/etc/resolv.conf " ]
+                run -0 find "/proc/$pid/root/" -mindepth 1
+                [ "${lines[*]}" = "/proc/$pid/root/etc /proc/$pid/root/etc/resolv.conf" ] ||
+                        fail 'another root'
                 grep -qx 'CapEff:	0000000000000000' "/proc/$pid/status"
                 grep -qx 'CapPrm:	0000000000000000' "/proc/$pid/status"
                 grep -qx 'NoNewPrivs:	1' "/proc/$pid/status"
