@@ -126,11 +126,28 @@ int store_tmp_dir(struct store *store, int *ret_fd, struct error *err);
  */
 int store_pin(struct store *store, const struct digest *digest, struct error *err);
 
+/* Whether a living process has pinned the digest. */
+bool store_is_pinned(struct store *store, const struct digest *digest);
+
 /*
  * From now on what this process pins, and what the processes pin that it forks, is kept while this
  * process lives: a child may end before its parent has made use of what it has stored.
  */
 int store_gather_pins(struct store *store, struct error *err);
+
+/* ---- what uses the space ---- */
+
+struct store_usage {
+        struct store_share {
+                uint64_t files;
+                uint64_t size_bytes; /* as the filesystem counts them */
+        } images, cache, unused;     /* what images need; what records alone keep, and they
+                                      * themselves; what nobody needs */
+        uint64_t image_count;
+        uint64_t record_count;
+};
+
+int store_measure(struct store *store, struct store_usage *ret, struct error *err);
 
 /* ---- records ---- */
 

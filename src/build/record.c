@@ -10,12 +10,16 @@
 
 #define RECORD_HEAD "varve step 2 "
 
+/* Of what people have written. */
+#define TEXT_MAX 2048
+
 void record_done(struct record *record)
 {
         if (record->has_layer)
                 descriptor_done(&record->layer.blob);
         observations_free(record->observations);
         free(record->unobserved);
+        free(record->step);
         *record = (struct record){ .has_layer = false };
 }
 
@@ -49,6 +53,8 @@ static int write_body(const struct record *record, struct buf *ret)
 
         clock_format(&record->created, created);
         r = buf_appendf(ret, "created %s\n", created);
+        if (r == 0 && record->step)
+                r = buf_appendf(ret, "step %s\n", record->step);
         if (r == 0)
                 r = add_digest(ret, "below", &record->below);
         if (r == 0)
@@ -111,6 +117,17 @@ static bool take_digest(const char **at, const char *end, const char *key, struc
                digest_parse(text, ret, &ignored) == 0;
 }
 
+/* A line that may be missing. Returns 0 or -ENOMEM. */
+static int take_text(const char **at, const char *end, const char *key, char **ret)
+{
+        char text[TEXT_MAX];
+
+        if (!take_line(at, end, key, text, sizeof(text)))
+                return 0;
+        *ret = strdup(text);
+        return *ret ? 0 : -ENOMEM;
+}
+
 static bool check_digest(const char **at, const char *end)
 {
         struct error ignored = ERROR_INIT;
@@ -147,23 +164,25 @@ static int read_layer(const char **at, const char *end, struct record *record)
 
 static int read_body(const char *at, const char *end, struct record *record)
 {
-        char text[512];
+        char text[CLOCK_TEXT_MAX];
         int r;
 
         if (!take_line(&at, end, "created", text, sizeof(text)) ||
-            clock_parse(text, &record->created) < 0 ||
-            !take_digest(&at, end, "below", &record->below) ||
+            clock_parse(text, &record->created) < 0)
+                return -EBADMSG;
+        r = take_text(&at, end, "step", &record->step);
+        if (r < 0)
+                return r;
+        if (!take_digest(&at, end, "below", &record->below) ||
             !take_digest(&at, end, "input", &record->input) ||
             !take_digest(&at, end, "user", &record->user))
                 return -EBADMSG;
         r = read_layer(&at, end, record);
         if (r < 0)
                 return r;
-        if (take_line(&at, end, "unobserved", text, sizeof(text))) {
-                record->unobserved = strdup(text);
-                if (!record->unobserved)
-                        return -ENOMEM;
-        }
+        r = take_text(&at, end, "unobserved", &record->unobserved);
+        if (r < 0)
+                return r;
         if (at == end || *at++ != '\n')
                 return -EBADMSG;
         return at == end ? 0 : observations_read(at, (size_t)(end - at), &record->observations);

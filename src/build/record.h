@@ -11,6 +11,7 @@
 #include "fs/trace.h"
 
 struct record {
+        char *step; /* owned; the instruction, for people, or NULL */
         struct timespec created;
         bool has_layer; /* false: the step has changed nothing */
         struct layer layer;

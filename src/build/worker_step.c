@@ -19,6 +19,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Of an instruction, for people. */
+#define STEP_TEXT_MAX 200
+
 /* ---- records ---- */
 
 static int record_key(struct worker *worker, bool stands_alone, const struct digest *input,
@@ -50,6 +53,17 @@ static int put_record(struct worker *worker, const struct digest *group, const s
         return r;
 }
 
+/* An instruction as one short line. */
+static char *step_text(const char *written)
+{
+        char *text = strndup(written, STEP_TEXT_MAX);
+
+        for (char *at = text; text && *at; at++)
+                if ((unsigned char)*at < ' ')
+                        *at = ' ';
+        return text;
+}
+
 /* Records a step whose layer, NULL for none, is not yet one of the stage's. */
 static int record_step(struct worker *worker, const struct finished_step *step,
                        const struct layer *layer, struct error *err)
@@ -62,6 +76,10 @@ static int record_step(struct worker *worker, const struct finished_step *step,
         int r;
 
         r = record_key(worker, step->stands_alone, &step->input, &record.below, &key, err);
+        if (r == 0) {
+                record.step = step_text(step->step->instruction->text);
+                r = record.step ? 0 : error_set_oom(err);
+        }
         if (layer) {
                 record.layer = *layer;
                 record.has_layer = true;

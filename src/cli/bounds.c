@@ -33,7 +33,7 @@ static bool parse_number(const char *text, double max, double *ret, const char *
         return isfinite(*ret) && *ret > 0 && *ret <= max;
 }
 
-static int parse_bytes(const char *option, const char *text, uint64_t *ret, struct error *err)
+int bounds_parse_bytes(const char *option, const char *text, uint64_t *ret, struct error *err)
 {
         static const char units[] = "bkmgt";
         const char *rest = "", *unit;
@@ -179,7 +179,7 @@ static int parse_usage(const struct bounds_flags *flags, struct execution_bounds
         int r = 0;
 
         if (flags->memory)
-                r = parse_bytes("--memory", flags->memory, &cgroup->memory_bytes, err);
+                r = bounds_parse_bytes("--memory", flags->memory, &cgroup->memory_bytes, err);
         if (r == 0 && flags->cpus &&
             (!parse_number(flags->cpus, CPUS_MAX, &cpus, &rest) || *rest || cpus < 0.01)) {
                 error_set(err, -EINVAL, "--cpus %s is no number of CPUs", flags->cpus);
@@ -211,7 +211,7 @@ int bounds_parse(const struct bounds_flags *flags, struct execution_bounds *ret,
         int r = 0;
 
         if (flags->shm_size)
-                r = parse_bytes("--shm-size", flags->shm_size, &bounds.shm_size_bytes, err);
+                r = bounds_parse_bytes("--shm-size", flags->shm_size, &bounds.shm_size_bytes, err);
         if (r == 0 && flags->timeout)
                 r = parse_timeout(flags->timeout, &bounds.timeout_ms, err);
         if (r == 0 && flags->ulimits.count > SANDBOX_LIMITS_MAX)

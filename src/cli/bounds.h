@@ -44,3 +44,6 @@ void bounds_flags_done(struct bounds_flags *flags);
  * has to be freed; the cgroup's descriptor stays open. -EINVAL for what cannot be understood.
  */
 int bounds_parse(const struct bounds_flags *flags, struct execution_bounds *ret, struct error *err);
+
+/* A size such as 512m, of this option. Returns 0 or -EINVAL. */
+int bounds_parse_bytes(const char *option, const char *text, uint64_t *ret, struct error *err);

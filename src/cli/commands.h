@@ -6,6 +6,9 @@
 #include "cli.h"
 
 extern const struct command cmd_build;
+extern const struct command cmd_cache_ls;
+extern const struct command cmd_cache_prune;
+extern const struct command cmd_cache_rm;
 extern const struct command cmd_doctor;
 extern const struct command cmd_history;
 extern const struct command cmd_images;
@@ -19,5 +22,7 @@ extern const struct command cmd_push;
 extern const struct command cmd_rmi;
 extern const struct command cmd_run;
 extern const struct command cmd_save;
+extern const struct command cmd_system_df;
+extern const struct command cmd_system_prune;
 extern const struct command cmd_tag;
 extern const struct command cmd_tags;

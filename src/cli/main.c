@@ -13,9 +13,11 @@
 #include <unistd.h>
 
 const struct command *const cli_commands[] = {
-        &cmd_build,   &cmd_run,    &cmd_pull, &cmd_push,   &cmd_images, &cmd_inspect,
-        &cmd_history, &cmd_tag,    &cmd_rmi,  &cmd_load,   &cmd_import, &cmd_save,
-        &cmd_login,   &cmd_logout, &cmd_tags, &cmd_doctor, NULL,
+        &cmd_build,    &cmd_run,      &cmd_pull,        &cmd_push,      &cmd_images,
+        &cmd_inspect,  &cmd_history,  &cmd_tag,         &cmd_rmi,       &cmd_load,
+        &cmd_import,   &cmd_save,     &cmd_login,       &cmd_logout,    &cmd_tags,
+        &cmd_cache_ls, &cmd_cache_rm, &cmd_cache_prune, &cmd_system_df, &cmd_system_prune,
+        &cmd_doctor,   NULL,
 };
 
 static int help(FILE *file)
@@ -24,7 +26,7 @@ static int help(FILE *file)
                       "Builds OCI images with no root, no daemon and no setuid helper.\n\n"
                       "Commands:\n");
         for (size_t i = 0; cli_commands[i]; i++)
-                fprintf(file, "  %-10s %s\n", cli_commands[i]->name, cli_commands[i]->summary);
+                fprintf(file, "  %-13s %s\n", cli_commands[i]->name, cli_commands[i]->summary);
         fprintf(file, "\nImages are kept in $VARVE_ROOT, else in $XDG_DATA_HOME/varve, else in\n"
                       "~/.local/share/varve; --root DIR names another place.\n\n"
                       "Example:\n"
@@ -42,6 +44,9 @@ static int unknown_command(const char *name)
         for (count = 0; cli_commands[count]; count++)
                 names[count] = cli_commands[count]->name;
         similar = suggest_similar(name, names, count);
+        for (size_t i = 0; i < count && !similar; i++)
+                if (strncmp(names[i], name, strlen(name)) == 0 && names[i][strlen(name)] == ' ')
+                        similar = names[i];
         error_set(&err, -EINVAL, "there is no command \"%s\"", name);
         if (similar)
                 error_hint(&err, "Did you mean `varve %s`?", similar);
@@ -77,6 +82,18 @@ static int finish_output(int status)
         return cli_fail(&err, status == EXIT_SUCCESS ? EXIT_FAILURE : status);
 }
 
+/* How many arguments a command's name is, of one or two words; 0: it is not what they say. */
+static int count_words(const char *name, int argc, char **argv)
+{
+        size_t len = strcspn(name, " ");
+
+        if (strlen(argv[0]) != len || strncmp(argv[0], name, len) != 0)
+                return 0;
+        if (name[len] == '\0')
+                return 1;
+        return argc > 1 && strcmp(argv[1], name + len + 1) == 0 ? 2 : 0;
+}
+
 static int run_command(int argc, char **argv)
 {
         if (argc < 2) {
@@ -90,9 +107,12 @@ static int run_command(int argc, char **argv)
                 printf("varve %s\n", VARVE_VERSION);
                 return EXIT_SUCCESS;
         }
-        for (size_t i = 0; cli_commands[i]; i++)
-                if (strcmp(argv[1], cli_commands[i]->name) == 0)
-                        return cli_commands[i]->run(cli_commands[i], argc - 1, argv + 1);
+        for (size_t i = 0; cli_commands[i]; i++) {
+                int words = count_words(cli_commands[i]->name, argc - 1, argv + 1);
+
+                if (words > 0)
+                        return cli_commands[i]->run(cli_commands[i], argc - words, argv + words);
+        }
         return unknown_command(argv[1]);
 }
 

@@ -226,6 +226,12 @@ static int visit_file(void *context, int dir_fd, const char *name, struct error 
         return 0;
 }
 
+static void sort_marks(struct marks *marks)
+{
+        if (marks->count > 0)
+                qsort(marks->items, marks->count, sizeof(*marks->items), compare_digests);
+}
+
 static int collect(struct store *store, struct marks *marks, uint64_t *ret_bytes, struct error *err)
 {
         struct sweep sweep = { .store = store, .marks = marks };
@@ -236,8 +242,7 @@ static int collect(struct store *store, struct marks *marks, uint64_t *ret_bytes
                 r = each_name(store->cache_fd, ".", visit_group, marks, err);
         if (r < 0)
                 return r;
-        if (marks->count > 0)
-                qsort(marks->items, marks->count, sizeof(*marks->items), compare_digests);
+        sort_marks(marks);
         r = each_name(store->blobs_fd, ".", visit_file, &sweep, err);
         if (r == 0)
                 r = each_name(store->layers_fd, ".", visit_file, &sweep, err);
@@ -258,6 +263,97 @@ int store_collect(struct store *store, uint64_t *ret_bytes, struct error *err)
         free(marks.items);
         store_lock_release(store, &lock);
         return r < 0 ? error_wrap(err, "cannot clean up the store %s", store->root) : 0;
+}
+
+/* ---- measuring ---- */
+
+struct measure {
+        const struct marks *images;
+        const struct marks *records;
+        struct store_usage usage;
+};
+
+static void count_file(struct store_share *share, const struct stat *st)
+{
+        share->files++;
+        share->size_bytes += (uint64_t)st->st_blocks * 512;
+}
+
+static int measure_file(void *context, int dir_fd, const char *name, struct error *err)
+{
+        struct measure *measure = context;
+        char hex[DIGEST_HEX_MAX] = "";
+        struct error skipped = ERROR_INIT;
+        struct digest digest;
+        struct stat st;
+
+        (void)err;
+        strncpy(hex, name, sizeof(hex) - 1);
+        if (digest_parse_hex(hex, &digest, &skipped) < 0 ||
+            fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+                return 0;
+        if (is_marked(measure->images, &digest))
+                count_file(&measure->usage.images, &st);
+        else if (is_marked(measure->records, &digest))
+                count_file(&measure->usage.cache, &st);
+        else
+                count_file(&measure->usage.unused, &st);
+        return 0;
+}
+
+static int measure_record(void *context, int dir_fd, const char *name, struct error *err)
+{
+        struct measure *measure = context;
+        struct stat st;
+
+        (void)err;
+        if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
+                return 0;
+        measure->usage.record_count++;
+        count_file(&measure->usage.cache, &st);
+        return 0;
+}
+
+static int measure_group(void *context, int dir_fd, const char *name, struct error *err)
+{
+        return each_name(dir_fd, name, measure_record, context, err);
+}
+
+static int measure_store(struct store *store, struct marks *images, struct marks *records,
+                         struct measure *measure, struct error *err)
+{
+        struct image_index list;
+        int r;
+
+        r = mark_images(store, images, err);
+        if (r == 0)
+                r = each_name(store->cache_fd, ".", visit_group, records, err);
+        if (r == 0)
+                r = store_images_read(store, &list, err);
+        if (r < 0)
+                return r;
+        measure->usage.image_count = list.manifests.count;
+        image_index_done(&list);
+        sort_marks(images);
+        sort_marks(records);
+        r = each_name(store->blobs_fd, ".", measure_file, measure, err);
+        if (r == 0)
+                r = each_name(store->layers_fd, ".", measure_file, measure, err);
+        return r < 0 ? r : each_name(store->cache_fd, ".", measure_group, measure, err);
+}
+
+int store_measure(struct store *store, struct store_usage *ret, struct error *err)
+{
+        struct marks images = { .items = NULL }, records = { .items = NULL };
+        struct measure measure = { .images = &images, .records = &records };
+        int r = measure_store(store, &images, &records, &measure, err);
+
+        free(images.items);
+        free(records.items);
+        if (r < 0)
+                return error_wrap(err, "cannot measure the store %s", store->root);
+        *ret = measure.usage;
+        return 0;
 }
 
 void store_abandon(struct store *store)

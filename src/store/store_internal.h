@@ -45,6 +45,3 @@ int store_process_dir(struct store *store, struct error *err);
 
 /* Whether the process that a directory below tmp/ is named after lives. */
 bool store_process_lives(const struct store *store, const char *name);
-
-/* Whether a living process has pinned the digest. */
-bool store_is_pinned(struct store *store, const struct digest *digest);

@@ -218,3 +218,69 @@ expect() {
         run varve build "$context"
         says '^#2 CACHED' '^#3 CACHED'
 }
+
+# The steps that the cache holds.
+steps() {
+        varve cache ls | tail -n +2 | wc -l
+}
+
+@test "cache ls names steps, and rm and prune remove them and what they alone keep" {
+        context_of emptied \
+                'FROM busybox:1' \
+                'RUN head -c 300000 /dev/zero | tr "\\0" a >/big' \
+                'RUN echo 2 >/small'
+        varve cache prune
+        [ "$(steps)" -eq 0 ]
+        varve build "$context" 2>/dev/null
+        run varve cache ls
+        says 'image +RUN head -c 300000' 'image +RUN echo 2'
+        run varve cache prune --filter unused
+        says '^Removed 0 steps'
+        run varve cache prune --filter until=1h
+        says '^Removed 0 steps'
+        varve cache rm "$(varve cache ls | sed -n 's/^\([0-9a-f]*\).*RUN echo 2.*/\1/p')"
+        [ "$(steps)" -eq 1 ]
+        run varve build "$context"
+        says '^#2 CACHED' '^#3 not cached: no such step is in the cache'
+        varve system prune
+        [ "$(steps)" -eq 0 ]
+        run varve system df
+        says '^build cache +0 +0 +0B' '^unused +0 +0B'
+        run varve cache prune --filter until=never
+        [ "$status" -ne 0 ]
+        run varve cache rm 123456789012
+        [ "$status" -ne 0 ]
+        says 'there is no step'
+}
+
+# A step of a megabyte, of which no image is left.
+big_step() {
+        printf 'FROM busybox:1\nRUN : step %s; head -c 1000000 /dev/urandom >/big\n' "$1" \
+                >"$context/Dockerfile"
+        varve build "$context" >"$work/log" 2>&1
+        varve rmi -f "$(sed -n 's/^image //p' "$work/log")"
+}
+
+@test "prune keeps what was used last, as far as the storage goes" {
+        context_of kept 'FROM busybox:1'
+        varve system prune
+        for step in 1 2 3 1; do
+                big_step "$step"
+        done
+        varve cache prune --keep-storage 2500k
+        run varve cache ls
+        says 'step 1' 'step 3'
+        ! grep -q 'step 2' <<<"$output" || fail 'step 2 was used last of all'
+}
+
+@test "prune leaves what a running build needs" {
+        varve system prune
+        context_of busy 'FROM busybox:1' 'RUN echo 1 >/one' 'RUN sleep 4; cat /one >/two'
+        varve build "$context" >"$work/log" 2>&1 &
+        until grep -q '^#3 \[' "$work/log"; do
+                sleep 0.1
+        done
+        varve cache prune
+        wait $!
+        varve run --rm "$(sed -n 's/^image //p' "$work/log")" cat /two
+}
