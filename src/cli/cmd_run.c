@@ -7,6 +7,7 @@
 #include "network_flags.h"
 #include "store/images.h"
 #include "streams.h"
+#include "transfer.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -24,9 +25,11 @@ struct run_flags {
         const char *user;
         const char *entrypoint;
         const char *userns;
+        const char *pull;
         struct network_flags network;
         struct bounds_flags bounds;
         bool rm;
+        bool quiet;
 };
 
 static void run_flags_done(struct run_flags *flags)
@@ -223,23 +226,31 @@ static int run_image(struct store *store, const struct run_flags *flags,
         return r;
 }
 
-static void show_notice(void *context, const struct transfer_event *event)
+/* Pulls the image where that is wanted, and fetches those of its layers that the store lacks. */
+static int provide_image(struct store *store, const char *name, const struct run_flags *flags,
+                         struct stored_image *ret, struct error *err)
 {
-        (void)context;
-        if (event->state == TRANSFER_NOTICE)
-                fprintf(stderr, "varve: %s\n", event->text);
-}
-
-/* Layers that nothing has needed before are fetched now. */
-static int provide_layers(struct store *store, const struct stored_image *image, struct error *err)
-{
-        struct transfer_watcher watcher = { .event = show_notice };
+        _cleanup_(transfer_view_done) struct transfer_view view = { .lines = NULL };
+        struct pull_options options = { .policy = PULL_MISSING,
+                                        .without_layers = true,
+                                        .watcher = { transfer_view_event, &view } };
         struct layers layers = { .items = NULL };
-        int r = layers_of_image(&image->parsed, &image->config, &layers, err);
+        int r = flags->pull ? pull_policy_parse(flags->pull, &options.policy, err) : 0;
 
         if (r == 0)
-                r = layers_fetch(store, &layers, false, &watcher, err);
+                r = transfer_view_init(&view, NULL, flags->quiet, err);
+        if (r == 0)
+                r = image_pull(store, name, &options, ret, err);
+        if (r == -ENOENT && options.policy == PULL_NEVER)
+                error_hint(err, "Bring it in with `varve pull %s`.", name);
+        if (r < 0)
+                return r;
+        r = layers_of_image(&ret->parsed, &ret->config, &layers, err);
+        if (r == 0)
+                r = layers_fetch(store, &layers, false, &options.watcher, err);
         layers_done(&layers);
+        if (r < 0)
+                stored_image_done(ret);
         return r;
 }
 
@@ -260,14 +271,13 @@ static int run_container(struct store *store, const struct run_flags *flags,
         if (r == 0)
                 r = bounds_parse(&flags->bounds, &bounds, err);
         if (r == 0)
-                r = store_image_find(store, arguments->items[0], NULL, &image, err);
-        if (r == -ENOENT)
-                error_hint(err, "Bring it in with `varve pull %s`.", arguments->items[0]);
-        if (r < 0)
+                r = provide_image(store, arguments->items[0], flags, &image, err);
+        if (r < 0) {
+                store_explain_full(store, err);
+                store_abandon(store);
                 return r;
-        r = provide_layers(store, &image, err);
-        if (r == 0)
-                r = run_image(store, flags, arguments, &image, users, &bounds, ret_status, err);
+        }
+        r = run_image(store, flags, arguments, &image, users, &bounds, ret_status, err);
         stored_image_done(&image);
         return r;
 }
@@ -287,6 +297,9 @@ static int run(const struct command *command, int argc, char **argv)
                   "Run this instead of the image's entrypoint" },
                 { OPTION_STRING, 0, "userns", &flags.userns, "MODE",
                   "auto (the default), ranges (subordinate ids) or single (one id)" },
+                { OPTION_STRING, 0, "pull", &flags.pull, "WHEN",
+                  "Ask registries for the image: missing (the default), always, newer or never" },
+                { OPTION_FLAG, 'q', "quiet", &flags.quiet, NULL, "Show no progress of a pull" },
                 NETWORK_OPTIONS(&flags.network),
                 BOUNDS_OPTIONS(&flags.bounds),
         };
@@ -310,7 +323,8 @@ const struct command cmd_run = {
         .name = "run",
         .arguments = "--rm [OPTIONS] IMAGE [COMMAND [ARGUMENT...]]",
         .summary = "Run a command in a container of an image",
-        .details = "The exit status is the command's, 128 and the number of the signal that ended "
+        .details = "An image that the store does not have is pulled.\n\n"
+                   "The exit status is the command's, 128 and the number of the signal that ended "
                    "it,\n"
                    "127 when there is no such command, 126 when it cannot be executed, 125 when\n"
                    "varve could not do its part.\n\n"
@@ -318,5 +332,6 @@ const struct command cmd_run = {
                    "  varve run --rm debian:12 cat /etc/os-release\n"
                    "  varve run --rm -e DEBUG=1 --entrypoint sh app -c env",
         .options_first = true,
+        .makes_store = true,
         .run = run,
 };

@@ -153,6 +153,33 @@ print(json.dumps({
         says 'missing, always, newer'
 }
 
+@test "run pulls an image that is missing, and asks again where that is wanted" {
+        fresh_store
+        refused run --rm --pull=never "$host/team/app:1" true
+        says 'varve pull'
+        [ "$(varve run --rm -q "$host/team/app:1" cat /etc/issue 2>"$work/printed")" = \
+                "$(store=$work/store varve run --rm "$host/team/app:1" cat /etc/issue)" ]
+        [ ! -s "$work/printed" ] || fail "printed: $(cat "$work/printed")"
+        store_is_sound
+        context_of again "FROM $host/team/app:1" 'CMD ["echo", "another"]'
+        (store=$work/store varve build -q -t other "$context")
+        (store=$work/store varve push -q other "$host/team/run:1")
+        [ "$(varve run --rm "$host/team/run:1" 2>"$work/printed")" = another ]
+        (store=$work/store varve push -q "$host/team/app:1" "$host/team/run:1")
+        # What is there is not asked for again, be the registry there or not.
+        settings "insecure $host" "block $host"
+        [ "$(varve run --rm "$host/team/run:1")" = another ]
+        [ "$(varve run --rm --pull=newer "$host/team/run:1")" = another ]
+        run -125 varve run --rm --pull=always "$host/team/run:1"
+        says 'blocked'
+        settings "insecure $host"
+        [ "$(varve run --rm --pull=always -q "$host/team/run:1")" != another ]
+        run -125 varve run --rm --pull=sometimes "$host/team/run:1"
+        says 'missing, always, newer'
+        run -125 varve run --rm "$host/team/none:1"
+        says 'cannot pull'
+}
+
 @test "a layer that is not read is not fetched, neither to build nor to push" {
         fresh_store
         context_of lazy "FROM $host/team/app:1" 'LABEL lazy=yes'
