@@ -203,6 +203,7 @@ network_pid() {
                 [ "$(find "/proc/$pid/fd" -mindepth 1 | wc -l)" -eq 5 ] || fail 'more descriptors'
                 pkill -KILL -u "$user" -x sandbox-driver
                 wait "$runner" || :
+                nothing_runs
         done
 }
 
@@ -235,6 +236,7 @@ network_pid() {
                 wait "$runner" || :
                 grep -qx on "$work/output"
                 grep "the network's process was ended by signal 9" "$work/output"
+                nothing_runs
         done
 }
 
