@@ -37,9 +37,7 @@ void server_stat(const struct server *server, const struct tree_attr *attr, stru
         *ret = (struct stat){
                 .st_ino = attr->number,
                 .st_mode = attr->mode,
-                /* A directory's links count its subdirectories, which a look at it is not to tell:
-                 * 1 says that they do not. */
-                .st_nlink = server->options.trace && S_ISDIR(attr->mode) ? 1 : attr->nlink,
+                .st_nlink = attr->nlink,
                 .st_uid = shown_id(server, attr->uid),
                 .st_gid = shown_id(server, attr->gid),
                 .st_rdev = makedev(attr->rdev_major, attr->rdev_minor),
@@ -112,9 +110,9 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
                         FUSE_CAP_EXPLICIT_INVAL_DATA | FUSE_CAP_PARALLEL_DIROPS |
                         FUSE_CAP_ASYNC_READ;
 
+        /* It primes what a step has not asked for, which would count as observed. */
         if (!server->options.trace)
                 want |= FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO;
-
         /* WRITEBACK_CACHE is left out: with it the kernel doubts how many blocks a file has at each
          * close(2) and asks again at the next stat, and a full disk is told of too late.
          * docs/bench.md has what it gains and costs. */

@@ -11,8 +11,8 @@
  * What a change carries over into the layer of what was there before counts as observed too: the
  * content of a file that is appended to, the attributes of the directories on the way.
  *
- * Not observed are times, inode numbers, the blocks that a file occupies, and the order in which a
- * directory is listed. Of a directory nobody sees a number of links: the server shows 1.
+ * Not observed are times, inode numbers, the blocks that a file occupies, the order in which a
+ * directory is listed, and its number of links, which would tell of subdirectories on the way.
  */
 #pragma once
 
