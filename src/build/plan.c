@@ -1,13 +1,10 @@
 #include "plan.h"
 
 #include "base/cleanup.h"
-#include "base/io.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* A title is cut at this many bytes: a RUN can be pages long. */
 #define TITLE_BYTES_MAX 400
@@ -157,92 +154,6 @@ static int set_globals(struct plan *plan, const struct build_options *options,
         return 0;
 }
 
-/* ---- images ---- */
-
-/* What a registry has to say while the plan is made. */
-static void pass_notice(void *context, const struct transfer_event *event)
-{
-        const struct build_options *options = context;
-        struct build_event warning = { .type = BUILD_WARNING, .text = event->text };
-
-        if (event->state == TRANSFER_NOTICE && options->event)
-                options->event(options->event_context, &warning);
-}
-
-/* The image of that name, or the number of images. */
-static size_t find_image(const struct plan *plan, const char *name)
-{
-        size_t i = 0;
-
-        while (i < plan->image_count && strcmp(plan->images[i].name, name) != 0)
-                i++;
-        return i;
-}
-
-/* Finds an image, in the store or else in a registry, and gives it a place in the plan. Of one that
- * is not in the store only the config comes now: its layers may never be needed. */
-static int add_image(struct store *store, struct plan *plan, const char *name, size_t *ret,
-                     struct error *err)
-{
-        struct pull_options pull = { .policy = plan->options->pull,
-                                     .without_layers = true,
-                                     .watcher = { pass_notice, (void *)(uintptr_t)plan->options } };
-        struct plan_image image = { .name = NULL };
-        struct plan_image *images;
-        int r;
-
-        *ret = find_image(plan, name);
-        if (*ret < plan->image_count)
-                return 0;
-        r = image_pull(store, name, &pull, &image.image, err);
-        if (r == -ENOENT)
-                return error_hint(err, "Bring it in with `varve pull`, `load` or `import`.");
-        if (r < 0)
-                return r;
-        images = reallocarray(plan->images, plan->image_count + 1, sizeof(*images));
-        image.name = strdup(name);
-        if (!images || !image.name) {
-                free(image.name);
-                stored_image_done(&image.image);
-                if (images)
-                        plan->images = images;
-                return error_set_oom(err);
-        }
-        plan->images = images;
-        plan->images[plan->image_count++] = image;
-        return 0;
-}
-
-bool plan_find_source(const struct plan *plan, const struct plan_stage *stage, const char *name,
-                      bool numbers, struct plan_source *ret)
-{
-        const struct plan_context *context = plan_find_context(plan, name);
-        const struct stage *found =
-                numbers ? dockerfile_find_stage_or_number(plan->file, name, stage->index)
-                        : dockerfile_find_stage(plan->file, name, stage->index);
-
-        if (context && context->resolved)
-                *ret = (struct plan_source){ context->kind,
-                                             context->kind == PLAN_SOURCE_IMAGE
-                                                     ? context->image
-                                                     : (size_t)(context - plan->contexts) };
-        else if (context)
-                return false;
-        else if (found)
-                *ret = (struct plan_source){ PLAN_SOURCE_STAGE,
-                                             dockerfile_stage_index(plan->file, found) };
-        else
-                *ret = (struct plan_source){ PLAN_SOURCE_IMAGE, find_image(plan, name) };
-        return ret->kind != PLAN_SOURCE_IMAGE || ret->index < plan->image_count;
-}
-
-int plan_image_layers(const struct plan *plan, size_t image, struct layers *ret, struct error *err)
-{
-        const struct stored_image *stored = &plan->images[image].image;
-
-        return layers_of_image(&stored->parsed, &stored->config, ret, err);
-}
-
 /* ---- stages ---- */
 
 static const struct instruction *stage_from(const struct plan_stage *stage)
@@ -270,24 +181,6 @@ static int check_platform(const struct plan *plan, const char *text, struct erro
         return r;
 }
 
-/* The named context that `name` is, known by then as what it is; NULL for none. */
-static int resolve_context(struct store *store, struct plan *plan, const char *name,
-                           struct plan_context **ret, struct error *err)
-{
-        struct plan_context *context = plan_find_context(plan, name);
-        int r = 0;
-
-        *ret = context;
-        if (context && !context->resolved) {
-                r = add_image(store, plan, context->text, &context->image, err);
-                if (r == 0)
-                        context->resolved = true;
-                else
-                        error_wrap(err, "--build-context %s", name);
-        }
-        return r;
-}
-
 /* What the FROM of a stage means. */
 static int resolve_base(struct store *store, struct plan *plan, struct plan_stage *stage,
                         struct build_fault *ret_fault, struct error *err)
@@ -309,7 +202,7 @@ static int resolve_base(struct store *store, struct plan *plan, struct plan_stag
         }
         if (r < 0)
                 return plan_blame(plan, stage_from(stage), where, ret_fault, err);
-        r = resolve_context(store, plan, from->from.base, &context, err);
+        r = plan_resolve_context(store, plan, from->from.base, &context, err);
         if (r < 0)
                 return plan_blame(plan, stage_from(stage),
                                   instruction_locate(stage_from(stage), from->from.base), ret_fault,
@@ -336,7 +229,7 @@ static int resolve_base(struct store *store, struct plan *plan, struct plan_stag
                 return 0;
         }
         stage->base = PLAN_IMAGE;
-        r = add_image(store, plan, from->from.base, &stage->base_index, err);
+        r = plan_add_image(store, plan, from->from.base, &stage->base_index, err);
         if (r < 0)
                 return plan_blame(plan, stage_from(stage),
                                   instruction_locate(stage_from(stage), from->from.base), ret_fault,
@@ -409,70 +302,6 @@ static int add_triggers(struct plan *plan, struct plan_stage *stage, struct erro
         return r;
 }
 
-/* Finds out what a name that an instruction of a stage takes files from means. */
-static int resolve_source(struct store *store, struct plan *plan, struct plan_stage *stage,
-                          const struct instruction *instruction, const char *name, bool numbers,
-                          struct build_fault *ret_fault, struct error *err)
-{
-        struct plan_context *context;
-        struct plan_source source;
-        size_t index;
-        int r = resolve_context(store, plan, name, &context, err);
-
-        if (r == 0 && plan_find_source(plan, stage, name, numbers, &source)) {
-                if (source.kind == PLAN_SOURCE_STAGE)
-                        stage->needs[source.index] = true;
-                return 0;
-        }
-        if (r == 0 && strcmp(name, "scratch") == 0)
-                r = error_set(err, -EINVAL, "--from=scratch has no files");
-        if (r == 0 && add_image(store, plan, name, &index, err) < 0)
-                r = error_wrap(err, "--from=%s is no earlier stage and no image", name);
-        return r < 0 ? plan_blame(plan, instruction, instruction_locate(instruction, name),
-                                  ret_fault, err)
-                     : 0;
-}
-
-/* Sees to what the steps of a stage copy from and mount. */
-static int resolve_sources(struct store *store, struct plan *plan, struct plan_stage *stage,
-                           struct build_fault *ret_fault, struct error *err)
-{
-        int r = 0;
-
-        for (size_t i = 0; i < stage->step_count && r == 0; i++) {
-                const struct instruction *instruction = stage->steps[i].instruction;
-                const struct instruction_run *run = &instruction->run;
-
-                if (instruction->type == INSTRUCTION_COPY && instruction->copy.from)
-                        r = resolve_source(store, plan, stage, instruction, instruction->copy.from,
-                                           true, ret_fault, err);
-                for (size_t j = 0; instruction->type == INSTRUCTION_RUN && j < run->mount_count;
-                     j++)
-                        if (r == 0 && run->mounts[j].from && *run->mounts[j].from)
-                                r = resolve_source(store, plan, stage, instruction,
-                                                   run->mounts[j].from, false, ret_fault, err);
-        }
-        return r;
-}
-
-/* Refuses by name, before anything is done, what would otherwise be passed over. */
-static int check_steps(const struct plan *plan, const struct plan_stage *stage,
-                       struct build_fault *ret_fault, struct error *err)
-{
-        struct source_position nowhere = { .line = 0 };
-
-        for (size_t i = 0; i < stage->step_count; i++) {
-                const struct instruction *instruction = stage->steps[i].instruction;
-
-                if (instruction->type != INSTRUCTION_RUN || instruction->run.device_count == 0)
-                        continue;
-                error_set(err, -EOPNOTSUPP, "RUN --device is not supported");
-                error_hint(err, "Build this image without it.");
-                return plan_blame(plan, instruction, nowhere, ret_fault, err);
-        }
-        return 0;
-}
-
 static int plan_stage(struct store *store, struct plan *plan, struct plan_stage *stage,
                       struct build_fault *ret_fault, struct error *err)
 {
@@ -489,8 +318,8 @@ static int plan_stage(struct store *store, struct plan *plan, struct plan_stage 
                         r = error_set_oom(err);
         if (r < 0)
                 return plan_blame(plan, stage_from(stage), nowhere, ret_fault, err);
-        r = check_steps(plan, stage, ret_fault, err);
-        return r < 0 ? r : resolve_sources(store, plan, stage, ret_fault, err);
+        r = plan_check_steps(plan, stage, ret_fault, err);
+        return r < 0 ? r : plan_resolve_sources(store, plan, stage, ret_fault, err);
 }
 
 static int find_target(struct plan *plan, const char *target, struct error *err)

@@ -91,6 +91,25 @@ bool plan_find_source(const struct plan *plan, const struct plan_stage *stage, c
  * caller. */
 int plan_image_layers(const struct plan *plan, size_t image, struct layers *ret, struct error *err);
 
+/* ---- plan_sources.c ---- */
+
+/* Finds an image, in the store or else in a registry, and gives it a place in the plan. Of one that
+ * is not in the store only the config comes now: its layers may never be needed. */
+int plan_add_image(struct store *store, struct plan *plan, const char *name, size_t *ret,
+                   struct error *err);
+
+/* The named context that `name` is, known by then as what it is; NULL for none. */
+int plan_resolve_context(struct store *store, struct plan *plan, const char *name,
+                         struct plan_context **ret, struct error *err);
+
+/* Sees to what the steps of a stage copy from and mount. */
+int plan_resolve_sources(struct store *store, struct plan *plan, struct plan_stage *stage,
+                         struct build_fault *ret_fault, struct error *err);
+
+/* Refuses by name, before anything is done, what would otherwise be passed over. */
+int plan_check_steps(const struct plan *plan, const struct plan_stage *stage,
+                     struct build_fault *ret_fault, struct error *err);
+
 /* ---- plan_context.c ---- */
 
 /* Opens the contexts and reads the Dockerfile's text. */
