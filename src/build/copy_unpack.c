@@ -71,6 +71,7 @@ static int stream_open(struct stream *stream, const struct copy_source *source, 
         if (r < 0)
                 return r;
         stream->open = true;
+        stream->file.data_end = UINT64_MAX; /* holes are the zeros that they are read as */
         stream->file_source = (struct byte_source){ .read = read_file, .context = &stream->file };
         return stream_begin(stream, &stream->file_source, sink, content, err);
 }

@@ -3,6 +3,8 @@
  */
 #include "plan.h"
 
+#include "remote.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -155,6 +157,16 @@ int plan_resolve_sources(struct store *store, struct plan *plan, struct plan_sta
         return r;
 }
 
+static int check_step(const struct instruction *instruction, struct error *err)
+{
+        if (instruction->type == INSTRUCTION_ADD || instruction->type == INSTRUCTION_COPY)
+                return remote_check(instruction, false, err);
+        if (instruction->type != INSTRUCTION_RUN || instruction->run.device_count == 0)
+                return 0;
+        error_set(err, -EOPNOTSUPP, "RUN --device is not supported");
+        return error_hint(err, "Build this image without it.");
+}
+
 int plan_check_steps(const struct plan *plan, const struct plan_stage *stage,
                      struct build_fault *ret_fault, struct error *err)
 {
@@ -163,11 +175,8 @@ int plan_check_steps(const struct plan *plan, const struct plan_stage *stage,
         for (size_t i = 0; i < stage->step_count; i++) {
                 const struct instruction *instruction = stage->steps[i].instruction;
 
-                if (instruction->type != INSTRUCTION_RUN || instruction->run.device_count == 0)
-                        continue;
-                error_set(err, -EOPNOTSUPP, "RUN --device is not supported");
-                error_hint(err, "Build this image without it.");
-                return plan_blame(plan, instruction, nowhere, ret_fault, err);
+                if (check_step(instruction, err) < 0)
+                        return plan_blame(plan, instruction, nowhere, ret_fault, err);
         }
         return 0;
 }

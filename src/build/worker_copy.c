@@ -4,6 +4,8 @@
 #include "base/cleanup.h"
 #include "base/path.h"
 #include "copy.h"
+#include "dockerfile/source.h"
+#include "remote.h"
 #include "users.h"
 #include "worker.h"
 #include "worker_source.h"
@@ -15,14 +17,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Sources that are read together. */
+struct copy_part {
+        struct copy_source source;
+        struct copy_items items;
+        struct context context; /* owns what `source` points to where it is of this part alone */
+};
+
 /* What a COPY works with. */
 struct copy_step {
-        struct copy_source source;
-        struct tree *tree; /* owned: of a stage or an image */
-        struct copy_items items;
-        struct tree *inlined; /* owned: what the Dockerfile holds itself, or NULL */
-        struct copy_source inlined_source;
-        struct copy_items inlined_items;
+        struct copy_source local; /* what paths are in */
+        struct tree *tree;        /* owned: of a stage or an image */
+        struct copy_part *parts;  /* owned; in the order of the sources, here-documents last */
+        size_t part_count;
         struct ignore *exclude;
         char *destination; /* absolute, with its trailing slash */
         struct mode_change mode;
@@ -32,33 +39,14 @@ struct copy_step {
 
 static void copy_step_done(struct copy_step *step)
 {
-        copy_items_done(&step->items);
-        copy_items_done(&step->inlined_items);
-        tree_free(step->inlined);
+        for (size_t i = 0; i < step->part_count; i++) {
+                copy_items_done(&step->parts[i].items);
+                context_done(&step->parts[i].context);
+        }
+        free(step->parts);
         ignore_free(step->exclude);
         tree_free(step->tree);
         free(step->destination);
-}
-
-/* Refuses by name what would otherwise be passed over. */
-static int check_options(const struct instruction *instruction, struct error *err)
-{
-        const struct instruction_copy *copy = &instruction->copy;
-        const char *option = NULL;
-
-        if (copy->checksum)
-                option = "--checksum";
-        else if (copy->keep_git_dir != CHOICE_UNSET)
-                option = "--keep-git-dir";
-        for (size_t i = 0; i < copy->sources.count && !option; i++)
-                if (strstr(copy->sources.items[i], "://") ||
-                    strncmp(copy->sources.items[i], "git@", 4) == 0)
-                        option = "of a URL";
-        if (!option)
-                return 0;
-        error_set(err, -EOPNOTSUPP, "%s %s is not supported", instruction_name(instruction->type),
-                  option);
-        return error_hint(err, "Build this image without it.");
 }
 
 /* ---- sources ---- */
@@ -71,11 +59,11 @@ static int open_source(struct worker *worker, const char *from, struct copy_step
         int r = worker_find_source(worker, from, true, &files, &layers, err);
 
         if (r == 0 && files)
-                step->source = *files;
+                step->local = *files;
         else if (r == 0)
                 r = worker_open_layers(worker, &layers, &step->tree, err);
         if (step->tree)
-                step->source = (struct copy_source){ .root_fd = -1, .tree = step->tree };
+                step->local = (struct copy_source){ .root_fd = -1, .tree = step->tree };
         layers_done(&layers);
         return r;
 }
@@ -134,6 +122,8 @@ static int copy_group(const struct worker *worker, struct digest *ret, struct er
         key_add_text(&key, instruction->copy.chown);
         key_add_text(&key, instruction->copy.from);
         key_add_number(&key, (uint64_t)instruction->copy.link << 1 | instruction->copy.parents);
+        key_add_text(&key, instruction->copy.checksum);
+        key_add_number(&key, instruction->copy.unpack);
         key_add_number(&key, instruction->copy.excludes.count);
         for (size_t i = 0; i < instruction->copy.excludes.count; i++)
                 key_add_text(&key, instruction->copy.excludes.items[i]);
@@ -149,10 +139,11 @@ static int apply(struct copy_step *step, struct tree *image, struct digest *ret_
 
         if (r < 0)
                 return r;
-        r = copy_items_apply(&step->source, &step->items, &step->manner, image, &key, err);
-        if (r == 0 && step->inlined)
-                r = copy_items_apply(&step->inlined_source, &step->inlined_items, &step->manner,
-                                     image, &key, err);
+        for (size_t i = 0; i < step->part_count && r == 0; i++) {
+                const struct copy_part *part = &step->parts[i];
+
+                r = copy_items_apply(&part->source, &part->items, &step->manner, image, &key, err);
+        }
         if (r < 0) {
                 key_done(&key);
                 return r;
@@ -174,38 +165,113 @@ static int write_inlined(struct tree *tree, const char *directory, const struct 
         return r < 0 ? error_set_errno(err, r, "cannot write the here-document %s", file->name) : 0;
 }
 
+/* Finds what to copy of a part that comes next. The part is of the step's from now on. */
+static int add_part(struct copy_step *step, const struct copy_rules *rules,
+                    const char *const *sources, size_t count, struct error *err)
+{
+        struct copy_part *part = &step->parts[step->part_count++];
+        struct copy_rules own = *rules;
+
+        own.source = &part->source;
+        own.sources = sources;
+        own.source_count = count;
+        return copy_find(&own, &part->items, err);
+}
+
 /* Puts the files that the Dockerfile holds itself into a tree, each in a directory of its own, as
  * there may be several of a name. */
-static int open_inlined(struct worker *worker, struct copy_step *step, struct error *err)
+static int add_inlined(struct worker *worker, struct copy_step *step,
+                       const struct copy_rules *rules, struct error *err)
 {
         static const struct layers nothing;
         const struct instruction_copy *copy = &worker->instruction->copy;
+        struct copy_part *part = &step->parts[step->part_count];
+        struct copy_rules own = { .is_literal = true,
+                                  .several = rules->several,
+                                  .destination = rules->destination };
         struct strv paths = STRV_INIT;
-        struct copy_rules rules = { .source = &step->inlined_source,
-                                    .is_literal = true,
-                                    .several = copy->sources.count + copy->file_count > 1,
-                                    .destination = step->destination };
         int r;
 
         if (copy->file_count == 0)
                 return 0;
-        r = layers_open(worker->store, &nothing, &step->inlined, err);
+        r = layers_open(worker->store, &nothing, &part->context.source.tree, err);
         for (size_t i = 0; i < copy->file_count && r == 0; i++) {
                 char directory[32];
 
                 snprintf(directory, sizeof(directory), "/%zu", i);
-                r = write_inlined(step->inlined, directory, &copy->files[i], err);
+                r = write_inlined(part->context.source.tree, directory, &copy->files[i], err);
                 if (r == 0 &&
                     strv_addf(&paths, "%s/%s", directory, path_base(copy->files[i].name)) < 0)
                         r = error_set_oom(err);
         }
-        if (r == 0) {
-                step->inlined_source = (struct copy_source){ .root_fd = -1, .tree = step->inlined };
-                rules.sources = (const char *const *)paths.items;
-                rules.source_count = paths.count;
-                r = copy_find(&rules, &step->inlined_items, err);
-        }
+        part->source = part->context.source;
+        if (r == 0)
+                r = add_part(step, &own, (const char *const *)paths.items, paths.count, err);
+        else
+                context_done(&part->context);
         strv_done(&paths);
+        return r;
+}
+
+/* A file of a URL, by the name that the URL gives it. */
+static int add_url(struct worker *worker, struct copy_step *step, const struct copy_rules *rules,
+                   const char *url, struct error *err)
+{
+        const struct instruction_copy *copy = &worker->instruction->copy;
+        struct copy_part *part = &step->parts[step->part_count];
+        struct copy_rules own = *rules;
+        struct arena arena = ARENA_INIT;
+        struct digest checksum;
+        const char *name;
+        int r = source_url_name(url, &arena, &name) < 0 ? error_set_oom(err) : 0;
+
+        if (r == 0 && copy->checksum)
+                r = digest_parse(copy->checksum, &checksum, err);
+        /* BuildKit's own word for what has no name. */
+        if (r == 0 && !name)
+                name = "__unnamed__";
+        if (r == 0)
+                r = remote_open_file(worker->store, url, name, copy->checksum ? &checksum : NULL,
+                                     &part->context, err);
+        if (r == 0) {
+                part->source = part->context.source;
+                own.is_literal = true;
+                own.parents = false;
+                own.unpacks = copy->unpack == CHOICE_YES;
+                r = add_part(step, &own, &name, 1, err);
+        }
+        arena_done(&arena);
+        return r;
+}
+
+/* Paths that follow each other are of one part: hard links among them stay links. */
+static int add_sources(struct worker *worker, struct copy_step *step,
+                       const struct copy_rules *rules, struct error *err)
+{
+        const struct words *sources = &worker->instruction->copy.sources;
+        size_t begin = 0;
+        int r = 0;
+
+        for (size_t i = 0; i <= sources->count && r == 0; i++) {
+                enum source_kind kind = SOURCE_PATH;
+                struct git_source git;
+                struct arena arena = ARENA_INIT;
+
+                if (i < sources->count)
+                        r = source_parse(sources->items[i], false, &arena, &kind, &git, err);
+                if (r == 0 && i < sources->count && kind == SOURCE_PATH) {
+                        arena_done(&arena);
+                        continue;
+                }
+                if (r == 0 && i > begin) {
+                        step->parts[step->part_count].source = step->local;
+                        r = add_part(step, rules, sources->items + begin, i - begin, err);
+                }
+                begin = i + 1;
+                if (r == 0 && kind == SOURCE_URL)
+                        r = add_url(worker, step, rules, sources->items[i], err);
+                arena_done(&arena);
+        }
         return r;
 }
 
@@ -213,15 +279,17 @@ static int prepare(struct worker *worker, struct copy_step *step, struct error *
 {
         const struct instruction_copy *copy = &worker->instruction->copy;
         bool is_add = worker->instruction->type == INSTRUCTION_ADD;
-        struct copy_rules rules = { .source = &step->source,
-                                    .sources = copy->sources.items,
-                                    .source_count = copy->sources.count,
-                                    .parents = copy->parents,
+        struct copy_rules rules = { .parents = copy->parents,
                                     .several = copy->sources.count + copy->file_count > 1,
                                     .unpacks = copy->unpack == CHOICE_YES ||
                                                (is_add && copy->unpack != CHOICE_NO) };
         int r;
 
+        step->parts = calloc(copy->sources.count + 1, sizeof(*step->parts));
+        if (!step->parts)
+                return error_set_oom(err);
+        for (size_t i = 0; i <= copy->sources.count; i++)
+                step->parts[i].context = CONTEXT_INIT;
         r = open_source(worker, copy->from, step, err);
         if (r == 0)
                 r = find_destination(worker, step, err);
@@ -229,11 +297,11 @@ static int prepare(struct worker *worker, struct copy_step *step, struct error *
                 r = find_manner(worker, step, err);
         if (r == 0 && copy->excludes.count > 0)
                 r = ignore_new(copy->excludes.items, copy->excludes.count, &step->exclude, err);
-        if (r == 0)
-                r = open_inlined(worker, step, err);
         rules.destination = step->destination;
         rules.exclude = step->exclude;
-        return r < 0 ? r : copy_find(&rules, &step->items, err);
+        if (r == 0)
+                r = add_sources(worker, step, &rules, err);
+        return r < 0 ? r : add_inlined(worker, step, &rules, err);
 }
 
 /* --link: into a layer of its own, as if there were nothing below it. */
@@ -286,7 +354,7 @@ int worker_copy(struct worker *worker, bool *ret_cached, struct error *err)
 
         *ret_cached = false;
         worker->stands_alone = worker->instruction->copy.link;
-        r = check_options(worker->instruction, err);
+        r = remote_check(worker->instruction, true, err);
         if (r == 0)
                 r = prepare(worker, &step, err);
         if (r == 0)

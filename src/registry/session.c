@@ -109,7 +109,7 @@ static void pass_warnings(struct registry *registry, const struct endpoint *endp
 
 /* ---- trying again ---- */
 
-static bool status_is_transient(long status)
+bool status_is_transient(long status)
 {
         return status == 408 || status == 429 || (status >= 500 && status != 501 && status != 505);
 }
@@ -204,8 +204,7 @@ int call_fail(const struct call *call, const char *what, const struct http_respo
 
 /* ---- one request ---- */
 
-/* Where a response leads to, seen from `url`; the caller frees it. */
-static int resolve_location(const char *url, const char *location, char **ret, struct error *err)
+int url_resolve(const char *url, const char *location, char **ret, struct error *err)
 {
         CURLU *parts = curl_url();
         char *text = NULL;
@@ -215,7 +214,7 @@ static int resolve_location(const char *url, const char *location, char **ret, s
         if (r == 0 && (curl_url_set(parts, CURLUPART_URL, url, 0) != CURLUE_OK ||
                        curl_url_set(parts, CURLUPART_URL, location, 0) != CURLUE_OK ||
                        curl_url_get(parts, CURLUPART_URL, &text, 0) != CURLUE_OK))
-                r = error_set(err, -EBADMSG, "the registry leads to where nothing can be");
+                r = error_set(err, -EBADMSG, "the server leads to where nothing can be");
         if (r == 0) {
                 *ret = strdup(text);
                 r = *ret ? 0 : error_set_oom(err);
@@ -288,7 +287,7 @@ static int send_along(struct registry *registry, const struct call *call, const 
                         r = error_set(err, -EIO, "%s leads from one place to the next",
                                       call->endpoint->host);
                 else
-                        r = resolve_location(at, http_response_header(ret, "location"), &next, err);
+                        r = url_resolve(at, http_response_header(ret, "location"), &next, err);
                 http_response_done(ret);
                 free(at);
                 at = next;

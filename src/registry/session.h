@@ -138,6 +138,12 @@ int call_perform(struct registry *registry, const struct call *call, const char 
 int call_fail(const struct call *call, const char *what, const struct http_response *response,
               struct error *err);
 
+/* Whether another try may have another status. */
+bool status_is_transient(long status);
+
+/* Where a response from `url` leads to; the caller frees it. -EBADMSG: nowhere. */
+int url_resolve(const char *url, const char *location, char **ret, struct error *err);
+
 /* What was tried in vain. */
 struct retry {
         unsigned failures;
@@ -145,7 +151,8 @@ struct retry {
 
 /*
  * After a failure (`err` is set, or the response is transient): waits, and returns 0 with `err`
- * unset where it is to be tried again. Else the failure, `err` set.
+ * unset where it is to be tried again. Else the failure, `err` set. `call` and `what` are for the
+ * error of a response: NULL where `err` is set.
  */
 int retry_wait(struct registry *registry, struct retry *retry, const struct call *call,
                const char *what, const struct http_response *response, struct error *err);

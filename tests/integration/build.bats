@@ -92,6 +92,14 @@ image_id() {
         [ "$(varve run --rm links stat -c %h /x/a)" = 2 ]
 }
 
+@test "an archive of the context with holes in it is unpacked" {
+        context_of sparse-tar 'FROM busybox:1' 'ADD a.tar /d/'
+        as_tester sh -c "cd '$context' && tar -cf whole Dockerfile && truncate -s 2M whole &&
+                cp --sparse=always whole a.tar && rm whole"
+        varve build -t sparse-tar "$context"
+        varve run --rm sparse-tar grep -q FROM /d/Dockerfile
+}
+
 @test "a sparse file of the context and of a stage stays one" {
         context_of sparse \
                 'FROM busybox:1 AS from' \

@@ -1,0 +1,33 @@
+/*
+ * Files from elsewhere, for ADD and as contexts: what a URL leads to. Private to src/build/.
+ */
+#pragma once
+
+#include "context.h"
+#include "dockerfile/instruction.h"
+#include "registry/download.h"
+
+/* A file of a URL is no larger than this. */
+#define REMOTE_BYTES_MAX ((uint64_t)64 << 30)
+
+/*
+ * Refuses an ADD or COPY, -EINVAL, whose sources cannot be what is asked of them. Where it is not
+ * `expanded` yet, what has variables in it is passed over.
+ */
+int remote_check(const struct instruction *instruction, bool expanded, struct error *err);
+
+/* A URL as people may see it: without what may be secret, user, password and query. The caller
+ * frees it; NULL when memory ran out. */
+char *remote_show(const char *url);
+
+/* Gets a URL into a file that has no name. The caller closes it. Errors as registry_download(). */
+int remote_fetch(struct store *store, const char *url, int *ret_fd, struct registry_download *ret,
+                 struct error *err);
+
+/*
+ * Makes a context of one file in its root, `name`: what the URL leads to, with mode 0600 and the
+ * time that the server says, else 0. `checksum`: the digest that it must have, or NULL; -EBADMSG:
+ * it has another.
+ */
+int remote_open_file(struct store *store, const char *url, const char *name,
+                     const struct digest *checksum, struct context *ret, struct error *err);
