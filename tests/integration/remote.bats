@@ -11,7 +11,7 @@ setup_file() {
         as_tester sh -c "echo content >'$work/www/file.txt'; : >'$work/www/empty'"
         as_tester touch -d '2020-02-03 04:05:06 UTC' "$work/www/file.txt"
         as_tester sh -c "echo inside >'$work/tar/inside'; tar -czf '$work/www/a.tgz' -C '$work/tar' ."
-        settings
+        settings 'block docker.io'
         : >"$work/log"
         starts files "$here/tools/file-server" "$work/www" "$work/log"
 }
