@@ -205,7 +205,7 @@ static int evaluate_name(struct evaluation *evaluation, uint32_t at)
 static int keep(struct evaluation *evaluation)
 {
         struct seen_list *list = &evaluation->seen;
-        uint32_t *numbers = calloc(list->count, sizeof(*numbers)), kept = 0;
+        uint32_t *numbers = calloc((size_t)list->count + 1, sizeof(*numbers)), kept = 0;
 
         if (!numbers)
                 return -ENOMEM;

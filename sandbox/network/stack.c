@@ -118,6 +118,7 @@ static const struct {
 static int add_polled(int fd, int events, void *opaque)
 {
         struct stack *stack = opaque;
+        int wanted = 0;
 
         if (stack->polled_count == stack->polled_cap) {
                 size_t cap = 2 * stack->polled_cap + 64;
@@ -128,10 +129,10 @@ static int add_polled(int fd, int events, void *opaque)
                 stack->polled = polled;
                 stack->polled_cap = cap;
         }
-        stack->polled[stack->polled_count] = (struct pollfd){ .fd = fd };
         for (size_t i = 0; i < ARRAY_SIZE(event_pairs); i++)
                 if (events & event_pairs[i].slirp)
-                        stack->polled[stack->polled_count].events |= event_pairs[i].poll;
+                        wanted |= event_pairs[i].poll;
+        stack->polled[stack->polled_count] = (struct pollfd){ .fd = fd, .events = (short)wanted };
         return (int)stack->polled_count++;
 }
 
