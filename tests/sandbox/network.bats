@@ -6,11 +6,9 @@
 # shellcheck source=tests/sandbox/sandbox.bash
 . "$BATS_TEST_DIRNAME/sandbox.bash"
 
-# One of each mode, as both run at once.
-case $mode in
-ranges) number=1 ;;
-*) number=2 ;;
-esac
+# Of each mode, as both run at once, and of each run; its process is the end of the user's name.
+number=$((${user##*-} % 120 * 2 + 2))
+[ "$mode" = ranges ] || number=$((number + 1))
 address=198.51.100.$number
 address6=2001:db8:7e57::$number
 loopback=127.77.0.$number
@@ -21,7 +19,7 @@ setup_file() {
         ip address replace "$address/32" dev lo
         ip address replace "$address6/128" dev lo nodad
         touch "$log"
-        "$stage/bin/network-server" "$address" "$address6" "$loopback" "varve-test-$mode" "$log" \
+        "$stage/bin/network-server" "$address" "$address6" "$loopback" "varve-test-$user" "$log" \
                 >&2 2>"$work/server.log" 3>&- &
         echo $! >"$work/server.pid"
         for _ in {1..100}; do
@@ -124,10 +122,10 @@ reached() {
 
 @test "the host's abstract sockets are not reached" {
         for kind in tap pair; do
-                run networked "$kind" attack abstract "varve-test-$mode"
+                run networked "$kind" attack abstract "varve-test-$user"
                 [ "$output" = ECONNREFUSED ] || fail 'not refused'
         done
-        run inside --network=host attack abstract "varve-test-$mode"
+        run inside --network=host attack abstract "varve-test-$user"
         [ "$output" = ok ] || fail 'nobody is there'
 }
 
