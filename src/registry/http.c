@@ -308,6 +308,7 @@ int http_perform(struct engine *engine, const struct http_request *request,
         struct exchange exchange = { .request = request, .response = ret, .err = err };
         struct curl_slist *headers = NULL;
         CURL *easy = curl_easy_init();
+        long asked_bytes = 0;
         CURLcode code;
 
         *ret = HTTP_RESPONSE_INIT;
@@ -318,6 +319,11 @@ int http_perform(struct engine *engine, const struct http_request *request,
         set_up(easy, &exchange);
         code = engine_perform(engine, easy);
         curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &ret->status);
+        curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &asked_bytes);
+        /* What came back is no HTTP, such as what was left of an answer before; a protocol that is
+         * not allowed is not spoken at all. Another connection may do better. */
+        if (code == CURLE_UNSUPPORTED_PROTOCOL && asked_bytes > 0)
+                code = CURLE_WEIRD_SERVER_REPLY;
         curl_easy_cleanup(easy);
         curl_slist_free_all(headers);
         ret->sent = exchange.sent;
