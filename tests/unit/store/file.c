@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define ABC "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 
@@ -174,5 +176,98 @@ Test(file, lets_a_plain_layer_be_its_own_blob)
         snprintf(path, sizeof(path), "%s/oci/blobs/sha256/" ABC, fresh.root);
         cr_assert_eq(stat(path, &blob), 0);
         cr_assert_eq(tar.st_ino, blob.st_ino);
+        fresh_end(&fresh);
+}
+
+/* ---- blobs that come in pieces ---- */
+
+static void get_partial(struct fresh *fresh, const struct digest *digest, struct store_file *ret,
+                        uint64_t expected_size)
+{
+        uint64_t size;
+
+        cr_assert_eq(store_partial_open(fresh->store, digest, ret, &size, &fresh->err), 0, "%s",
+                     fresh->err.message);
+        cr_assert_eq(size, expected_size);
+}
+
+/* Puts by a piece, behind what there is. */
+static void put_piece(struct fresh *fresh, const struct digest *digest, const char *bytes,
+                      uint64_t expected_size)
+{
+        struct store_file file;
+
+        get_partial(fresh, digest, &file, expected_size);
+        cr_assert_eq(lseek(file.fd, 0, SEEK_END), (off_t)expected_size);
+        cr_assert_eq(io_write(file.fd, bytes, strlen(bytes)), 0);
+        store_partial_keep(fresh->store, &file);
+        cr_assert_eq(file.fd, -1);
+}
+
+Test(file, goes_on_with_a_blob_that_was_put_by)
+{
+        struct digest abc = fresh_digest("abc"), other = fresh_digest("other");
+        struct store_file file;
+        struct fresh fresh;
+
+        fresh_begin(&fresh);
+        put_piece(&fresh, &abc, "a", 0);
+        put_piece(&fresh, &other, "oth", 0);
+        cr_assert(fresh_has(&fresh, "tmp/.partial-" ABC));
+        fresh_reopen(&fresh);
+        put_piece(&fresh, &abc, "bc", 1);
+        get_partial(&fresh, &abc, &file, 3);
+        cr_assert(!fresh_has(&fresh, "tmp/.partial-" ABC));
+        cr_assert_eq(store_file_publish(fresh.store, &file, STORE_BLOB, &abc, &fresh.err), 0);
+        read_back(&fresh, STORE_BLOB, &abc, "abc");
+        get_partial(&fresh, &abc, &file, 0);
+        store_file_discard(fresh.store, &file);
+        get_partial(&fresh, &other, &file, 3);
+        store_file_discard(fresh.store, &file);
+        fresh_end(&fresh);
+}
+
+Test(file, has_nothing_to_go_on_with_once_it_is_thrown_away)
+{
+        struct digest abc = fresh_digest("abc");
+        struct store_file file;
+        struct fresh fresh;
+
+        fresh_begin(&fresh);
+        put_piece(&fresh, &abc, "ab", 0);
+        get_partial(&fresh, &abc, &file, 2);
+        store_file_discard(fresh.store, &file);
+        store_partial_keep(fresh.store, &file);
+        cr_assert(!fresh_has(&fresh, "tmp/.partial-" ABC));
+        get_partial(&fresh, &abc, &file, 0);
+        store_file_discard(fresh.store, &file);
+        fresh_end(&fresh);
+}
+
+Test(file, gives_what_was_put_by_to_one_process_alone)
+{
+        struct digest abc = fresh_digest("abc");
+        struct store_file file;
+        struct fresh fresh;
+        pid_t child;
+        int status;
+
+        fresh_begin(&fresh);
+        put_piece(&fresh, &abc, "ab", 0);
+        get_partial(&fresh, &abc, &file, 2);
+        child = fork();
+        if (child == 0) {
+                struct store_file own;
+                uint64_t size = 1;
+                int r = store_partial_open(fresh.store, &abc, &own, &size, &fresh.err);
+
+                store_file_discard(fresh.store, &own);
+                _exit(r == 0 && size == 0 ? 0 : 1);
+        }
+        cr_assert_eq(waitpid(child, &status, 0), child);
+        cr_assert_eq(status, 0);
+        store_partial_keep(fresh.store, &file);
+        get_partial(&fresh, &abc, &file, 2);
+        store_file_discard(fresh.store, &file);
         fresh_end(&fresh);
 }

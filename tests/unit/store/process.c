@@ -132,3 +132,54 @@ Test(process, has_a_name_that_nothing_else_in_tmp_stands_for)
         cr_assert_eq(count_processes(&fresh), 0);
         fresh_end(&fresh);
 }
+
+Test(process, that_dies_leaves_its_pieces_of_blobs_to_the_next)
+{
+        struct digest abc = fresh_digest("abc");
+        struct store_file file;
+        struct fresh fresh;
+        uint64_t size;
+        pid_t child;
+
+        fresh_begin(&fresh);
+        child = fork();
+        if (child == 0) {
+                int r = store_partial_open(fresh.store, &abc, &file, &size, &fresh.err);
+
+                _exit(r < 0 || io_write(file.fd, "ab", 2) < 0);
+        }
+        cr_assert_eq(waitpid(child, NULL, 0), child);
+        store_sweep(fresh.store);
+        cr_assert_eq(store_partial_open(fresh.store, &abc, &file, &size, &fresh.err), 0);
+        cr_assert_eq(size, 2);
+        store_file_discard(fresh.store, &file);
+        fresh_end(&fresh);
+}
+
+Test(process, sweeps_away_pieces_that_nobody_goes_on_with_for_a_week)
+{
+        static const struct timespec times[] = { { .tv_sec = 1 }, { .tv_sec = 1 } };
+        struct digest abc = fresh_digest("abc"), old = fresh_digest("old");
+        const struct digest *digests[] = { &abc, &old };
+        char path[200], hex[DIGEST_HEX_MAX];
+        struct store_file file;
+        struct fresh fresh;
+        uint64_t size;
+
+        fresh_begin(&fresh);
+        for (size_t i = 0; i < ARRAY_SIZE(digests); i++) {
+                cr_assert_eq(store_partial_open(fresh.store, digests[i], &file, &size, &fresh.err),
+                             0);
+                cr_assert_eq(io_write(file.fd, "ab", 2), 0);
+                store_partial_keep(fresh.store, &file);
+        }
+        digest_format_hex(&old, hex);
+        snprintf(path, sizeof(path), "%s/tmp/.partial-%s", fresh.root, hex);
+        cr_assert_eq(utimensat(AT_FDCWD, path, times, 0), 0);
+        store_sweep(fresh.store);
+        cr_assert_neq(faccessat(AT_FDCWD, path, F_OK, 0), 0);
+        cr_assert_eq(store_partial_open(fresh.store, &abc, &file, &size, &fresh.err), 0);
+        cr_assert_eq(size, 2);
+        store_file_discard(fresh.store, &file);
+        fresh_end(&fresh);
+}
