@@ -235,6 +235,43 @@ print(json.dumps({
         [ "$(varve pull -q "$host/team/app:1")" = "$digest" ]
 }
 
+@test "a registry may have an address of IPv6" {
+        local six
+        [ -e /proc/net/if_inet6 ] && grep -q ' lo$' /proc/net/if_inet6 || skip 'no IPv6 here'
+        starts six "$here/tools/fault-proxy" --upstream "${host#*:}" --rules "$work/none.rules" \
+                --log "$work/six.log" --address ::1
+        echo '[]' >"$work/none.rules"
+        printed_port six
+        six="[::1]:$port"
+        settings "insecure $six"
+        fresh_store
+        [ "$(varve pull -q "$six/team/app:1")" = "$digest" ]
+        varve push -q "$six/team/app:1" "$six/team/six:1"
+        run varve images
+        says '\[::1\]:'
+}
+
+@test "a registry is reached through the proxy of the environment, if it is not to be left out" {
+        local through
+        echo '[]' >"$work/none.rules"
+        starts between "$here/tools/fault-proxy" --upstream "${host#*:}" --rules "$work/none.rules" \
+                --log "$work/between.log"
+        printed_port between
+        through=http://127.0.0.1:$port
+        settings 'insecure registry.invalid'
+        proxied() {
+                as_tester env VARVE_ROOT="$store" VARVE_REGISTRIES="$work/registries" \
+                        http_proxy="$through" https_proxy="$through" "$@"
+        }
+        fresh_store
+        [ "$(proxied "$stage/bin/varve" pull -q registry.invalid/team/app:1)" = "$digest" ]
+        grep -q 'registry.invalid/v2/team/app/blobs' "$work/between.log"
+        : >"$work/between.log"
+        fresh_store
+        run ! proxied no_proxy=registry.invalid "$stage/bin/varve" pull -q registry.invalid/team/app:1
+        [ ! -s "$work/between.log" ]
+}
+
 @test "a registry that was not called insecure is not spoken to in the clear" {
         settings
         refused pull "$host/team/app:1"
