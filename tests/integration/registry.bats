@@ -235,6 +235,67 @@ print(json.dumps({
         [ "$(varve pull -q "$host/team/app:1")" = "$digest" ]
 }
 
+# A registry of one image with two referrers, a page each.
+start_referrers() {
+        starts referrers python3 -c '
+import hashlib, http.server, json, sys
+manifest = json.dumps({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json",
+                       "manifests": []}).encode()
+digest = "sha256:" + hashlib.sha256(manifest).hexdigest()
+def page(digit, **more):
+    return json.dumps({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json",
+        "manifests": [{"mediaType": "application/vnd.oci.image.manifest.v1+json", "size": 7,
+                       "digest": "sha256:" + digit * 64, **more}]}).encode()
+pages = {
+    "/v2/": ({}, b"{}"),
+    "/v2/app/manifests/1": ({"Docker-Content-Digest": digest}, manifest),
+    "/v2/app/referrers/" + digest: (
+        {"Link": "</v2/app/referrers/" + digest + "?next=2>; rel=next"},
+        page("1", artifactType="application/vnd.example.signature")),
+    "/v2/app/referrers/" + digest + "?next=2": ({}, page("2")),
+}
+class Referrers(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        headers, body = pages.get(self.path, (None, b"{}"))
+        self.send_response(404 if headers is None else 200)
+        self.send_header("Content-Type", "application/vnd.oci.image.index.v1+json")
+        self.send_header("Content-Length", str(len(body)))
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+    do_HEAD = do_GET
+server = http.server.HTTPServer(("127.0.0.1", 0), Referrers)
+print(server.server_address[1], flush=True)
+server.serve_forever()'
+        printed_port referrers
+}
+
+@test "referrers are listed by the API, over several pages" {
+        start_referrers
+        settings "insecure 127.0.0.1:$port"
+        run -0 varve tags --referrers "127.0.0.1:$port/app:1"
+        [ "${lines[0]}" = "sha256:$(printf '1%.0s' {1..64}) application/vnd.example.signature" ]
+        [ "${lines[1]}" = "sha256:$(printf '2%.0s' {1..64}) application/vnd.oci.image.manifest.v1+json" ]
+        [ "${#lines[@]}" -eq 2 ]
+}
+
+@test "referrers are listed by their tag where the registry has no API for them" {
+        run -0 varve tags --referrers "$host/team/app:1"
+        [ -z "$output" ]
+        skopeo inspect --raw --tls-verify=false "docker://$host/team/app:1" >"$work/manifest"
+        python3 -c '
+import json, sys
+kind = "application/vnd.oci.image."
+print(json.dumps({"schemaVersion": 2, "mediaType": kind + "index.v1+json", "manifests": [
+    {"mediaType": kind + "manifest.v1+json", "digest": sys.argv[1], "size": int(sys.argv[2]),
+     "artifactType": "application/vnd.example.sbom"}]}))' \
+                "$digest" "$(stat -c %s "$work/manifest")" >"$work/fallback"
+        put_manifests "$host/v2/team/app/manifests" "$work/fallback" "${digest/:/-}"
+        [ "$(varve tags --referrers "$host/team/app:1")" = "$digest application/vnd.example.sbom" ]
+}
+
 @test "a registry may have an address of IPv6" {
         local six
         [ -e /proc/net/if_inet6 ] && grep -q ' lo$' /proc/net/if_inet6 || skip 'no IPv6 here'
