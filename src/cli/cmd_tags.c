@@ -47,6 +47,30 @@ static int list_referrers(struct registry *registry, const struct reference *ref
         return r;
 }
 
+enum action { LIST_TAGS, LIST_REFERRERS, DELETE };
+
+static int carry_out(enum action action, const char *name, bool insecure, struct error *err)
+{
+        struct registry_options options = { .insecure = insecure, .notice = print_notice };
+        struct reference reference = REFERENCE_INIT;
+        struct registry *registry = NULL;
+        int r = reference_parse(name, &reference, err);
+
+        if (r == 0 && action == DELETE && reference.tag_is_default)
+                r = error_set(err, -EINVAL, "--delete wants the tag or digest to be said");
+        if (r == 0)
+                r = registry_new(&options, &registry, err);
+        if (r == 0 && action == DELETE)
+                r = registry_delete_manifest(registry, &reference, err);
+        else if (r == 0 && action == LIST_REFERRERS)
+                r = list_referrers(registry, &reference, err);
+        else if (r == 0)
+                r = list_tags(registry, &reference, err);
+        registry_free(registry);
+        reference_done(&reference);
+        return r;
+}
+
 static int run(const struct command *command, int argc, char **argv)
 {
         bool insecure = false, referrers = false, remove = false;
@@ -57,9 +81,6 @@ static int run(const struct command *command, int argc, char **argv)
                 { OPTION_FLAG, 0, "insecure", &insecure, NULL,
                   "Allow plain http, and certificates that nobody vouches for" },
         };
-        struct registry_options registry_options = { .notice = print_notice };
-        struct reference reference = REFERENCE_INIT;
-        struct registry *registry = NULL;
         struct error err = ERROR_INIT;
         struct arguments arguments;
         int status, r;
@@ -67,21 +88,10 @@ static int run(const struct command *command, int argc, char **argv)
         if (!cli_begin(command, options, ARRAY_SIZE(options), argc, argv, 1, 1, &arguments, NULL,
                        &status))
                 return status;
-        registry_options.insecure = insecure;
-        r = reference_parse(arguments.items[0], &reference, &err);
-        if (r == 0 && remove && reference.tag_is_default) {
-                r = error_set(&err, -EINVAL, "--delete wants the tag or digest to be said");
-        }
-        if (r == 0)
-                r = registry_new(&registry_options, &registry, &err);
-        if (r == 0 && remove)
-                r = registry_delete_manifest(registry, &reference, &err);
-        else if (r == 0 && referrers)
-                r = list_referrers(registry, &reference, &err);
-        else if (r == 0)
-                r = list_tags(registry, &reference, &err);
-        registry_free(registry);
-        reference_done(&reference);
+        r = carry_out(remove      ? DELETE
+                      : referrers ? LIST_REFERRERS
+                                  : LIST_TAGS,
+                      arguments.items[0], insecure, &err);
         return r < 0 ? cli_fail(&err, EXIT_FAILURE) : EXIT_SUCCESS;
 }
 
@@ -93,4 +103,40 @@ const struct command cmd_tags = {
                    "  varve tags debian\n"
                    "  varve tags --delete registry.example:5000/team/app:old",
         .run = run,
+};
+
+/* ---- the same, as other clients call it ---- */
+
+static int run_search(const struct command *command, int argc, char **argv)
+{
+        bool insecure = false, tags = false;
+        const struct option_spec options[] = {
+                { OPTION_FLAG, 0, "list-tags", &tags, NULL, "To be given: nothing else is found" },
+                { OPTION_FLAG, 0, "insecure", &insecure, NULL,
+                  "Allow plain http, and certificates that nobody vouches for" },
+        };
+        struct error err = ERROR_INIT;
+        struct arguments arguments;
+        int status, r;
+
+        if (!cli_begin(command, options, ARRAY_SIZE(options), argc, argv, 1, 1, &arguments, NULL,
+                       &status))
+                return status;
+        if (tags) {
+                r = carry_out(LIST_TAGS, arguments.items[0], insecure, &err);
+        } else {
+                r = error_set(&err, -EOPNOTSUPP, "registries cannot be searched for images");
+                error_hint(&err, "`varve search --list-tags %s` lists the tags of that one.",
+                           arguments.items[0]);
+        }
+        return r < 0 ? cli_fail(&err, EXIT_FAILURE) : EXIT_SUCCESS;
+}
+
+const struct command cmd_search = {
+        .name = "search",
+        .arguments = "--list-tags [OPTIONS] NAME",
+        .summary = "List the tags of a repository, as `varve tags` does",
+        .details = "Example:\n"
+                   "  varve search --list-tags debian",
+        .run = run_search,
 };

@@ -22,6 +22,7 @@ extern const struct command cmd_push;
 extern const struct command cmd_rmi;
 extern const struct command cmd_run;
 extern const struct command cmd_save;
+extern const struct command cmd_search;
 extern const struct command cmd_system_df;
 extern const struct command cmd_system_prune;
 extern const struct command cmd_tag;

@@ -210,6 +210,9 @@ print(json.dumps({
         skopeo inspect --raw --tls-verify=false "docker://$host/tags:t1" >"$work/manifest"
         put_manifests "$host/v2/tags/manifests" "$work/manifest" $(seq -f t%g 120)
         [ "$(varve tags "$host/tags" | wc -l)" -eq 120 ]
+        [ "$(varve search --list-tags "$host/tags" | wc -l)" -eq 120 ]
+        refused search "$host/tags"
+        says 'search --list-tags'
         varve tags --delete "$host/tags:t7"
         run ! varve pull -q "$host/tags:t7"
         refused tags --delete "$host/tags"
