@@ -212,7 +212,8 @@ static int mount_main(int argc, char **argv)
 static int unmount_main(int argc, char **argv)
 {
         struct error err = ERROR_INIT;
-        int flags = 0, letter, fd, r;
+        struct farewell_answer answer;
+        int flags = 0, letter, r;
 
         while ((letter = getopt(argc, argv, "flnrvN:t:")) >= 0) {
                 if (letter == 'f')
@@ -226,13 +227,12 @@ static int unmount_main(int argc, char **argv)
                 fprintf(stderr, "usage: " UNMOUNTER " DIRECTORY\n");
                 return EXIT_USAGE;
         }
-        fd = farewell_ask(argv[optind]);
+        farewell_ask(argv[optind], &answer);
         r = fuse_unmount(argv[optind], flags, &err);
-        if (r < 0)
-                cleanup_close(&fd);
         /* A mount that is only detached may live on for long. */
-        else if (!(flags & MNT_DETACH))
-                r = farewell_wait(fd, &err);
+        if (r == 0 && !(flags & MNT_DETACH))
+                r = farewell_wait(&answer, &err);
+        farewell_forget(&answer);
         return r < 0 ? fail(&err, EXIT_MOUNT) : EXIT_SUCCESS;
 }
 

@@ -219,7 +219,7 @@ static int start(struct mounted *mounted, struct error *err)
                 return r;
         }
         pthread_detach(thread);
-        farewell_listen(&mounted->farewell, mounted->target);
+        farewell_listen(&mounted->farewell, mounted->target, &mounted->warning);
         return 0;
 }
 

@@ -20,6 +20,7 @@ teardown() {
         cd /
         umount -l "$t/mnt" 2>/dev/null || :
         umount -l "$t/small" 2>/dev/null || :
+        [ -z "${squatter:-}" ] || kill "$squatter" 2>/dev/null || :
 }
 
 fs() {
@@ -223,6 +224,33 @@ as_tester_sh() {
         setfattr -n trusted.overlay.redirect -v /other low/dir
         run -32 "$stage/bin/varve-fs" union mnt -o "lowerdir=low"
         says 'low/dir' 'redirect_dir'
+}
+
+@test "who takes the name of a mount's socket neither holds up its end nor speaks for it" {
+        runuser -u nobody -- python3 -c '
+import socket, sys, time
+taken = []
+for n in range(30, 450):
+    for end in "", "/0000000000000000":
+        s = socket.socket(socket.AF_UNIX)
+        try: s.bind(f"\0varve-fs/0:{n}{end}")
+        except OSError: continue
+        s.listen(1)
+        taken.append(s)
+print("taken", flush=True)
+time.sleep(60)' >taken 3>&- &
+        squatter=$!
+        for _ in {1..100}; do grep -q taken taken && break; sleep 0.1; done
+        grep -q taken taken
+        both
+        as_tester touch "$t/mnt/a"
+        run -0 as_tester timeout 20 "$stage/bin/umount.fuse.varve-fs" "$t/mnt"
+        [ -z "$output" ]
+        tar -tf up/.varve/layer.tar | grep -qx a
+        both
+        as_tester touch "$t/mnt/b"
+        run -0 timeout 20 "$stage/bin/umount.fuse.varve-fs" "$t/mnt"
+        tar -tf up/.varve/layer.tar | grep -qx b
 }
 
 @test "mount(8) and umount(8) work in a user namespace" {
