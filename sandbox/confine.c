@@ -39,7 +39,7 @@ struct path_attr {
 #define FS_TRUNCATE   (1ULL << 14)    /* version 3 */
 #define FS_IOCTL_DEV  (1ULL << 15)    /* version 5 */
 #define FS_ALL        0xffffULL
-#define FS_OF_A_FILE  (FS_WRITE_FILE | FS_READ_FILE | FS_TRUNCATE)
+#define FS_OF_A_FILE  (FS_EXECUTE | FS_WRITE_FILE | FS_READ_FILE | FS_TRUNCATE)
 #define NET_TCP       0x3ULL /* binding and connecting: version 4 */
 #define SCOPES        0x3ULL /* abstract sockets and signals: version 6 */
 
@@ -69,6 +69,8 @@ static int add_path(int ruleset, const struct confine_path *path, uint64_t handl
                 return -errno;
         if (path->writable)
                 attr.allowed |= FS_WRITE_FILE | FS_CHANGE_DIR | FS_TRUNCATE;
+        if (path->executable)
+                attr.allowed |= FS_EXECUTE;
         if (!S_ISDIR(st.st_mode))
                 attr.allowed &= FS_OF_A_FILE;
         attr.allowed &= handled;

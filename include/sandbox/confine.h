@@ -21,12 +21,13 @@
 struct confine_path {
         int fd;        /* of a file or directory, and then of all below it; O_PATH is enough */
         bool writable; /* else it can be read and listed */
+        bool executable;
 };
 
 /*
- * Lets this thread open, list, make and remove nothing but what lies below `paths`; nor connect or
- * bind TCP ports unless `network`, nor send signals outside or use abstract sockets of the host
- * where the kernel knows how to forbid that. Sets no_new_privs of the thread.
+ * Lets this thread open, list, execute, make and remove nothing but what lies below `paths`; nor
+ * connect or bind TCP ports unless `network`, nor send signals outside or use abstract sockets of
+ * the host where the kernel knows how to forbid that. Sets no_new_privs of the thread.
  *
  * Returns 1; 0 where the kernel has no Landlock (before 5.13, or switched off), and nothing is
  * confined; or a negative errno.

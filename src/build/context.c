@@ -16,10 +16,15 @@
 
 void context_done(struct context *context)
 {
+        struct error ignored = ERROR_INIT;
+
         ignore_free((struct ignore *)context->source.ignore);
         tree_free(context->source.tree);
         cleanup_close(&context->source.root_fd);
         free(context->path);
+        if (context->temporary)
+                io_remove_tree(context->parent_fd, context->temporary, &ignored);
+        free(context->temporary);
         *context = CONTEXT_INIT;
 }
 

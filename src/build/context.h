@@ -11,6 +11,8 @@
 struct context {
         struct copy_source source; /* what it points to is owned here */
         char *path;                /* of a directory of the host; owned, NULL for what has none */
+        char *temporary;           /* a directory to be removed with it; owned, or NULL ... */
+        int parent_fd;             /* ... and what it is in; borrowed */
 };
 
 #define CONTEXT_INIT ((struct context){ .source.root_fd = -1 })

@@ -4,6 +4,7 @@
 #include "base/io.h"
 #include "build/layers.h"
 #include "dockerfile/source.h"
+#include "git.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -52,6 +53,30 @@ static int check_checksum(const struct instruction_copy *copy, enum source_kind 
         return 0;
 }
 
+int remote_set_git(const struct instruction *instruction, bool expanded, struct git_source *git,
+                   struct error *err)
+{
+        const struct instruction_copy *copy = &instruction->copy;
+
+        if (copy->keep_git_dir != CHOICE_UNSET) {
+                if (git->keep_git_dir != CHOICE_UNSET && git->keep_git_dir != copy->keep_git_dir)
+                        return error_set(err, -EINVAL,
+                                         "--keep-git-dir and the reference do not agree");
+                git->keep_git_dir = copy->keep_git_dir;
+        }
+        if (git->commit_times)
+                return error_set(err, -EOPNOTSUPP, "mtime=commit of a repository is not supported");
+        if (!copy->checksum || !is_known(copy->checksum, expanded))
+                return 0;
+        if (git->checksum && strcmp(git->checksum, copy->checksum) != 0)
+                return error_set(err, -EINVAL, "--checksum and the reference do not agree");
+        if (!*copy->checksum || copy->checksum[strspn(copy->checksum, "0123456789abcdefABCDEF")])
+                return error_set(err, -EINVAL, "--checksum of a repository is a commit, not %.100s",
+                                 copy->checksum);
+        git->checksum = copy->checksum;
+        return 0;
+}
+
 int remote_check(const struct instruction *instruction, bool expanded, struct error *err)
 {
         const struct instruction_copy *copy = &instruction->copy;
@@ -66,6 +91,10 @@ int remote_check(const struct instruction *instruction, bool expanded, struct er
                 known = is_known(copy->sources.items[i], expanded);
                 if (known)
                         r = source_parse(copy->sources.items[i], false, &arena, &kind, &git, err);
+                if (r == 0 && known && kind == SOURCE_GIT)
+                        r = remote_set_git(instruction, expanded, &git, err);
+                if (r == 0 && known && kind == SOURCE_GIT && instruction->type == INSTRUCTION_ADD)
+                        r = git_find(err);
                 arena_done(&arena);
                 if (r == 0 && known && kind != SOURCE_PATH &&
                     instruction->type == INSTRUCTION_COPY) {

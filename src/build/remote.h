@@ -5,6 +5,7 @@
 
 #include "context.h"
 #include "dockerfile/instruction.h"
+#include "dockerfile/source.h"
 #include "registry/download.h"
 
 /* A file of a URL is no larger than this. */
@@ -15,6 +16,10 @@
  * `expanded` yet, what has variables in it is passed over.
  */
 int remote_check(const struct instruction *instruction, bool expanded, struct error *err);
+
+/* Adds what an ADD says of a repository to what its reference says. -EINVAL: they do not agree. */
+int remote_set_git(const struct instruction *instruction, bool expanded, struct git_source *git,
+                   struct error *err);
 
 /* A URL as people may see it: without what may be secret, user, password and query. The caller
  * frees it; NULL when memory ran out. */

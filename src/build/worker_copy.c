@@ -5,6 +5,7 @@
 #include "base/path.h"
 #include "copy.h"
 #include "dockerfile/source.h"
+#include "git.h"
 #include "remote.h"
 #include "users.h"
 #include "worker.h"
@@ -22,6 +23,7 @@ struct copy_part {
         struct copy_source source;
         struct copy_items items;
         struct context context; /* owns what `source` points to where it is of this part alone */
+        char *commit;           /* that all of it is of, instead of its files; owned, or NULL */
 };
 
 /* What a COPY works with. */
@@ -42,6 +44,7 @@ static void copy_step_done(struct copy_step *step)
         for (size_t i = 0; i < step->part_count; i++) {
                 copy_items_done(&step->parts[i].items);
                 context_done(&step->parts[i].context);
+                free(step->parts[i].commit);
         }
         free(step->parts);
         ignore_free(step->exclude);
@@ -124,6 +127,7 @@ static int copy_group(const struct worker *worker, struct digest *ret, struct er
         key_add_number(&key, (uint64_t)instruction->copy.link << 1 | instruction->copy.parents);
         key_add_text(&key, instruction->copy.checksum);
         key_add_number(&key, instruction->copy.unpack);
+        key_add_number(&key, instruction->copy.keep_git_dir);
         key_add_number(&key, instruction->copy.excludes.count);
         for (size_t i = 0; i < instruction->copy.excludes.count; i++)
                 key_add_text(&key, instruction->copy.excludes.items[i]);
@@ -142,7 +146,11 @@ static int apply(struct copy_step *step, struct tree *image, struct digest *ret_
         for (size_t i = 0; i < step->part_count && r == 0; i++) {
                 const struct copy_part *part = &step->parts[i];
 
-                r = copy_items_apply(&part->source, &part->items, &step->manner, image, &key, err);
+                /* Of .git no two checkouts are the same. */
+                key_add_text(&key, part->commit);
+                if (image || !part->commit)
+                        r = copy_items_apply(&part->source, &part->items, &step->manner, image,
+                                             part->commit ? NULL : &key, err);
         }
         if (r < 0) {
                 key_done(&key);
@@ -244,6 +252,34 @@ static int add_url(struct worker *worker, struct copy_step *step, const struct c
         return r;
 }
 
+static const char *default_agent(const struct build_options *options)
+{
+        for (size_t i = 0; i < options->agent_count; i++)
+                if (strcmp(options->agents[i].id, "default") == 0)
+                        return options->agents[i].socket;
+        return NULL;
+}
+
+/* All that is in a repository, or in its subdirectory. */
+static int add_git(struct worker *worker, struct copy_step *step, const struct copy_rules *rules,
+                   struct git_source *git, struct error *err)
+{
+        static const char *const all = "/";
+        struct copy_part *part = &step->parts[step->part_count];
+        struct copy_rules own = *rules;
+        int r = remote_set_git(worker->instruction, true, git, err);
+
+        if (r == 0)
+                r = git_open(worker->store, git, default_agent(worker->options), &part->context,
+                             &part->commit, err);
+        if (r < 0)
+                return r;
+        part->source = part->context.source;
+        own.is_literal = true;
+        own.parents = own.unpacks = false;
+        return add_part(step, &own, &all, 1, err);
+}
+
 /* Paths that follow each other are of one part: hard links among them stay links. */
 static int add_sources(struct worker *worker, struct copy_step *step,
                        const struct copy_rules *rules, struct error *err)
@@ -270,6 +306,8 @@ static int add_sources(struct worker *worker, struct copy_step *step,
                 begin = i + 1;
                 if (r == 0 && kind == SOURCE_URL)
                         r = add_url(worker, step, rules, sources->items[i], err);
+                if (r == 0 && kind == SOURCE_GIT)
+                        r = add_git(worker, step, rules, &git, err);
                 arena_done(&arena);
         }
         return r;

@@ -5,6 +5,56 @@
 # shellcheck source=tests/integration/registry.bash
 . "$BATS_TEST_DIRNAME/registry.bash"
 
+repo() {
+        as_tester git -C "$work/repo" -c user.name=a -c user.email=a@b "$@"
+}
+
+# commit_all NAME: in the repository of the test, on the branch NAME, which is made.
+commit_all() {
+        repo checkout --quiet -B "$1"
+        repo add --all
+        repo commit --quiet -m "$1"
+}
+
+# A repository "repo", published as repo.git, and "outer", which has it as a submodule, and branches
+# whose submodules are up to no good.
+make_repositories() {
+        as_tester git init --quiet --initial-branch=main "$work/repo"
+        as_tester mkdir "$work/repo/sub"
+        as_tester sh -c "cd '$work/repo' && echo one >f && echo sub one >sub/s && ln -s sub/s link &&
+                touch sub/x && chmod 755 sub/x"
+        commit_all main
+        repo tag -a -m tag v1
+        repo tag both
+        as_tester sh -c "cd '$work/repo' && echo side >f"
+        commit_all side
+        repo checkout --quiet main
+        as_tester sh -c "cd '$work/repo' && echo two >f && echo sub two >sub/s"
+        commit_all main
+        repo branch both
+        as_tester git clone --quiet --bare "$work/repo" "$work/www/repo.git"
+        as_tester git -C "$work/www/repo.git" update-server-info
+        as_tester git clone --quiet "$work/repo" "$work/outer"
+        as_tester mv "$work/repo" "$work/repo.first"
+        as_tester mv "$work/outer" "$work/repo"
+        repo -c protocol.file.allow=always submodule --quiet add "$work/www/repo.git" inner
+        repo config -f .gitmodules submodule.inner.url ../repo.git
+        commit_all main
+        repo config -f .gitmodules submodule.inner.url "$work/www/repo.git"
+        commit_all of-file
+        repo config -f .gitmodules submodule.inner.url "ext::sh -c touch% $work/pwned"
+        commit_all of-ext
+        repo config -f .gitmodules submodule.inner.url ../repo.git
+        repo config -f .gitmodules submodule.inner.update "!touch $work/pwned"
+        commit_all of-command
+        repo checkout --quiet main
+        as_tester git clone --quiet --bare "$work/repo" "$work/www/outer.git"
+        as_tester rm -rf "$work/repo"
+        # git serves no repository of another user.
+        chown -R root: "$work"/www/*.git
+        as_tester mv "$work/repo.first" "$work/repo"
+}
+
 setup_file() {
         fresh_work busybox
         as_tester mkdir "$work/www" "$work/tar"
@@ -13,6 +63,11 @@ setup_file() {
         as_tester sh -c "echo inside >'$work/tar/inside'; tar -czf '$work/www/a.tgz' -C '$work/tar' ."
         settings 'block docker.io'
         : >"$work/log"
+        make_repositories
+        port=$(free_port)
+        echo "$port" >"$work/git-port"
+        starts git git daemon --base-path="$work/www" --export-all --listen=127.0.0.1 --port="$port" \
+                "$work/www"
         starts files "$here/tools/file-server" "$work/www" "$work/log"
 }
 
@@ -23,6 +78,7 @@ teardown_file() {
 setup() {
         printed_port files
         web=http://127.0.0.1:$port
+        git=git://127.0.0.1:$(cat "$work/git-port")
 }
 
 @test "ADD of a URL makes a file of mode 600 with the server's time, named by the URL" {
@@ -107,4 +163,85 @@ setup() {
                 "$stage/bin/varve" build "$context"
         [ "$status" -ne 0 ]
         grep -qx 'http://no-such-host.invalid/file.txt' "$work/log"
+}
+
+# ---- repositories ----
+
+@test "ADD of a repository takes a branch, a tag, a commit and a subdirectory" {
+        commit=$(repo rev-parse v1^{commit})
+        context_of git 'FROM busybox:1' \
+                "ADD $git/repo.git /default/" "ADD $git/repo.git#side /side/" "ADD $git/repo.git#v1 /tag/" \
+                "ADD $git/repo.git#$commit /commit/" "ADD --chown=5:6 $git/repo.git?ref=v1&subdir=sub /sub/" \
+                "ADD $git/repo.git#both:sub /both/" "ADD $web/repo.git#refs/tags/v1 /dumb"
+        varve build -t git "$context"
+        [ "$(varve run --rm git sh -c 'cat /default/f /side/f /tag/f /commit/f /sub/s /both/s /dumb/f')" = \
+                $'two\nside\none\none\nsub one\nsub two\none' ]
+        [ "$(varve run --rm git sh -c 'ls -A /default /sub')" = $'/default:\nf\nlink\nsub\n\n/sub:\ns\nx' ]
+        [ "$(varve run --rm git sh -c 'stat -c "%a %u" /tag /tag/f /tag/sub/x; readlink /tag/link')" = \
+                $'755 0\n644 0\n755 0\nsub/s' ]
+        store_is_sound
+}
+
+@test "--keep-git-dir keeps the repository, without its password" {
+        context_of git-keep 'FROM busybox:1' "ADD --keep-git-dir ${web/\/\//\/\/user:secret@}/repo.git#side /r"
+        varve build -t git-keep "$context"
+        varve save -o "$work/keep.tar" git-keep
+        varve run --rm git-keep cat /r/.git/HEAD | grep -qx "$(repo rev-parse side)"
+        varve run --rm git-keep sh -c '! grep -r secret /r && ls /r/.git/refs && ! ls /r/.git/hooks/*'
+        run varve build -t git-keep "$context"
+        says '#2 CACHED'
+}
+
+@test "--checksum of a repository is its commit, or the beginning of it" {
+        commit=$(repo rev-parse side)
+        context_of git-sum 'FROM busybox:1' "ADD --checksum=${commit:0:12} $git/repo.git#side /r" \
+                "ADD $git/repo.git?ref=v1&checksum=$(repo rev-parse v1) /tag"
+        varve build "$context"
+        context_of git-sum-bad 'FROM busybox:1' "ADD --checksum=$commit $git/repo.git#v1 /r"
+        run varve build "$context"
+        [ "$status" -ne 0 ]
+        says 'Dockerfile:2' "its commit is $(repo rev-parse v1^{commit}), not $commit"
+}
+
+@test "submodules come along, and of none is a program run or a file of the host read" {
+        context_of git-sub 'FROM busybox:1' "ADD $git/outer.git /r" "ADD $git/outer.git?submodules=false /s"
+        varve build -t git-sub "$context"
+        [ "$(varve run --rm git-sub sh -c 'cat /r/inner/f; ls -A /s/inner')" = two ]
+        for branch in of-file of-ext of-command; do
+                context_of git-bad 'FROM busybox:1' "ADD $git/outer.git#$branch /r"
+                run varve build "$context"
+                [ "$status" -ne 0 ] || [ $branch = of-command ] || fail "taken: $branch"
+                [ ! -e "$work/pwned" ] || fail "a program was run: $branch"
+        done
+        store_is_sound
+}
+
+@test "of a repository that is not there git's words are told, without the password" {
+        for what in none.git repo.git#none repo.git#side:none repo.git#side:f repo.git#v1:link \
+                repo.git#0000000000000000000000000000000000000000; do
+                context_of git-none 'FROM busybox:1' "ADD ${web/\/\//\/\/user:secret@}/$what /r"
+                run varve build --quiet "$context"
+                [ "$status" -ne 0 ] || fail "taken: $what"
+                says "varve: Dockerfile:2: cannot get $web/${what%#*}: "
+                ! grep 'varve:.*secret' <<<"$output"
+        done
+        store_is_sound
+}
+
+@test "without git a repository is refused before the first step" {
+        context_of no-git 'FROM busybox:1' 'RUN true' "ADD $git/repo.git /r"
+        run as_tester env PATH=/nowhere VARVE_ROOT="$store" VARVE_REGISTRIES="$work/registries" \
+                "$stage/bin/varve" build --no-cache "$context"
+        [ "$status" -ne 0 ]
+        says 'Dockerfile:3' 'no program git' 'Install git'
+        ! grep -q '^#1' <<<"$output"
+}
+
+@test "the settings of user and system do not reach git" {
+        as_tester mkdir -p "$work/home"
+        printf '[url "/nowhere/"]\n\tinsteadOf = git://\n' >"$work/home/.gitconfig"
+        context_of git-home 'FROM busybox:1' "ADD $git/repo.git /r"
+        as_tester env HOME="$work/home" GIT_DIR=/nowhere GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=core.bare \
+                GIT_CONFIG_VALUE_0=x VARVE_ROOT="$store" VARVE_REGISTRIES="$work/registries" \
+                "$stage/bin/varve" build --no-cache "$context"
 }

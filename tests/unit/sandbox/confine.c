@@ -10,10 +10,12 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static char directory[] = "/tmp/varve-test-XXXXXX";
@@ -63,8 +65,8 @@ static int try_open(const char *path, int flags)
 static void confine(bool network)
 {
         const struct confine_path paths[] = {
-                { open("read", O_PATH | O_DIRECTORY | O_CLOEXEC), false },
-                { open("write", O_PATH | O_DIRECTORY | O_CLOEXEC), true },
+                { .fd = open("read", O_PATH | O_DIRECTORY | O_CLOEXEC) },
+                { .fd = open("write", O_PATH | O_DIRECTORY | O_CLOEXEC), .writable = true },
         };
         struct error err = ERROR_INIT;
 
@@ -95,6 +97,38 @@ static void *look_around(void *unused)
 Test(confine, leaves_a_thread_what_lies_below_its_paths_and_nothing_else)
 {
         in_a_thread(look_around);
+}
+
+static int try_execute(void)
+{
+        char *argv[] = { (char *)(uintptr_t) "true", NULL };
+        pid_t pid;
+        int status, r = -posix_spawn(&pid, "/bin/true", NULL, NULL, argv, environ);
+
+        if (r == 0)
+                cr_expect_eq(waitpid(pid, &status, 0), pid);
+        return r;
+}
+
+static void *execute_what_may_be(void *unused)
+{
+        struct confine_path path = { .fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC),
+                                     .executable = true };
+        struct error err = ERROR_INIT;
+
+        cr_assert_eq(confine_thread(&path, 1, true, &err), 1, "%s", err.message);
+        cr_expect_eq(try_execute(), 0);
+        cr_expect_eq(try_open("write/new", O_WRONLY | O_CREAT), -EACCES);
+        path.executable = false;
+        cr_assert_eq(confine_thread(&path, 1, true, &err), 1, "%s", err.message);
+        cr_expect_eq(try_execute(), -EACCES);
+        close(path.fd);
+        return unused;
+}
+
+Test(confine, lets_be_executed_what_lies_below_paths_that_say_so)
+{
+        in_a_thread(execute_what_may_be);
 }
 
 static void *read_what_was_open(void *unused)
@@ -157,7 +191,7 @@ Test(confine, leaves_the_network_where_it_is_needed)
 
 static void *open_one_file(void *unused)
 {
-        const struct confine_path path = { open("other/file", O_PATH | O_CLOEXEC), false };
+        const struct confine_path path = { .fd = open("other/file", O_PATH | O_CLOEXEC) };
         struct error err = ERROR_INIT;
 
         cr_assert_eq(confine_thread(&path, 1, false, &err), 1, "%s", err.message);
