@@ -97,8 +97,10 @@ static int add_tar(struct mounted *mounted, const char *path, struct error *err)
                 return error_set(err, -E2BIG, "over %u layers", TREE_LAYERS_MAX);
         r = sealed_open(dir_fd, slash ? slash + 1 : path, &mounted->layers[mounted->layer_count],
                         err);
-        mounted->layer_count += r == 0;
-        return r;
+        if (r < 0)
+                return error_wrap(err, "%s", path);
+        mounted->layer_count++;
+        return 0;
 }
 
 static int add_lower(struct mounted *mounted, const char *path, struct error *err)
@@ -136,6 +138,10 @@ static int add_layers(struct mounted *mounted, struct error *err)
                 r = add_upper(mounted, &mounted->upper, options->upper, err);
         else if (r == 0 && options->upper)
                 r = add_lower(mounted, options->upper, err);
+        /* It could be mounted this once, and never again. */
+        if (r == 0 && changes && !mounted->has_sealed && mounted->layer_count == TREE_LAYERS_MAX)
+                r = error_set(err, -E2BIG, "over %u layers, once what is changed is sealed",
+                              TREE_LAYERS_MAX);
         return r;
 }
 

@@ -198,6 +198,23 @@ as_tester_sh() {
         tar -xOf up/.varve/layer.tar a | grep -qx first
 }
 
+@test "an upper directory that could be mounted once only is refused" {
+        local i lowers=$t/low
+        for i in $(seq 125); do
+                as_tester mkdir "$t/l$i"
+                lowers+=:$t/l$i
+        done
+        run -32 fs -o "lowerdir=$lowers,upperdir=$t/up"
+        [[ $output = *'over 127 layers'* ]] || fail 'why'
+        lowers=${lowers#*:}
+        fs -o "lowerdir=$lowers,upperdir=$t/up"
+        as_tester touch "$t/mnt/made"
+        end
+        fs -o "lowerdir=$lowers,upperdir=$t/up"
+        as_tester test -e "$t/mnt/made" || fail "not there"
+        end
+}
+
 @test "root sees deletions of overlayfs in lower directories, devices and owners" {
         mkdir low/dir top top/dir
         touch low/gone low/dir/hidden low/seen top/dir/new low/xgone
@@ -255,12 +272,14 @@ time.sleep(60)' >taken 3>&- &
 
 @test "mount(8) and umount(8) work in a user namespace" {
         as_tester_sh 'echo low >low/a'
-        run -0 as_tester env PATH="$stage/bin:$PATH" unshare --user --map-root-user --mount sh -euc '
+        # mount(8) is setuid, so its helpers are looked for where programs are installed.
+        run -0 as_tester unshare --user --map-root-user --mount sh -euc '
                 cd "$0"
+                mount --bind "$1" /usr/local/bin
                 mount -t fuse.varve-fs union mnt -o rw,lowerdir=low,upperdir=up,workdir=work
                 grep " $0/mnt fuse.varve-fs " /proc/mounts
                 echo changed >mnt/a
-                umount mnt' "$t"
+                umount mnt' "$t" "$stage/bin"
         says '^union '
         for _ in {1..100}; do
                 [ ! -e up/.varve/layer.idx ] || break
