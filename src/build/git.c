@@ -40,7 +40,10 @@ static void checkout_done(struct checkout *checkout)
         free(checkout->commit);
 }
 
-/* Runs git with the arguments up to NULL. */
+/* A NULL without a type is none among variable arguments. */
+#define END_OF_ARGUMENTS ((const char *)NULL)
+
+/* Runs git with the arguments up to that. */
 static int run(const struct checkout *checkout, struct buf *ret, struct error *err, ...)
 {
         struct strv arguments = STRV_INIT;
@@ -126,7 +129,8 @@ static int resolve(struct checkout *checkout, struct error *err)
                 checkout->name = strdup(ref);
                 return checkout->name ? 0 : error_set_oom(err);
         }
-        r = run(checkout, &list, err, "ls-remote", "--quiet", "--", git->remote, ref, NULL);
+        r = run(checkout, &list, err, "ls-remote", "--quiet", "--", git->remote, ref,
+                END_OF_ARGUMENTS);
         if (r == 0)
                 r = choose(checkout, buf_str(&list), ref, err);
         buf_done(&list);
@@ -140,7 +144,8 @@ static int fetch_all(const struct checkout *checkout, struct error *err)
 {
         return run(checkout, NULL, err, "fetch", "--quiet", "--no-recurse-submodules", "--force",
                    "--update-head-ok", "--", checkout->git->remote,
-                   "+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*", NULL);
+                   "+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*",
+                   END_OF_ARGUMENTS);
 }
 
 static int fetch(const struct checkout *checkout, struct error *err)
@@ -159,13 +164,13 @@ static int fetch(const struct checkout *checkout, struct error *err)
         }
         r = run(checkout, NULL, &first, "fetch", "--quiet", "--depth=1", "--no-tags",
                 "--no-recurse-submodules", "--force", "--update-head-ok", "--",
-                checkout->git->remote, refspec, NULL);
+                checkout->git->remote, refspec, END_OF_ARGUMENTS);
         if (r == -EIO && commit)
                 r = fetch_all(checkout, err);
         else if (r == -EIO && strstr(first.message, "shallow"))
                 r = run(checkout, NULL, err, "fetch", "--quiet", "--no-tags",
                         "--no-recurse-submodules", "--force", "--update-head-ok", "--",
-                        checkout->git->remote, refspec, NULL);
+                        checkout->git->remote, refspec, END_OF_ARGUMENTS);
         else if (r < 0)
                 *err = first;
         return r;
@@ -183,7 +188,7 @@ static int find_commit(struct checkout *checkout, struct error *err)
                 return error_set_oom(err);
         }
         r = run(checkout, &answer, err, "rev-parse", "--verify", "--quiet", "--end-of-options",
-                text, NULL);
+                text, END_OF_ARGUMENTS);
         if (r == 0) {
                 checkout->commit = strndup(buf_str(&answer), strcspn(buf_str(&answer), "\n"));
                 r = checkout->commit ? 0 : error_set_oom(err);
@@ -204,7 +209,8 @@ static int check(const struct checkout *checkout, struct error *err)
         if (!wanted || strncasecmp(checkout->commit, wanted, strlen(wanted)) == 0)
                 return 0;
         r = run(checkout, &tag, err, "rev-parse", "--verify", "--quiet", "--end-of-options",
-                strcmp(checkout->name, "HEAD") == 0 ? "FETCH_HEAD" : checkout->name, NULL);
+                strcmp(checkout->name, "HEAD") == 0 ? "FETCH_HEAD" : checkout->name,
+                END_OF_ARGUMENTS);
         if (r == 0 && strncasecmp(buf_str(&tag), wanted, strlen(wanted)) != 0)
                 r = error_set(err, -EBADMSG, "its commit is %s, not %.64s", checkout->commit,
                               wanted);
@@ -223,7 +229,7 @@ static int get_submodules(struct checkout *checkout, struct error *err)
                 return 0;
         checkout->place.submodules = true;
         r = run(checkout, NULL, err, "submodule", "--quiet", "update", "--init", "--recursive",
-                "--checkout", "--depth=1", NULL);
+                "--checkout", "--depth=1", END_OF_ARGUMENTS);
         return r < 0 ? error_wrap(err, "its submodules") : 0;
 }
 
@@ -238,14 +244,16 @@ static int tidy(const struct checkout *checkout, struct error *err)
         if (!shown)
                 return error_set_oom(err);
         unlinkat(checkout->place.tree_fd, ".git/FETCH_HEAD", 0);
-        r = run(checkout, NULL, err, "config", "--local", "remote.origin.url", shown, NULL);
+        r = run(checkout, NULL, err, "config", "--local", "remote.origin.url", shown,
+                END_OF_ARGUMENTS);
         return r < 0 ? r
-                     : run(checkout, NULL, err, "reflog", "expire", "--all", "--expire=now", NULL);
+                     : run(checkout, NULL, err, "reflog", "expire", "--all", "--expire=now",
+                           END_OF_ARGUMENTS);
 }
 
 static int get(struct checkout *checkout, struct error *err)
 {
-        int r = run(checkout, NULL, err, "init", "--quiet", NULL);
+        int r = run(checkout, NULL, err, "init", "--quiet", END_OF_ARGUMENTS);
 
         if (r == 0)
                 r = resolve(checkout, err);
@@ -257,7 +265,7 @@ static int get(struct checkout *checkout, struct error *err)
                 r = check(checkout, err);
         if (r == 0)
                 r = run(checkout, NULL, err, "checkout", "--quiet", "--force", "--detach",
-                        checkout->commit, NULL);
+                        checkout->commit, END_OF_ARGUMENTS);
         if (r == 0)
                 r = get_submodules(checkout, err);
         return r < 0 ? r : tidy(checkout, err);

@@ -168,7 +168,7 @@ setup() {
 # ---- repositories ----
 
 @test "ADD of a repository takes a branch, a tag, a commit and a subdirectory" {
-        commit=$(repo rev-parse v1^{commit})
+        commit=$(repo rev-parse 'v1^{commit}')
         context_of git 'FROM busybox:1' \
                 "ADD $git/repo.git /default/" "ADD $git/repo.git#side /side/" "ADD $git/repo.git#v1 /tag/" \
                 "ADD $git/repo.git#$commit /commit/" "ADD --chown=5:6 $git/repo.git?ref=v1&subdir=sub /sub/" \
@@ -200,7 +200,7 @@ setup() {
         context_of git-sum-bad 'FROM busybox:1' "ADD --checksum=$commit $git/repo.git#v1 /r"
         run varve build "$context"
         [ "$status" -ne 0 ]
-        says 'Dockerfile:2' "its commit is $(repo rev-parse v1^{commit}), not $commit"
+        says 'Dockerfile:2' "its commit is $(repo rev-parse 'v1^{commit}'), not $commit"
 }
 
 @test "submodules come along, and of none is a program run or a file of the host read" {
@@ -234,7 +234,7 @@ setup() {
                 "$stage/bin/varve" build --no-cache "$context"
         [ "$status" -ne 0 ]
         says 'Dockerfile:3' 'no program git' 'Install git'
-        ! grep -q '^#1' <<<"$output"
+        run ! grep -q '^#1' <<<"$output"
 }
 
 @test "the settings of user and system do not reach git" {
