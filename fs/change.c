@@ -68,7 +68,7 @@ static int add_node(struct walk *walk, size_t path_len, struct node *node)
                 node->listed = walk->tree->walks;
                 node->listed_as = (uint32_t)(walk->list->count - 1);
         }
-        change->type = change_type(node->meta.mode);
+        change->type = entry_type_of_mode(node->meta.mode);
         if (change->type == ENTRY_FILE)
                 return content_copy(&node->file, &change->content);
         if (change->type == ENTRY_SYMLINK)

@@ -51,30 +51,12 @@ int change_list_add(struct change_list *list, const char *path, size_t len, stru
         return 0;
 }
 
-enum entry_type change_type(uint32_t mode)
-{
-        switch (mode & S_IFMT) {
-        case S_IFDIR:
-                return ENTRY_DIRECTORY;
-        case S_IFLNK:
-                return ENTRY_SYMLINK;
-        case S_IFCHR:
-                return ENTRY_CHAR;
-        case S_IFBLK:
-                return ENTRY_BLOCK;
-        case S_IFIFO:
-                return ENTRY_FIFO;
-        default:
-                return ENTRY_FILE;
-        }
-}
-
 int change_list_fill(struct change_list *list, struct change *change, struct lower_ref lower)
 {
         const struct index *index = list->tree->layers[lower.layer].index;
         const struct index_inode *inode = index_inode(index, lower.inode);
 
-        change->type = change_type(inode->mode);
+        change->type = entry_type_of_mode(inode->mode);
         change->number = lower_number(list->tree, lower);
         lower_meta(list->tree, lower, &change->meta);
         if (change->type == ENTRY_FILE)

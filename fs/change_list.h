@@ -41,5 +41,3 @@ int change_list_add_string(struct change_list *list, const char *text, size_t le
 
 /* Makes a new change one of a layer's inode. Returns 0 or -ENOMEM. */
 int change_list_fill(struct change_list *list, struct change *change, struct lower_ref lower);
-
-enum entry_type change_type(uint32_t mode);

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <time.h>
 
@@ -26,6 +27,27 @@ enum entry_type {
         ENTRY_FIFO,
         ENTRY_SOCKET, /* lives in a running tree only: a tar cannot hold it */
 };
+
+/* The type of an inode of that mode. */
+static inline enum entry_type entry_type_of_mode(uint32_t mode)
+{
+        switch (mode & S_IFMT) {
+        case S_IFDIR:
+                return ENTRY_DIRECTORY;
+        case S_IFLNK:
+                return ENTRY_SYMLINK;
+        case S_IFCHR:
+                return ENTRY_CHAR;
+        case S_IFBLK:
+                return ENTRY_BLOCK;
+        case S_IFIFO:
+                return ENTRY_FIFO;
+        case S_IFSOCK:
+                return ENTRY_SOCKET;
+        default:
+                return ENTRY_FILE;
+        }
+}
 
 struct entry_xattr {
         const char *name; /* with its namespace: "user.a" */

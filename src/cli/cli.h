@@ -62,6 +62,13 @@ struct arguments {
 int options_parse(const struct command *command, const struct option_spec *options, size_t count,
                   int argc, char **argv, struct arguments *ret, struct error *err);
 
+/* A line for the table of options of a command that talks to a registry. */
+/* clang-format off */
+#define INSECURE_OPTION(value) \
+        { OPTION_FLAG, 0, "insecure", value, NULL, \
+          "Allow plain http, and certificates that nobody vouches for" }
+/* clang-format on */
+
 /*
  * The usual beginning of a command: parses, checks that there are `min` to `max` arguments, and
  * opens the store or makes it (`ret_store` NULL: none is wanted). Returns true; or false with the
@@ -70,6 +77,10 @@ int options_parse(const struct command *command, const struct option_spec *optio
 bool cli_begin(const struct command *command, const struct option_spec *options, size_t count,
                int argc, char **argv, size_t min, size_t max, struct arguments *ret,
                struct store **ret_store, int *ret_status);
+
+/* The whole of a command without options and arguments that shows something of the store. */
+int cli_show(const struct command *command, int argc, char **argv,
+             int (*show)(struct store *store, struct error *err));
 
 /*
  * Goes on in a process of its own (guard.c) and returns true there. In this one it waits for that,

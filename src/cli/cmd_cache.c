@@ -64,16 +64,7 @@ static int list(struct store *store, struct error *err)
 
 static int run_ls(const struct command *command, int argc, char **argv)
 {
-        struct error err = ERROR_INIT;
-        struct arguments arguments;
-        struct store *store;
-        int status, r;
-
-        if (!cli_begin(command, NULL, 0, argc, argv, 0, 0, &arguments, &store, &status))
-                return status;
-        r = list(store, &err);
-        store_free(store);
-        return r < 0 ? cli_fail(&err, EXIT_FAILURE) : status;
+        return cli_show(command, argc, argv, list);
 }
 
 const struct command cmd_cache_ls = {

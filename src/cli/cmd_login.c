@@ -129,8 +129,7 @@ static int run(const struct command *command, int argc, char **argv)
                   "The password, for all to see (asks)" },
                 { OPTION_FLAG, 0, "password-stdin", &flags.from_stdin, NULL,
                   "Read the password from standard input" },
-                { OPTION_FLAG, 0, "insecure", &flags.insecure, NULL,
-                  "Allow plain http, and certificates that nobody vouches for" },
+                INSECURE_OPTION(&flags.insecure),
         };
         struct error err = ERROR_INIT;
         struct arguments arguments;

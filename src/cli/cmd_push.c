@@ -10,8 +10,7 @@ static int run(const struct command *command, int argc, char **argv)
         const char *progress = NULL;
         bool quiet = false, insecure = false;
         const struct option_spec options[] = {
-                { OPTION_FLAG, 0, "insecure", &insecure, NULL,
-                  "Allow plain http, and certificates that nobody vouches for" },
+                INSECURE_OPTION(&insecure),
                 { OPTION_STRING, 0, "progress", &progress, "STYLE",
                   "auto (the default), tty, plain, json or quiet" },
                 { OPTION_FLAG, 'q', "quiet", &quiet, NULL, "Print the digest alone" },

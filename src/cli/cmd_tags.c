@@ -78,8 +78,7 @@ static int run(const struct command *command, int argc, char **argv)
                 { OPTION_FLAG, 0, "referrers", &referrers, NULL,
                   "List what refers to the image: signatures, attestations" },
                 { OPTION_FLAG, 0, "delete", &remove, NULL, "Delete the tag, or the digest, there" },
-                { OPTION_FLAG, 0, "insecure", &insecure, NULL,
-                  "Allow plain http, and certificates that nobody vouches for" },
+                INSECURE_OPTION(&insecure),
         };
         struct error err = ERROR_INIT;
         struct arguments arguments;
@@ -112,8 +111,7 @@ static int run_search(const struct command *command, int argc, char **argv)
         bool insecure = false, tags = false;
         const struct option_spec options[] = {
                 { OPTION_FLAG, 0, "list-tags", &tags, NULL, "To be given: nothing else is found" },
-                { OPTION_FLAG, 0, "insecure", &insecure, NULL,
-                  "Allow plain http, and certificates that nobody vouches for" },
+                INSECURE_OPTION(&insecure),
         };
         struct error err = ERROR_INIT;
         struct arguments arguments;

@@ -196,6 +196,21 @@ bool cli_begin(const struct command *command, const struct option_spec *options,
         return true;
 }
 
+int cli_show(const struct command *command, int argc, char **argv,
+             int (*show)(struct store *store, struct error *err))
+{
+        struct error err = ERROR_INIT;
+        struct arguments arguments;
+        struct store *store;
+        int status, r;
+
+        if (!cli_begin(command, NULL, 0, argc, argv, 0, 0, &arguments, &store, &status))
+                return status;
+        r = show(store, &err);
+        store_free(store);
+        return r < 0 ? cli_fail(&err, EXIT_FAILURE) : EXIT_SUCCESS;
+}
+
 int cli_parse_users(const char *text, enum sandbox_users *ret, struct error *err)
 {
         *ret = SANDBOX_USERS_AUTO;

@@ -170,26 +170,6 @@ static int read_xattrs(struct scan *scan, const char *self, const char *path, st
 
 /* ---- one inode ---- */
 
-static enum entry_type type_of(mode_t mode)
-{
-        switch (mode & S_IFMT) {
-        case S_IFDIR:
-                return ENTRY_DIRECTORY;
-        case S_IFLNK:
-                return ENTRY_SYMLINK;
-        case S_IFCHR:
-                return ENTRY_CHAR;
-        case S_IFBLK:
-                return ENTRY_BLOCK;
-        case S_IFIFO:
-                return ENTRY_FIFO;
-        case S_IFSOCK:
-                return ENTRY_SOCKET;
-        default:
-                return ENTRY_FILE;
-        }
-}
-
 static int read_target(struct scan *scan, int dir, const char *name, const char *path,
                        struct error *err)
 {
@@ -290,7 +270,7 @@ static int add_marker(struct scan *scan, const char *dir, const char *prefix, co
 static void fill_entry(struct scan *scan, const char *path, const struct stat *st)
 {
         scan->entry = (struct entry){ .path = path,
-                                      .type = type_of(st->st_mode),
+                                      .type = entry_type_of_mode(st->st_mode),
                                       .mode = st->st_mode & 07777,
                                       .uid = st->st_uid,
                                       .gid = st->st_gid,

@@ -48,19 +48,6 @@ int store_record_put(struct store *store, const struct digest *group, const stru
         return r < 0 ? error_wrap(err, "the cache of the store %s", store->root) : 0;
 }
 
-int store_record_get(struct store *store, const struct digest *group, const struct digest *key,
-                     struct buf *ret, struct error *err)
-{
-        char path[2 * DIGEST_HEX_MAX];
-        int r;
-
-        record_path(group, key, path);
-        if (faccessat(store->cache_fd, path, F_OK, 0) < 0 && errno == ENOENT)
-                return -ENOENT;
-        r = io_read_file(store->cache_fd, path, STORE_RECORD_MAX, ret, err);
-        return r < 0 ? error_wrap(err, "the cache of the store %s", store->root) : 0;
-}
-
 bool store_record_any(struct store *store, const struct digest *group)
 {
         char name[DIGEST_HEX_MAX];
@@ -110,8 +97,14 @@ int store_read_head(int dir_fd, const char *name, struct buf *ret, struct error 
         return 0;
 }
 
-int store_record_head(struct store *store, const struct digest *group, const struct digest *key,
-                      struct buf *ret, struct error *err)
+static int read_whole(int dir_fd, const char *path, struct buf *ret, struct error *err)
+{
+        return io_read_file(dir_fd, path, STORE_RECORD_MAX, ret, err);
+}
+
+static int get(struct store *store, const struct digest *group, const struct digest *key,
+               int (*read)(int dir_fd, const char *path, struct buf *ret, struct error *err),
+               struct buf *ret, struct error *err)
 {
         char path[2 * DIGEST_HEX_MAX];
         int r;
@@ -119,8 +112,20 @@ int store_record_head(struct store *store, const struct digest *group, const str
         record_path(group, key, path);
         if (faccessat(store->cache_fd, path, F_OK, 0) < 0 && errno == ENOENT)
                 return -ENOENT;
-        r = store_read_head(store->cache_fd, path, ret, err);
+        r = read(store->cache_fd, path, ret, err);
         return r < 0 ? error_wrap(err, "the cache of the store %s", store->root) : 0;
+}
+
+int store_record_get(struct store *store, const struct digest *group, const struct digest *key,
+                     struct buf *ret, struct error *err)
+{
+        return get(store, group, key, read_whole, ret, err);
+}
+
+int store_record_head(struct store *store, const struct digest *group, const struct digest *key,
+                      struct buf *ret, struct error *err)
+{
+        return get(store, group, key, store_read_head, ret, err);
 }
 
 void store_record_use(struct store *store, const struct digest *group, const struct digest *key)

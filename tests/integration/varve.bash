@@ -67,7 +67,8 @@ says() {
         done
 }
 
-# Every blob and every layer has the digest that it is called by, and nothing is half-written.
+# Every blob and every layer has the digest that it is called by, and nothing is half-written but
+# what the pattern in `put_by` names.
 store_is_sound() {
         local file left
         for file in "$store"/oci/blobs/sha256/* "$store"/layers/*.tar; do
@@ -75,7 +76,7 @@ store_is_sound() {
                 [[ $file =~ ([0-9a-f]{64})(\.tar)?$ ]] || fail "a strange name: $file"
                 [ "$(sha256sum <"$file")" = "${BASH_REMATCH[1]}  -" ] || fail "not its digest: $file"
         done
-        left=$(find "$store/tmp" -mindepth 1 2>/dev/null)
+        left=$(find "$store/tmp" -mindepth 1 ${put_by:+! -name "$put_by"} 2>/dev/null)
         [ -z "$left" ] || fail "left in tmp/: $left"
 }
 
