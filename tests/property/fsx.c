@@ -341,7 +341,7 @@ int main(int argc, char **argv)
         unsigned long operations = argc > 2 ? strtoul(argv[2], NULL, 10) : 20000;
         unsigned processes = argc > 3 ? (unsigned)strtoul(argv[3], NULL, 10) : 2;
         struct error err = ERROR_INIT;
-        struct mounted *mounted;
+        struct mounted *mounted = NULL;
         char root[] = "/tmp/varve-fsx-XXXXXX";
         int r;
 
@@ -353,17 +353,7 @@ int main(int argc, char **argv)
                 return 2;
         options.spool_dir_fd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         r = mounted_new(&options, &mounted, &err);
-        if (r == 0) {
-                r = run(mounted, seed, operations, processes, &err);
-                if (mounted_free(mounted) < 0 && r == 0)
-                        r = error_set(&err, -EIO, "the server has ended with an error");
-        }
-        if (r < 0)
-                printf("not ok: %s\n", err.message);
-        err = ERROR_INIT;
-        if (chdir("/") < 0 || io_remove_tree(AT_FDCWD, root, &err) < 0)
-                return 2;
         if (r == 0)
-                printf("ok: the files hold what was written\n");
-        return r < 0;
+                r = run(mounted, seed, operations, processes, &err);
+        return mounted_end(mounted, root, r, &err, "the files hold what was written");
 }

@@ -301,3 +301,18 @@ int mounted_free(struct mounted *mounted)
         free(mounted);
         return status == 0 ? 0 : -EIO;
 }
+
+int mounted_end(struct mounted *mounted, const char *root, int result, struct error *err,
+                const char *good)
+{
+        if (mounted && mounted_free(mounted) < 0 && result == 0)
+                result = error_set(err, -EIO, "the server has ended with an error");
+        if (result < 0)
+                printf("not ok: %s\n", err->message);
+        *err = ERROR_INIT;
+        if (chdir("/") < 0 || io_remove_tree(AT_FDCWD, root, err) < 0)
+                return 2;
+        if (result == 0)
+                printf("ok: %s\n", good);
+        return result < 0;
+}

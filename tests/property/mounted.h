@@ -50,3 +50,10 @@ int mounted_break(struct mounted *mounted, struct error *err);
 
 /* Unmounts and ends the server. Returns 0, or -EIO where the server ended with an error. */
 int mounted_free(struct mounted *mounted);
+
+/*
+ * The end of a test in the new directory `root`: frees what is mounted (NULL: nothing), removes the
+ * directory, and says `good` or, with a result below 0, the error. Returns the exit status.
+ */
+int mounted_end(struct mounted *mounted, const char *root, int result, struct error *err,
+                const char *good);

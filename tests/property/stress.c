@@ -195,7 +195,7 @@ int main(int argc, char **argv)
         unsigned processes = argc > 3 ? (unsigned)strtoul(argv[3], NULL, 10) : 4;
         unsigned long each, round;
         struct error err = ERROR_INIT;
-        struct mounted *mounted;
+        struct mounted *mounted = NULL;
         char root[] = "/tmp/varve-stress-XXXXXX";
         int r;
 
@@ -214,14 +214,5 @@ int main(int argc, char **argv)
                 if (r == 0)
                         r = seal(mounted, &err);
         }
-        if (mounted_free(mounted) < 0 && r == 0)
-                r = error_set(&err, -EIO, "the server has ended with an error");
-        if (r < 0)
-                printf("not ok: %s\n", err.message);
-        err = ERROR_INIT;
-        if (chdir("/") < 0 || io_remove_tree(AT_FDCWD, root, &err) < 0)
-                return 2;
-        if (r == 0)
-                printf("ok: what is left is sound\n");
-        return r < 0;
+        return mounted_end(mounted, root, r, &err, "what is left is sound");
 }
