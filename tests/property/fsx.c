@@ -11,7 +11,6 @@
 #include "random.h"
 
 #include "base/cleanup.h"
-#include "base/io.h"
 
 #include <errno.h>
 #include <fcntl.h>
