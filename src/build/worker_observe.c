@@ -71,7 +71,8 @@ int worker_record_observations(struct worker *worker, const struct finished_step
         r = evaluate(worker, step, layer, record, &why);
         if (r == -EOPNOTSUPP) {
                 for (char *at = why.message; *at; at++)
-                        *at = *at == '\n' ? ' ' : *at;
+                        if (*at == '\n')
+                                *at = ' ';
                 record->unobserved = strdup(why.message);
                 return record->unobserved ? 0 : error_set_oom(err);
         }

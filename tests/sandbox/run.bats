@@ -163,7 +163,7 @@ teardown() {
         export -f inside driver as_user
         setsid -w bash -c "$in_session"
         [ "$(cat "$work/log")" = '0 0' ] || fail 'without'
-        script -qec "bash -c '$in_session'" /dev/null
+        SHELL=/bin/bash script -qec "bash -c '$in_session'" /dev/null
         [ "$(cat "$work/log")" = '2 0' ] || fail 'with'
 }
 
