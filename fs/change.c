@@ -138,44 +138,38 @@ static bool meta_equal(const struct meta *a, const struct meta *b)
                xattr_set_equal(a->xattrs, b->xattrs);
 }
 
-/* Returns 1 when the same bytes are read of both, 0 when not. */
-static int content_equal(struct tree *tree, const struct content *a, const struct content *b)
+/* Whether the same bytes are read of both. What cannot be read is not known to be equal: whoever
+ * reads the list will meet the error at the file that it is of. */
+static bool content_equal(struct tree *tree, const struct content *a, const struct content *b)
 {
         char left[16384], right[sizeof(left)];
 
         if (a->size != b->size)
-                return 0;
+                return false;
         for (uint64_t offset = 0; offset < a->size; offset += sizeof(left)) {
                 ssize_t n = content_read(a, &tree->store, offset, left, sizeof(left));
                 ssize_t m = content_read(b, &tree->store, offset, right, sizeof(right));
 
-                if (n < 0 || m < 0)
-                        return (int)(n < 0 ? n : m);
-                if (memcmp(left, right, (size_t)n) != 0)
-                        return 0;
+                if (n < 0 || m < 0 || n != m || memcmp(left, right, (size_t)n) != 0)
+                        return false;
         }
-        return 1;
+        return true;
 }
 
-/* Whether an inode differs from what it was when the epoch began: 1, 0 or a negative errno. */
-static int is_changed(struct tree *tree, const struct node *node)
+/* Whether an inode differs from what it was when the epoch began. */
+static bool is_changed(struct tree *tree, const struct node *node)
 {
-        int r;
-
         if (node->relinked == tree_epoch(tree))
-                return 1;
+                return true;
         if (node->changed != tree_epoch(tree))
-                return 0;
+                return false;
         if (!node->base || !meta_equal(&node->meta, &node->base->meta))
-                return 1;
-        if (!node->base->has_content)
-                return 0;
-        r = content_equal(tree, &node->file, &node->base->content);
-        return r < 0 ? r : !r;
+                return true;
+        return node->base->has_content && !content_equal(tree, &node->file, &node->base->content);
 }
 
 /* Whether a file that took another's place is the same as that one was. */
-static int is_replaced_by_equal(struct tree *tree, const struct node *node, const struct node *old)
+static bool is_replaced_by_equal(struct tree *tree, const struct node *node, const struct node *old)
 {
         bool old_changed = old && old->changed == tree_epoch(tree) && old->base;
         const struct meta *meta;
@@ -183,14 +177,14 @@ static int is_replaced_by_equal(struct tree *tree, const struct node *node, cons
         if (!old || S_ISDIR(node->meta.mode) || node->nlink > 1 ||
             node->relinked == tree_epoch(tree) || old->relinked == tree_epoch(tree) ||
             (old->names && old->names->next_name))
-                return 0;
+                return false;
         meta = old_changed ? &old->base->meta : &old->meta;
         if (!meta_equal(&node->meta, meta))
-                return 0;
+                return false;
         if (S_ISLNK(node->meta.mode))
                 return strcmp(node->target, old->target) == 0;
         if (!S_ISREG(node->meta.mode))
-                return 1;
+                return true;
         return content_equal(tree, &node->file,
                              old_changed && old->base->has_content ? &old->base->content
                                                                    : &old->file);
@@ -349,9 +343,8 @@ static int visit_new(struct walk *walk, const struct child *child)
                 return old ? add_whiteout(walk, child->name, child->len) : 0;
         if (child->len >= strlen(".wh.") && memcmp(child->name, ".wh.", strlen(".wh.")) == 0)
                 return refuse_marker(walk);
-        r = is_replaced_by_equal(walk->tree, node, old);
-        if (r != 0)
-                return r < 0 ? r : 0;
+        if (is_replaced_by_equal(walk->tree, node, old))
+                return 0;
         directory = S_ISDIR(node->meta.mode);
         if (!directory)
                 check_links(walk, node);
@@ -368,11 +361,9 @@ static int visit_new(struct walk *walk, const struct child *child)
 static int visit_known(struct walk *walk, const struct child *child)
 {
         struct node *node = child->dentry->node;
-        int changed = is_changed(walk->tree, node);
+        bool changed = is_changed(walk->tree, node);
         int r = 0;
 
-        if (changed < 0)
-                return changed;
         if (S_ISSOCK(node->meta.mode))
                 return 0;
         if (changed) {
@@ -417,12 +408,9 @@ static int visit(struct walk *walk, struct node *dir, const struct child *child)
 static int walk_tree(struct walk *walk)
 {
         struct node *root = walk->tree->root;
-        int r, changed = is_changed(walk->tree, root);
+        int r = buf_reserve(&walk->path, 1);
 
-        if (changed < 0)
-                return changed;
-        r = buf_reserve(&walk->path, 1);
-        if (r == 0 && changed) {
+        if (r == 0 && is_changed(walk->tree, root)) {
                 struct change *change;
 
                 r = change_list_add(walk->list, "./", 2, &change);

@@ -9,6 +9,9 @@
 /* A file is archived as sparse when its holes are worth it: not every reader of tars knows how. */
 #define HOLES_BYTES_MIN ((uint64_t)1 << 20)
 
+/* How many files that cannot be read are told by name. */
+#define UNREADABLE_NAMES_MAX 8
+
 struct change_list *change_list_new(struct tree *tree)
 {
         struct change_list *list = calloc(1, sizeof(*list));
@@ -69,12 +72,16 @@ int change_list_fill(struct change_list *list, struct change *change, struct low
         return 0;
 }
 
+static void drop(struct change *change)
+{
+        xattr_set_unref(change->meta.xattrs);
+        free(change->content.extents);
+}
+
 void change_list_clear(struct change_list *list)
 {
-        for (size_t i = 0; i < list->count; i++) {
-                xattr_set_unref(list->changes[i].meta.xattrs);
-                free(list->changes[i].content.extents);
-        }
+        for (size_t i = 0; i < list->count; i++)
+                drop(&list->changes[i]);
         list->count = 0;
         buf_clear(&list->strings);
 }
@@ -96,6 +103,54 @@ size_t change_list_count(const struct change_list *list)
 {
         return list->count;
 }
+
+/* ---- what cannot be read ---- */
+
+static int check_readable(const struct change_list *list, const struct change *change)
+{
+        char data[65536];
+        uint64_t offset = 0;
+
+        while (change->type == ENTRY_FILE && offset < change->content.size) {
+                ssize_t n =
+                        content_read(&change->content, &list->store, offset, data, sizeof(data));
+
+                if (n <= 0)
+                        return n < 0 ? (int)n : -EIO;
+                offset += (uint64_t)n;
+        }
+        return 0;
+}
+
+int change_list_drop_unreadable(struct change_list *list, struct buf *ret_names)
+{
+        bool *dropped = calloc(list->strings.len + 1, sizeof(*dropped)); /* by the path's offset */
+        size_t kept = 0;
+        int count = 0, r = dropped ? 0 : -ENOMEM;
+
+        for (size_t i = 0; i < list->count; i++) {
+                struct change *change = &list->changes[i];
+                const char *path = list->strings.data + change->path;
+                int unreadable = r < 0 ? 0 : check_readable(list, change);
+
+                if (unreadable < 0) {
+                        dropped[change->path] = true;
+                        if (count++ < UNREADABLE_NAMES_MAX)
+                                r = buf_appendf(ret_names, "%s/%s (%s)", count > 1 ? ", " : "",
+                                                path, strerror(-unreadable));
+                }
+                if (unreadable < 0 ||
+                    (dropped && change->type == ENTRY_HARDLINK && dropped[change->link]))
+                        drop(change);
+                else
+                        list->changes[kept++] = *change;
+        }
+        list->count = kept;
+        free(dropped);
+        return r < 0 ? r : count;
+}
+
+/* ---- the source ---- */
 
 static int add_run(struct change_list *list, size_t *count, size_t *cap, uint64_t begin,
                    uint64_t end)

@@ -11,6 +11,7 @@
 #pragma once
 
 #include "archive/entry.h"
+#include "base/buf.h"
 #include "base/error.h"
 #include "fs/tree.h"
 
@@ -35,6 +36,13 @@ int tree_commit_onto(struct tree *tree, struct change_list **ret, struct error *
 void change_list_free(struct change_list *list);
 
 size_t change_list_count(const struct change_list *list);
+
+/*
+ * Takes out of the list each file that cannot be read to its end, with its hard links. Returns how
+ * many files that were, and says of the first ones in `ret_names` which and why; -ENOMEM. Whoever
+ * seals a list and finds that something cannot be read saves the rest with it.
+ */
+int change_list_drop_unreadable(struct change_list *list, struct buf *ret_names);
 
 /* The list as a source of entries (archive/entry.h), from its first one on. Whiteouts are empty
  * files. */

@@ -157,15 +157,23 @@ static void mount_is_ready(void *context, const char *warning)
         close(*fd);
 }
 
+/* For those that are there to read it, and for those that come later. */
+static void report(void *context, const struct error *err)
+{
+        (void)context;
+        syslog(LOG_DAEMON | LOG_ERR, "%s", err->message);
+        fail(err, EXIT_MOUNT);
+}
+
 static int serve(struct arguments *arguments, int ready_fd)
 {
+        const struct mount_events events = { mount_is_ready, report, &ready_fd };
         struct error err = ERROR_INIT;
-        int r = mount_serve(&arguments->options, arguments->target, mount_is_ready, &ready_fd,
-                            &err);
+        int r = mount_serve(&arguments->options, arguments->target, &events, &err);
 
         if (r < 0)
-                syslog(LOG_DAEMON | LOG_ERR, "%s", err.message);
-        return r < 0 ? fail(&err, EXIT_MOUNT) : EXIT_SUCCESS;
+                report(NULL, &err);
+        return r < 0 ? EXIT_MOUNT : EXIT_SUCCESS;
 }
 
 /* Serves from another process; returns once the mount can be used, or cannot be. */

@@ -103,17 +103,40 @@ static int make_index(int tar_fd, const char *name, off_t size, struct index **r
         return index_open(index_fd, name, ret, err);
 }
 
+/*
+ * Whether an index is of a tar: it came after it, or the tar is named after what it digests to, as
+ * in a store. Another tar may have been put in the place of the one that it was made of.
+ */
+static bool is_index_of(const struct index *index, const struct stat *index_st, const char *tar,
+                        const struct stat *tar_st)
+{
+        const struct timespec *made = &index_st->st_ctim, *changed = &tar_st->st_ctim;
+        struct digest digest;
+        char hex[DIGEST_HEX_MAX];
+
+        if (index_tar_size(index) != (uint64_t)tar_st->st_size)
+                return false;
+        if (made->tv_sec != changed->tv_sec ? made->tv_sec > changed->tv_sec
+                                            : made->tv_nsec >= changed->tv_nsec)
+                return true;
+        memcpy(digest.bytes, index_diff_id(index), sizeof(digest.bytes));
+        digest_format_hex(&digest, hex);
+        return strncmp(tar, hex, strlen(hex)) == 0;
+}
+
 /* Opens the index beside a tar. Any error means that it has to be made again. */
-static int open_index(int dir_fd, const char *name, off_t tar_size, struct index **ret)
+static int open_index(int dir_fd, const char *name, const char *tar, const struct stat *tar_st,
+                      struct index **ret)
 {
         _cleanup_close_ int fd = openat(dir_fd, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
         struct error ignored = ERROR_INIT;
+        struct stat st;
         int r;
 
-        if (fd < 0)
+        if (fd < 0 || fstat(fd, &st) < 0)
                 return -errno;
         r = index_open(fd, name, ret, &ignored);
-        if (r == 0 && index_tar_size(*ret) != (uint64_t)tar_size) {
+        if (r == 0 && !is_index_of(*ret, &st, tar, tar_st)) {
                 index_free(*ret);
                 return -ESTALE;
         }
@@ -135,7 +158,7 @@ int sealed_open(int dir_fd, const char *tar, struct tree_layer *ret, struct erro
         r = name_beside(tar, ".idx", name, err);
         if (r < 0)
                 return r;
-        if (open_index(dir_fd, name, st.st_size, &index) < 0) {
+        if (open_index(dir_fd, name, tar, &st, &index) < 0) {
                 r = make_index(fd, tar, st.st_size, &index, err);
                 if (r < 0)
                         return r;
@@ -191,6 +214,21 @@ static int write_layer(int dir_fd, const struct names *names, struct change_list
         return 1;
 }
 
+/* After an error: once more, if it was that something cannot be read, without that. */
+static int write_readable(int dir_fd, const struct names *names, struct change_list *changes,
+                          struct buf *ret_left_out, struct error *err)
+{
+        int left_out;
+
+        if (err->code == -ENOSPC || err->code == -EDQUOT)
+                return err->code;
+        left_out = change_list_drop_unreadable(changes, ret_left_out);
+        if (left_out <= 0)
+                return err->code;
+        *err = ERROR_INIT;
+        return write_layer(dir_fd, names, changes, err);
+}
+
 static int sync_directory(int dir_fd)
 {
         _cleanup_close_ int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -221,7 +259,8 @@ static int publish(int dir_fd, const struct names *names, const char *tar, bool 
         return r == 0 ? sync_directory(dir_fd) : r;
 }
 
-int sealed_replace(int dir_fd, const char *tar, struct change_list *changes, struct error *err)
+int sealed_replace(int dir_fd, const char *tar, struct change_list *changes,
+                   struct buf *ret_left_out, struct error *err)
 {
         struct names names;
         int r, published;
@@ -234,6 +273,8 @@ int sealed_replace(int dir_fd, const char *tar, struct change_list *changes, str
         if (r < 0)
                 return r;
         r = write_layer(dir_fd, &names, changes, err);
+        if (r < 0)
+                r = write_readable(dir_fd, &names, changes, ret_left_out, err);
         if (r >= 0) {
                 published = publish(dir_fd, &names, tar, r > 0);
                 r = published < 0 ? error_set_errno(err, published, "cannot replace %s", tar) : 0;

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "fs/change.h"
 #include "fs/tree.h"
@@ -20,6 +21,10 @@ int sealed_open(int dir_fd, const char *tar, struct tree_layer *ret, struct erro
 
 /*
  * Replaces the layer `tar` by what is in the list, as a whole or not at all: an error, or an end at
- * any moment, leaves the one or the other. A list that is empty leaves no layer.
+ * any moment, leaves the one or the other. A list that is empty leaves no layer. After an error it
+ * can be tried again.
+ *
+ * Files that cannot be read are taken out of the list, and told in `ret_left_out`.
  */
-int sealed_replace(int dir_fd, const char *tar, struct change_list *changes, struct error *err);
+int sealed_replace(int dir_fd, const char *tar, struct change_list *changes,
+                   struct buf *ret_left_out, struct error *err);

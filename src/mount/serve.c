@@ -22,6 +22,12 @@
 /* What is written stays in memory up to this. */
 #define SPOOL_MEMORY_BYTES ((uint64_t)64 << 20)
 
+/* How long to wait until a sealing that failed is tried again. */
+#define RETRY_SECONDS 2
+
+/* Tells the thread that waits for signals that it is no longer wanted. */
+#define SERVING_ENDED SIGUSR1
+
 struct mounted {
         const struct mount_options *options;
         const char *target;
@@ -36,6 +42,7 @@ struct mounted {
         struct buf warning;
         struct tree *tree;
         struct server *server;
+        pthread_t on_signal;
         struct farewell farewell;
 };
 
@@ -188,7 +195,7 @@ static void endings(sigset_t *ret)
         sigaddset(ret, SIGHUP);
 }
 
-/* Takes the mount away when a signal asks for it: the serving ends with it. */
+/* Takes the mount away when a signal asks for it: the serving ends with it, and this thread. */
 static void *unmount_on_signal(void *userdata)
 {
         const struct mounted *mounted = userdata;
@@ -197,7 +204,8 @@ static void *unmount_on_signal(void *userdata)
         int number;
 
         endings(&set);
-        while (sigwait(&set, &number) == 0)
+        sigaddset(&set, SERVING_ENDED);
+        while (sigwait(&set, &number) == 0 && number != SERVING_ENDED)
                 fuse_unmount(mounted->target, MNT_DETACH, &ignored);
         return NULL;
 }
@@ -207,16 +215,16 @@ static int start(struct mounted *mounted, struct error *err)
         const struct server_options options = { .id_max = UINT32_MAX };
         struct error ignored = ERROR_INIT;
         sigset_t set;
-        pthread_t thread;
         int fd, r;
 
         r = fuse_mount(mounted->options, mounted->target, &fd, err);
         if (r < 0)
                 return r;
         endings(&set);
+        sigaddset(&set, SERVING_ENDED);
         pthread_sigmask(SIG_BLOCK, &set, NULL);
         r = server_start(mounted->tree, fd, &options, &mounted->server, err);
-        if (r == 0 && pthread_create(&thread, NULL, unmount_on_signal, mounted) != 0) {
+        if (r == 0 && pthread_create(&mounted->on_signal, NULL, unmount_on_signal, mounted) != 0) {
                 r = error_set(err, -EAGAIN, "cannot start a thread");
                 server_stop(mounted->server);
         }
@@ -224,12 +232,60 @@ static int start(struct mounted *mounted, struct error *err)
                 fuse_unmount(mounted->target, MNT_DETACH, &ignored);
                 return r;
         }
-        pthread_detach(thread);
         farewell_listen(&mounted->farewell, mounted->target, &mounted->warning);
         return 0;
 }
 
-static int seal(struct mounted *mounted, struct error *err)
+/* ---- sealing ---- */
+
+/* Waits before another try. Returns false where a signal asks to give up. */
+static bool wait_to_retry(void)
+{
+        const struct timespec pause = { .tv_sec = RETRY_SECONDS };
+        sigset_t set;
+
+        endings(&set);
+        return sigtimedwait(&set, NULL, &pause) < 0;
+}
+
+/* Tells whoever waits, and whoever comes, that what was changed is not sealed yet. */
+static void tell_stuck(struct mounted *mounted, const struct mount_events *events,
+                       struct error *err)
+{
+        error_wrap(err, "cannot seal %s", mounted->options->upper);
+        error_hint(err,
+                   "What was changed is kept until it can be sealed, which is tried every %u s. "
+                   "`kill %d` gives it up.",
+                   RETRY_SECONDS, (int)getpid());
+        upper_keep_message(&mounted->upper, err->message);
+        farewell_tell(&mounted->farewell, err);
+        events->stuck(events->context, err);
+}
+
+/* A disk that is full may be given room, so an error is no end: only a signal is one. */
+static int seal_changes(struct mounted *mounted, const struct mount_events *events,
+                        struct change_list *changes, struct error *err)
+{
+        _cleanup_(buf_done) struct buf left_out = BUF_INIT;
+        bool stuck = false;
+        int r;
+
+        while ((r = upper_seal(&mounted->upper, changes, &left_out, err)) < 0) {
+                if (!stuck)
+                        tell_stuck(mounted, events, err);
+                stuck = true;
+                if (!wait_to_retry())
+                        return error_wrap(err, "what was changed is lost");
+                *err = ERROR_INIT;
+        }
+        if (left_out.len > 0)
+                return error_set(err, -EIO, "%s is sealed without what cannot be read: %s",
+                                 mounted->options->upper, buf_str(&left_out));
+        upper_keep_message(&mounted->upper, NULL);
+        return 0;
+}
+
+static int seal(struct mounted *mounted, const struct mount_events *events, struct error *err)
 {
         struct change_list *changes = NULL;
         int r;
@@ -240,18 +296,31 @@ static int seal(struct mounted *mounted, struct error *err)
                 r = tree_commit_onto(mounted->tree, &changes, err);
         else
                 r = tree_commit(mounted->tree, &changes, err);
-        if (r == 0 && changes && (mounted->has_sealed || change_list_count(changes) > 0))
-                r = upper_seal(&mounted->upper, changes, err);
+        if (r < 0)
+                error_wrap(err, "cannot seal %s, and what was changed is lost",
+                           mounted->options->upper);
+        else if (changes && (mounted->has_sealed || change_list_count(changes) > 0))
+                r = seal_changes(mounted, events, changes, err);
         change_list_free(changes);
-        if (r < 0) {
-                error_wrap(err, "cannot seal %s", mounted->options->upper);
-                upper_keep_error(&mounted->upper, err);
-        }
+        if (r < 0)
+                upper_keep_message(&mounted->upper, err->message);
         return r;
 }
 
+/* Serves until the mount is gone. */
+static void serve(struct mounted *mounted)
+{
+        server_wait(mounted->server);
+        pthread_kill(mounted->on_signal, SERVING_ENDED);
+        pthread_join(mounted->on_signal, NULL);
+        farewell_unmounted(&mounted->farewell);
+        if (mounted->upper.lock_fd >= 0)
+                upper_unmounted(&mounted->upper);
+        server_stop(mounted->server);
+}
+
 int mount_serve(const struct mount_options *options, const char *target,
-                void (*ready)(void *context, const char *warning), void *context, struct error *err)
+                const struct mount_events *events, struct error *err)
 {
         struct mounted *mounted = calloc(1, sizeof(*mounted));
         int r;
@@ -267,13 +336,9 @@ int mount_serve(const struct mount_options *options, const char *target,
         if (r == 0)
                 r = start(mounted, err);
         if (r == 0) {
-                ready(context, buf_str(&mounted->warning));
-                server_wait(mounted->server);
-                farewell_unmounted(&mounted->farewell);
-                if (mounted->upper.lock_fd >= 0)
-                        upper_unmounted(&mounted->upper);
-                server_stop(mounted->server);
-                r = seal(mounted, err);
+                events->ready(events->context, buf_str(&mounted->warning));
+                serve(mounted);
+                r = seal(mounted, events, err);
         }
         mounted_done(mounted);
         farewell_tell(&mounted->farewell, err);

@@ -1,8 +1,8 @@
 /*
  * The lock is on two bytes of `.varve/lock`, as the kernel's record locks of an open file: the
  * first is held while the directory is mounted, the second until it is sealed. So who waits can
- * tell an end that has begun, for which it waits, from a mount that goes on. The file's first bytes
- * hold the error of the last sealing. They are there beforehand, so a full disk has room for them.
+ * tell an end that has begun, for which it waits, from a mount that goes on. Behind them lies what
+ * prevents the sealing. That has its room beforehand, so a full disk has room for it.
  */
 #include "upper.h"
 
@@ -49,43 +49,79 @@ static int lock_byte(int fd, int command, int type, off_t byte)
         return 0;
 }
 
-static int take_lock(int fd, bool to_change, const char *path, struct error *err)
+/* Reads what the mount before has left to say; empty where that is nothing. */
+static int read_message(int fd, char ret[static MESSAGE_BYTES])
+{
+        ssize_t n = io_pread(fd, ret, MESSAGE_BYTES - 1, MESSAGE_AT);
+
+        ret[n < 0 ? 0 : n] = '\0';
+        return n < 0 ? (int)n : 0;
+}
+
+/* Tries for a lock until it is there, or `give_up` says that it will not be. */
+static int wait_for_byte(int fd, int type, off_t byte, bool (*give_up)(void *context),
+                         void *context)
 {
         const struct timespec pause = { .tv_nsec = PAUSE_NS };
-        uint64_t end = clock_monotonic_ns() + GRACE_NS;
-        int type = to_change ? F_WRLCK : F_RDLCK;
         int r;
 
-        for (;;) {
-                r = lock_byte(fd, F_OFD_SETLK, type, BYTE_MOUNTED);
-                if ((r != -EAGAIN && r != -EACCES) || clock_monotonic_ns() > end)
-                        break;
+        while ((r = lock_byte(fd, F_OFD_SETLK, type, byte)) == -EAGAIN || r == -EACCES) {
+                if (give_up(context))
+                        return -EBUSY;
                 nanosleep(&pause, NULL);
         }
-        if (r == -EAGAIN || r == -EACCES)
+        return r;
+}
+
+static bool is_time_up(void *context)
+{
+        const uint64_t *end = context;
+
+        return clock_monotonic_ns() > *end;
+}
+
+struct sealing {
+        int fd;
+        char message[MESSAGE_BYTES];
+};
+
+/* Who cannot seal at present says so. */
+static bool is_stuck(void *context)
+{
+        struct sealing *sealing = context;
+
+        return read_message(sealing->fd, sealing->message) < 0 || sealing->message[0] != '\0';
+}
+
+static int take_lock(int fd, bool to_change, const char *path, struct error *err)
+{
+        uint64_t end = clock_monotonic_ns() + GRACE_NS;
+        struct sealing sealing = { .fd = fd };
+        int type = to_change ? F_WRLCK : F_RDLCK;
+        int r = wait_for_byte(fd, type, BYTE_MOUNTED, is_time_up, &end);
+
+        if (r == -EBUSY)
                 return error_set(err, -EBUSY, "%s is in use by another mount", path);
         if (r == 0)
-                r = lock_byte(fd, F_OFD_SETLKW, type, BYTE_UNSEALED);
+                r = wait_for_byte(fd, type, BYTE_UNSEALED, is_stuck, &sealing);
+        if (r == -EBUSY)
+                return error_set(err, -EBUSY, "%s is not sealed yet: %s", path, sealing.message);
         return r < 0 ? error_set_errno(err, r, "cannot lock %s", path) : 0;
 }
 
 /* Makes room for a message, and takes what lies there. */
-static int take_message(int fd, const char *path, struct buf *ret, struct error *err)
+static int take_message(const struct upper *upper, const char *path, struct buf *ret,
+                        struct error *err)
 {
-        char message[MESSAGE_AT + MESSAGE_BYTES + 1] = "", empty[MESSAGE_AT + MESSAGE_BYTES] = "";
-        ssize_t n = io_pread(fd, message, sizeof(message) - 1, 0);
-        int r = 0;
+        char message[MESSAGE_BYTES];
+        int r = read_message(upper->lock_fd, message);
 
-        if (n < 0)
-                return error_set_errno(err, (int)n, "cannot read %s", path);
-        if (n > MESSAGE_AT && message[MESSAGE_AT] != '\0')
-                r = buf_appendf(ret,
-                                "the mount before could not seal %s, and what it changed is lost: "
-                                "%s",
-                                path, message + MESSAGE_AT);
-        if (r == 0 && (n < (ssize_t)sizeof(empty) || buf_str(ret)[0] != '\0'))
-                r = io_pwrite(fd, empty, sizeof(empty), 0);
-        return r < 0 ? error_set_errno(err, r, "cannot write to %s", path) : 0;
+        if (r == 0 && message[0] != '\0')
+                r = buf_appendf(ret, "of the mount before: %s", message);
+        if (r < 0)
+                return error_set_errno(err, r, "cannot read %s/%s/lock", path, DIRECTORY_OWN);
+        upper_keep_message(upper, NULL);
+        return 0;
 }
 
 static int open_own(struct upper *upper, const char *path, bool to_change, struct error *err)
@@ -118,7 +154,7 @@ int upper_open(const char *path, bool to_change, struct upper *ret, struct buf *
                 return error_set_errno(err, -errno, "cannot open %s", path);
         r = open_own(&upper, path, to_change, err);
         if (r == 0 && to_change)
-                r = take_message(upper.lock_fd, path, ret_warning, err);
+                r = take_message(&upper, path, ret_warning, err);
         if (r < 0) {
                 upper_done(&upper);
                 return r;
@@ -155,16 +191,19 @@ void upper_unmounted(const struct upper *upper)
         lock_byte(upper->lock_fd, F_OFD_SETLK, F_UNLCK, BYTE_MOUNTED);
 }
 
-int upper_seal(const struct upper *upper, struct change_list *changes, struct error *err)
+int upper_seal(const struct upper *upper, struct change_list *changes, struct buf *ret_left_out,
+               struct error *err)
 {
-        return sealed_replace(upper->own_fd, LAYER, changes, err);
+        return sealed_replace(upper->own_fd, LAYER, changes, ret_left_out, err);
 }
 
-void upper_keep_error(const struct upper *upper, const struct error *err)
+void upper_keep_message(const struct upper *upper, const char *message)
 {
-        size_t len = strnlen(err->message, MESSAGE_BYTES - 1);
+        char room[MESSAGE_BYTES] = "";
 
+        if (message)
+                memcpy(room, message, strnlen(message, sizeof(room) - 1));
         /* Whoever asked for the end of the mount is told too; this is for those that cannot be. */
-        (void)!io_pwrite(upper->lock_fd, err->message, len, MESSAGE_AT);
+        (void)!io_pwrite(upper->lock_fd, room, sizeof(room), MESSAGE_AT);
         fsync(upper->lock_fd);
 }

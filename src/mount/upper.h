@@ -27,7 +27,7 @@ void upper_done(struct upper *upper);
 /*
  * Opens the directory. `to_change`: its `.varve` is made if need be, and it is kept from every
  * other mount; else only from those that change it. Waits while another mount, whose end has begun,
- * is sealing it. -EBUSY: another mount has it and goes on having it.
+ * is sealing it. -EBUSY: another mount has it and goes on having it, or cannot seal it at present.
  *
  * Appends to `ret_warning` what went wrong when a mount before sealed it.
  */
@@ -41,7 +41,10 @@ int upper_layers(const struct upper *upper, const char *path, struct tree_layer 
 /* Says that the mount is gone: who waits for the directory now waits for the sealing to end. */
 void upper_unmounted(const struct upper *upper);
 
-/* Replaces the sealed layer by what is in the list. An error leaves it as it was, and is kept for
- * the next mount to tell. */
-int upper_seal(const struct upper *upper, struct change_list *changes, struct error *err);
-void upper_keep_error(const struct upper *upper, const struct error *err);
+/* Replaces the sealed layer by what is in the list, as sealed_replace(). */
+int upper_seal(const struct upper *upper, struct change_list *changes, struct buf *ret_left_out,
+               struct error *err);
+
+/* Keeps a message for those that want the directory before it is sealed, and for the next mount if
+ * it never is. NULL: there is none any more. */
+void upper_keep_message(const struct upper *upper, const char *message);

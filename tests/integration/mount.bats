@@ -166,7 +166,8 @@ as_tester_sh() {
         run -32 mountpoint -q mnt
 }
 
-@test "a full disk is told, and leaves the layer as it was" {
+# A mount whose upper directory has no room for what was changed.
+fill_upper() {
         as_tester mkdir "$t/small"
         mount -t tmpfs -o "size=4m,uid=$(id -u "$user"),gid=$(id -g "$user")" small small
         as_tester mkdir "$t/small/up"
@@ -176,13 +177,63 @@ as_tester_sh() {
         fs -o "lowerdir=$t/low,upperdir=$t/small/up,workdir=$t/work"
         as_tester_sh 'echo second >mnt/a; dd if=/dev/urandom of=mnt/large bs=1M count=8 status=none'
         run -32 end
-        says 'No space left'
+        says 'No space left' 'kept until it can be sealed'
+        # Nobody goes on with what was there before.
+        run -32 fs -o "lowerdir=$t/low,upperdir=$t/small/up,workdir=$t/work"
+        says 'is not sealed yet' 'No space left'
+}
+
+@test "what a full disk has no room for is sealed once there is room" {
+        fill_upper
+        mount -o remount,size=64m small
+        as_tester_sh 'for _ in $(seq 100); do sleep 0.1
+                [ "$(stat -c %s small/up/.varve/layer.tar)" -lt 8000000 ] || break; done'
+        run -0 fs -o "lowerdir=$t/low,upperdir=$t/small/up,workdir=$t/work"
+        [ -z "$output" ]
+        [ "$(as_tester_sh 'cat mnt/a; stat -c %s mnt/large')" = "$(printf 'second\n8388608')" ]
+        end
+}
+
+@test "a signal gives up what cannot be sealed, and the layer is as it was" {
+        fill_upper
+        pkill -u "$user" -f "upperdir=$t/small/up"
+        for _ in $(seq 50); do
+                pgrep -u "$user" -f "upperdir=$t/small/up" >/dev/null || break
+                sleep 0.1
+        done
         run -0 fs -o "lowerdir=$t/low,upperdir=$t/small/up,workdir=$t/work"
         says 'lost' 'No space left'
         [ "$(as_tester_sh 'ls mnt; cat mnt/a')" = "$(printf 'a\nfirst')" ]
         end
         run -0 fs -o "lowerdir=$t/low,upperdir=$t/small/up,workdir=$t/work"
         [ -z "$output" ]
+        end
+}
+
+@test "a lower file that cannot be read is left out by name, and all else is sealed" {
+        as_tester_sh 'mkdir low/d; echo open >low/d/open; echo shut >low/d/shut; chmod 0 low/d/shut
+                ln low/d/shut low/d/too'
+        both
+        as_tester_sh 'mv mnt/d mnt/e; echo new >mnt/new'
+        run -32 end
+        says 'is sealed without what cannot be read: /e/shut .Permission denied.'
+        run -0 both
+        says 'is sealed without'
+        [ "$(as_tester_sh 'ls mnt mnt/e | xargs; cat mnt/e/open mnt/new')" = \
+                "$(printf 'mnt: e new mnt/e: open\nopen\nnew')" ]
+        end
+}
+
+@test "an index that is older than the tar beside it is not believed" {
+        as_tester_sh 'mkdir a b; echo one >a/one; echo two >b/two; tar -cf l.tar -C a one'
+        fs -o "lowerdir=$t/low,upperdir=$t/up"
+        as_tester_sh 'echo one >mnt/one'
+        end
+        as_tester_sh 'cp up/.varve/layer.tar l.tar; cp up/.varve/layer.idx l.idx
+                tar --delete -f l.tar one; tar -rf l.tar -C b two
+                truncate -s "$(stat -c %s up/.varve/layer.tar)" l.tar'
+        fs -o "lowerdir=$t/l.tar"
+        [ "$(as_tester ls "$t/mnt")" = two ]
         end
 }
 
