@@ -56,17 +56,22 @@ struct build_agent {
         const char *socket;
 };
 
-/* What FROM and --from may name: a directory, or "docker-image://REFERENCE". */
+/* What FROM and --from may name: a directory, "docker-image://REFERENCE",
+ * "oci-layout://PATH[:TAG][@DIGEST]", a git repository, or a URL of http or https, of which there
+ * is one file, "context". All but directories are looked for when they are needed. */
 struct build_context {
         const char *name;
         const char *source;
 };
 
 struct build_options {
-        /* A directory, or "-": standard input, which is a tar archive or a Dockerfile. */
+        /* A directory; "-": standard input, which is a tar archive or a Dockerfile; a git
+         * repository, "URL[#REF[:DIR]]"; or a URL of http or https, of what standard input may be.
+         */
         const char *context;
-        /* A path, of the host where the context is a directory, else in the context; "-" is
-         * standard input. NULL: Dockerfile, then dockerfile, then Containerfile, in the context. */
+        /* A path, of the host where the context is a directory, else in the context, but for the
+         * absolute ones beside a URL; "-" is standard input. NULL: Dockerfile, then dockerfile,
+         * then Containerfile, in the context. */
         const char *dockerfile;
         const struct build_context *contexts;
         size_t context_count;
@@ -102,6 +107,9 @@ struct build_result {
         struct digest config; /* the image's ID */
         struct descriptor manifest;
 };
+
+/* Whether a context is a repository or a URL: a directory of that name comes first. */
+bool build_context_is_remote(const char *context);
 
 void build_fault_done(struct build_fault *fault);
 void build_result_done(struct build_result *result);

@@ -20,6 +20,11 @@
 #include <unistd.h>
 
 #define DIRECTORIES_MAX 1000u
+
+/* What a repository may take: with its files checked out, and for one run of git. */
+#define REPOSITORY_BYTES_MAX ((uint64_t)16 << 30)
+#define GIT_SECONDS_MAX      1800u
+
 #define COMMIT_HEX      40u
 #define COMMIT_HEX_LONG 64u
 
@@ -68,6 +73,13 @@ static bool is_commit(const char *text)
         size_t len = strspn(text, "0123456789abcdefABCDEF");
 
         return text[len] == '\0' && (len == COMMIT_HEX || len == COMMIT_HEX_LONG);
+}
+
+int git_check(const struct git_source *git, struct error *err)
+{
+        return git->commit_times ? error_set(err, -EOPNOTSUPP,
+                                             "mtime=commit of a repository is not supported")
+                                 : 0;
 }
 
 /* ---- what the reference means ---- */
@@ -332,7 +344,12 @@ int git_open(struct store *store, const struct git_source *git, const char *agen
 {
         _cleanup_(checkout_done) struct checkout checkout = {
                 .git = git,
-                .place = { .dir_fd = -1, .tree_fd = -1, .remote = git->remote, .agent = agent },
+                .place = { .dir_fd = -1,
+                           .tree_fd = -1,
+                           .remote = git->remote,
+                           .agent = agent,
+                           .bytes_max = REPOSITORY_BYTES_MAX,
+                           .seconds_max = GIT_SECONDS_MAX },
                 /* Of a subdirectory there is no .git to keep. */
                 .keep = git->keep_git_dir == CHOICE_YES && !git->subdir,
         };

@@ -11,15 +11,20 @@
 #include "dockerfile/source.h"
 #include "store/store.h"
 
+#include <stdint.h>
+
 /* -ENOENT: there is no program git, said with what to do. */
 int git_find(struct error *err);
+
+/* -EOPNOTSUPP: a reference asks for what is not done, whatever it is for. */
+int git_check(const struct git_source *git, struct error *err);
 
 /*
  * Gets what a reference names into a directory in the store's tmp/, which is removed with the
  * context, and its commit, in hexadecimal, into `ret_commit`, which the caller frees. `agent` is
  * the socket of what ssh asks for keys, or NULL: it has none. -ENOENT: the repository has no such
  * thing; -EBADMSG: the commit is not the one of the checksum; -EIO: git has failed, said in its own
- * words.
+ * words; -ETIME, -EFBIG: it took too long, or too much room.
  */
 int git_open(struct store *store, const struct git_source *git, const char *agent,
              struct context *ret, char **ret_commit, struct error *err);
@@ -32,13 +37,16 @@ struct git_place {
         int tree_fd;         /* tree/; likewise */
         const char *git_dir; /* seen from tree/ */
         const char *remote;
-        const char *agent; /* or NULL */
-        bool submodules;   /* it is for them, which may lie anywhere */
+        const char *agent;    /* or NULL */
+        bool submodules;      /* it is for them, which may lie anywhere */
+        uint64_t bytes_max;   /* of all that lies below `dir_fd` */
+        unsigned seconds_max; /* for one run */
 };
 
 /*
  * Runs git with these arguments, in tree/. What it prints, up to a megabyte, is appended to `ret`.
- * -EIO with what it says on standard error, the remote's password left out.
+ * -EIO with what it says on standard error, the remote's password left out; -ETIME and -EFBIG: it
+ * was ended, as it has passed what the place allows.
  */
 int git_run(const struct git_place *place, const struct strv *arguments, struct buf *ret,
             struct error *err);

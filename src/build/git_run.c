@@ -1,16 +1,22 @@
 /*
  * Running git. A thread of its own sets up what its child inherits: umask, directory and rules of
  * Landlock are those of one thread, and the process keeps its own.
+ *
+ * What a server sends may be endless, in time or, as git compresses, in size; so git is ended when
+ * it takes longer or its directory grows larger than it may.
  */
 #include "git.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/io.h"
 #include "remote.h"
 #include "sandbox/confine.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <fts.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -24,6 +30,12 @@
 #define ANSWER_BYTES_MAX  ((size_t)1 << 20)
 #define MESSAGE_BYTES_MAX 400u
 #define ERRORS_FILE       "errors"
+#define CHUNK_BYTES       ((size_t)64 << 10)
+
+/* How often the directory is measured at most; and measuring takes at most one part in that many.
+ */
+#define MEASURE_MS    500u
+#define MEASURE_SHARE 20u
 
 /* A git that is to be started. */
 struct launch {
@@ -240,6 +252,88 @@ static int wait_for(pid_t pid)
         return WIFEXITED(status) ? WEXITSTATUS(status) : 255;
 }
 
+/* ---- its bounds ---- */
+
+/* The bytes that all files below a directory take. Files come and go meanwhile. */
+static uint64_t measure(int dir_fd)
+{
+        char path[64], *paths[] = { path, NULL };
+        uint64_t bytes = 0;
+        FTSENT *entry;
+        FTS *fts;
+
+        snprintf(path, sizeof(path), "/proc/self/fd/%d/", dir_fd);
+        fts = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+        while (fts && (entry = fts_read(fts)))
+                if (entry->fts_info == FTS_F || entry->fts_info == FTS_D)
+                        bytes += (uint64_t)entry->fts_statp->st_blocks * 512;
+        if (fts)
+                fts_close(fts);
+        return bytes;
+}
+
+struct watch {
+        const struct git_place *place;
+        uint64_t end_ns;
+        uint64_t measure_ns; /* when it is measured next */
+};
+
+static int check_bounds(struct watch *watch, struct error *err)
+{
+        uint64_t now = clock_monotonic_ns(), took;
+
+        if (now >= watch->end_ns)
+                return error_set(err, -ETIME, "git takes longer than %u seconds",
+                                 watch->place->seconds_max);
+        if (now < watch->measure_ns)
+                return 0;
+        if (measure(watch->place->dir_fd) > watch->place->bytes_max)
+                return error_set(err, -EFBIG, "it takes more than %llu MiB",
+                                 (unsigned long long)(watch->place->bytes_max >> 20));
+        took = clock_monotonic_ns() - now;
+        watch->measure_ns = now + took * MEASURE_SHARE + (uint64_t)MEASURE_MS * 1000000;
+        return 0;
+}
+
+/* Takes what git prints until it closes its output. */
+static int listen_to(const struct git_place *place, int output_fd, struct buf *ret,
+                     struct error *err)
+{
+        uint64_t now = clock_monotonic_ns();
+        struct watch watch = {
+                .place = place,
+                .end_ns = now + (uint64_t)place->seconds_max * 1000000000,
+                .measure_ns = now + (uint64_t)MEASURE_MS * 1000000,
+        };
+        size_t begin = ret->len;
+
+        for (;;) {
+                struct pollfd poll_fd = { .fd = output_fd, .events = POLLIN };
+                int r = poll(&poll_fd, 1, MEASURE_MS);
+                ssize_t n;
+
+                if (r < 0 && errno != EINTR)
+                        return error_set_errno(err, -errno, "cannot wait for git");
+                if (r <= 0) {
+                        r = check_bounds(&watch, err);
+                        if (r < 0)
+                                return r;
+                        continue;
+                }
+                if (buf_reserve(ret, CHUNK_BYTES) < 0)
+                        return error_set_oom(err);
+                do
+                        n = read(output_fd, ret->data + ret->len, CHUNK_BYTES - 1);
+                while (n < 0 && errno == EINTR);
+                if (n <= 0)
+                        return n < 0 ? error_set_errno(err, -errno, "cannot read from git") : 0;
+                ret->data[ret->len += (size_t)n] = '\0';
+                if (ret->len - begin > ANSWER_BYTES_MAX)
+                        return error_set(err, -EFBIG, "git prints more than %zu bytes",
+                                         ANSWER_BYTES_MAX);
+        }
+}
+
 static int run(struct launch *launch, struct buf *ret, struct error *err)
 {
         _cleanup_close_ int output_fd = -1;
@@ -253,7 +347,7 @@ static int run(struct launch *launch, struct buf *ret, struct error *err)
         close(fds[1]);
         if (r < 0)
                 return r;
-        r = io_read_fd(output_fd, "what git prints", ANSWER_BYTES_MAX, ret, err);
+        r = listen_to(launch->place, output_fd, ret, err);
         if (r < 0)
                 kill(launch->pid, SIGTERM);
         if (wait_for(launch->pid) == 0 || r < 0)

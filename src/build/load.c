@@ -7,6 +7,7 @@
 #include "build/layers.h"
 #include "bundle.h"
 #include "image.h"
+#include "load.h"
 #include "oci/index.h"
 #include "oci/json.h"
 #include "oci/media_type.h"
@@ -309,19 +310,26 @@ static int load_named(struct load *load, const struct descriptor *descriptor, st
         return r < 0 ? r : add_image(load, name, descriptor, err);
 }
 
-static int load_layout(struct load *load, struct error *err)
+static int read_layout(struct load *load, struct image_index *ret, struct error *err)
 {
-        struct image_index index = IMAGE_INDEX_INIT;
         struct buf text = BUF_INIT;
         int r;
 
         r = bundle_read(load->bundle, "index.json", MANIFEST_BYTES_MAX, &text, err);
         if (r == 0)
-                r = image_index_parse(text.data, text.len, NULL, &index, err);
+                r = image_index_parse(text.data, text.len, NULL, ret, err);
         buf_done(&text);
-        if (r == 0 && (index.manifests.count == 0 || index.manifests.count > IMAGES_MAX))
+        if (r == 0 && (ret->manifests.count == 0 || ret->manifests.count > IMAGES_MAX))
                 r = error_set(err, -EBADMSG, "its index.json lists %zu images",
-                              index.manifests.count);
+                              ret->manifests.count);
+        return r;
+}
+
+static int load_layout(struct load *load, struct error *err)
+{
+        struct image_index index = IMAGE_INDEX_INIT;
+        int r = read_layout(load, &index, err);
+
         for (size_t i = 0; i < index.manifests.count && r == 0; i++)
                 r = load_named(load, &index.manifests.items[i], err);
         image_index_done(&index);
@@ -476,4 +484,112 @@ int images_load(struct store *store, const char *path, struct strv *ret_names, s
                 return 0;
         store_abandon(store);
         return store_explain_full(store, err);
+}
+
+/* ---- one image of a layout ---- */
+
+void layout_name_done(struct layout_name *name)
+{
+        free(name->path);
+        free(name->tag);
+}
+
+int layout_name_parse(const char *text, struct layout_name *ret, struct error *err)
+{
+        const char *at = strrchr(text, '@'), *end = at ? at : text + strlen(text);
+        const char *colon = memrchr(text, ':', (size_t)(end - text));
+        int r = 0;
+
+        *ret = (struct layout_name){ .by_digest = at != NULL };
+        if (colon) {
+                ret->tag = strndup(colon + 1, (size_t)(end - colon - 1));
+                if (!ret->tag)
+                        return error_set_oom(err);
+                if (reference_tag_is_valid(ret->tag))
+                        end = colon;
+                else
+                        free(TAKE_PTR(ret->tag));
+        }
+        ret->path = strndup(text, (size_t)(end - text));
+        if (!ret->path)
+                r = error_set_oom(err);
+        if (r == 0 && at)
+                r = digest_parse(at + 1, &ret->digest, err);
+        if (r < 0)
+                layout_name_done(ret);
+        return r;
+}
+
+/* A tag stands alone, or ends a whole reference. */
+static bool has_tag(const struct descriptor *descriptor, const char *tag)
+{
+        const char *name = strmap_get(&descriptor->annotations, REF_NAME);
+        size_t len = name ? strlen(name) : 0, tag_len = strlen(tag);
+
+        return len >= tag_len && strcmp(name + len - tag_len, tag) == 0 &&
+               (len == tag_len || name[len - tag_len - 1] == ':');
+}
+
+static const struct descriptor *choose(const struct image_index *index,
+                                       const struct layout_name *name)
+{
+        const struct descriptors *list = &index->manifests;
+
+        for (size_t i = 0; i < list->count; i++)
+                if (name->by_digest ? digest_equal(&list->items[i].digest, &name->digest)
+                                    : has_tag(&list->items[i], name->tag ? name->tag : "latest"))
+                        return &list->items[i];
+        if (name->by_digest || list->count != 1)
+                return NULL;
+        return !name->tag || !strmap_get(&list->items[0].annotations, REF_NAME) ? &list->items[0]
+                                                                                : NULL;
+}
+
+static int load_chosen(struct load *load, const struct layout_name *name, struct stored_image *ret,
+                       struct error *err)
+{
+        struct image_index index = IMAGE_INDEX_INIT;
+        struct descriptor image = DESCRIPTOR_INIT;
+        const struct descriptor *chosen = NULL;
+        char digest[DIGEST_TEXT_MAX] = "";
+        int r;
+
+        if (!bundle_has(load->bundle, "oci-layout") || !bundle_has(load->bundle, "index.json"))
+                return error_set(err, -EBADMSG, "it is no OCI layout");
+        r = read_layout(load, &index, err);
+        if (r == 0)
+                chosen = choose(&index, name);
+        if (r == 0 && !chosen) {
+                if (name->by_digest)
+                        digest_format(&name->digest, digest);
+                r = error_set(err, -ENOENT, "it has no image %s",
+                              name->by_digest ? digest
+                              : name->tag     ? name->tag
+                                              : "latest");
+        }
+        if (r == 0)
+                r = load_descriptor(load, chosen, 0, err);
+        if (r == 0 && descriptor_copy(chosen, &image) < 0)
+                r = error_set_oom(err);
+        if (r == 0)
+                r = store_image_load(load->store, &image, NULL, ret, err);
+        descriptor_done(&image);
+        image_index_done(&index);
+        return r;
+}
+
+int layout_load(struct store *store, const struct layout_name *name, struct stored_image *ret,
+                struct error *err)
+{
+        struct load load = { .store = store };
+        int r;
+
+        r = bundle_open(store, name->path, &load.bundle, err);
+        if (r == 0) {
+                r = load_chosen(&load, name, ret, err);
+                if (r < 0)
+                        error_wrap(err, "%s", bundle_path(load.bundle));
+        }
+        load_done(&load);
+        return r;
 }

@@ -208,14 +208,10 @@ static int resolve_base(struct store *store, struct plan *plan, struct plan_stag
                                   instruction_locate(stage_from(stage), from->from.base), ret_fault,
                                   err);
         if (context) {
-                stage->base = PLAN_IMAGE;
+                stage->base = context->kind == PLAN_SOURCE_IMAGE ? PLAN_IMAGE : PLAN_SCRATCH;
                 stage->base_index = context->image;
-                if (context->kind == PLAN_SOURCE_IMAGE)
-                        return 0;
-                error_set(err, -EOPNOTSUPP, "FROM %s: a build context of files is no base image",
-                          from->from.base);
-                error_hint(err, "Write FROM scratch and COPY --from=%s . /", from->from.base);
-                return plan_blame(plan, stage_from(stage), where, ret_fault, err);
+                stage->base_context = context->kind == PLAN_SOURCE_IMAGE ? NULL : context->name;
+                return 0;
         }
         base = dockerfile_find_stage(plan->file, from->from.base, stage->index);
         if (base) {
@@ -279,12 +275,21 @@ static int add_trigger_text(struct plan_stage *stage, const char *text, struct e
         return add_trigger(stage, trigger) < 0 ? error_set_oom(err) : 0;
 }
 
-/* The ONBUILD triggers that a stage's base brings along come before its own instructions. */
+/* What a stage's base brings along comes before its own instructions: ONBUILD triggers, or, of a
+ * context of files, these. */
 static int add_triggers(struct plan *plan, struct plan_stage *stage, struct error *err)
 {
         int r = 0;
 
-        if (stage->base == PLAN_IMAGE) {
+        if (stage->base_context) {
+                _cleanup_free_ char *copy = NULL;
+
+                if (asprintf(&copy, "COPY --from=%s / /", stage->base_context) < 0) {
+                        copy = NULL;
+                        return error_set_oom(err);
+                }
+                r = add_trigger_text(stage, copy, err);
+        } else if (stage->base == PLAN_IMAGE) {
                 const struct strv *list = &plan->images[stage->base_index].image.config.on_build;
 
                 for (size_t i = 0; i < list->count && r == 0; i++)

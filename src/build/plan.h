@@ -27,11 +27,11 @@ struct plan_source {
 
 struct plan_context {
         const char *name; /* borrowed from the options, as the next */
-        const char *text; /* IMAGE: its reference */
+        const char *text; /* what it stands for */
         enum plan_source_kind kind;
         struct context context; /* CONTEXT */
         size_t image;           /* IMAGE: its index */
-        bool resolved;          /* it is known what it is */
+        bool resolved;          /* it is there */
 };
 
 enum plan_base { PLAN_SCRATCH, PLAN_IMAGE, PLAN_STAGE };
@@ -48,7 +48,8 @@ struct plan_stage {
         size_t index;
         bool needed;
         enum plan_base base;
-        size_t base_index; /* of the stage or the image */
+        size_t base_index;        /* of the stage or the image */
+        const char *base_context; /* what SCRATCH is filled with, or NULL */
         struct plan_step from;
         struct plan_step *steps; /* owned; ONBUILD triggers of the base first */
         size_t step_count;
@@ -98,7 +99,11 @@ int plan_image_layers(const struct plan *plan, size_t image, struct layers *ret,
 int plan_add_image(struct store *store, struct plan *plan, const char *name, size_t *ret,
                    struct error *err);
 
-/* The named context that `name` is, known by then as what it is; NULL for none. */
+/* Gives an image of the store a place in the plan, as plan_add_image() does. Owns `image`. */
+int plan_add_stored(struct plan *plan, const char *name, struct stored_image *image, size_t *ret,
+                    struct error *err);
+
+/* The named context that `name` is, there by then; NULL for none. */
 int plan_resolve_context(struct store *store, struct plan *plan, const char *name,
                          struct plan_context **ret, struct error *err);
 
@@ -116,7 +121,11 @@ int plan_check_steps(const struct plan *plan, const struct plan_stage *stage,
 int plan_open_context(struct store *store, const struct build_options *options, struct plan *plan,
                       struct error *err);
 
-/* The context of this name, or NULL. */
+/* Gets a context with a name that is not there yet: an image, a repository or a file. */
+int plan_get_context(struct store *store, struct plan *plan, struct plan_context *context,
+                     struct error *err);
+
+/* The context of this name, or NULL: "debian" is also that of FROM debian:latest. */
 struct plan_context *plan_find_context(const struct plan *plan, const char *name);
 
 /* The Dockerfile's name, without where it lies. */

@@ -6,13 +6,20 @@
 #include "base/io.h"
 #include "base/path.h"
 #include "build/layers.h"
+#include "dockerfile/source.h"
+#include "dockerfile/value.h"
+#include "git.h"
+#include "load.h"
+#include "oci/reference.h"
 #include "plan.h"
+#include "remote.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Where a tar's first header has its mark, and how much of standard input tells what it is. */
@@ -20,17 +27,56 @@
 #define TAR_MARK_OFFSET 257
 #define SNIFF_BYTES     512
 
-#define IMAGE_SCHEME "docker-image://"
+#define IMAGE_SCHEME  "docker-image://"
+#define LAYOUT_SCHEME "oci-layout://"
+
+/* BuildKit's name for the file that a URL leads to. */
+#define URL_FILE "context"
+
+#define KEEP_GIT_ARG "BUILDKIT_CONTEXT_KEEP_GIT_DIR"
+
+static bool begins(const char *text, const char *prefix)
+{
+        return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+/* ---- finding one by its name ---- */
+
+/* "debian" for "docker.io/library/debian:latest"; NULL for what is no reference. */
+static char *familiar_name(const char *name)
+{
+        struct reference reference = REFERENCE_INIT;
+        struct error ignored = ERROR_INIT;
+        char *familiar = NULL;
+
+        if (reference_parse(name, &reference, &ignored) == 0)
+                familiar = reference_format(&reference);
+        reference_done(&reference);
+        return familiar;
+}
 
 struct plan_context *plan_find_context(const struct plan *plan, const char *name)
 {
+        _cleanup_free_ char *wanted = plan->context_count > 0 ? familiar_name(name) : NULL;
+
         for (size_t i = 0; i < plan->context_count; i++)
                 if (strcasecmp(plan->contexts[i].name, name) == 0)
                         return &plan->contexts[i];
+        for (size_t i = 0; i < plan->context_count && wanted; i++) {
+                _cleanup_free_ char *own = familiar_name(plan->contexts[i].name);
+
+                if (own && strcmp(own, wanted) == 0)
+                        return &plan->contexts[i];
+        }
         return NULL;
 }
 
 /* ---- standard input ---- */
+
+static bool is_standard_input(const struct build_options *options)
+{
+        return strcmp(options->context, "-") == 0;
+}
 
 static bool is_archive(const struct buf *begun)
 {
@@ -53,11 +99,19 @@ static int read_text(struct plan *plan, struct error *err)
         return r;
 }
 
+/* A context with nothing in it. */
+static int open_nothing(struct store *store, struct context *ret, struct error *err)
+{
+        static const struct layers nothing;
+
+        ret->source.anonymous = true;
+        return layers_open(store, &nothing, &ret->source.tree, err);
+}
+
 /* An archive is the context; all else is a Dockerfile that needs none. */
 static int open_standard_input(struct store *store, const struct build_options *options,
                                struct plan *plan, struct error *err)
 {
-        static const struct layers nothing;
         struct buf begun = BUF_INIT;
         ssize_t n;
         int r;
@@ -82,9 +136,112 @@ static int open_standard_input(struct store *store, const struct build_options *
         plan->path = strdup("Dockerfile");
         if (!plan->path)
                 return error_set_oom(err);
-        plan->context.source.anonymous = true;
-        r = layers_open(store, &nothing, &plan->context.source.tree, err);
+        r = open_nothing(store, &plan->context, err);
         return r < 0 ? r : read_text(plan, err);
+}
+
+/* ---- from elsewhere ---- */
+
+static bool is_directory(const char *path)
+{
+        struct stat st;
+
+        return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+bool build_context_is_remote(const char *context)
+{
+        struct arena arena = ARENA_INIT;
+        struct error ignored = ERROR_INIT;
+        enum source_kind kind = SOURCE_PATH;
+        struct git_source git;
+
+        /* What is malformed is told when it is to be got. */
+        if (!is_directory(context) &&
+            source_parse(context, true, &arena, &kind, &git, &ignored) < 0)
+                kind = SOURCE_GIT;
+        arena_done(&arena);
+        return kind != SOURCE_PATH;
+}
+
+static void tell_fetching(const struct build_options *options, const char *url)
+{
+        _cleanup_free_ char *shown = remote_show(url), *text = NULL;
+        struct build_event note = { .type = BUILD_NOTE };
+
+        if (!options->event || !shown || asprintf(&text, "getting %s", shown) < 0)
+                return;
+        note.text = text;
+        options->event(options->event_context, &note);
+}
+
+static int open_git(struct store *store, const struct build_options *options,
+                    struct git_source *git, struct context *ret, struct error *err)
+{
+        const char *keep = options->args ? strv_env_get(options->args, KEEP_GIT_ARG) : NULL;
+        _cleanup_free_ char *commit = NULL;
+        bool kept;
+
+        if (keep && value_parse_bool(keep, &kept) == 0 && kept)
+                git->keep_git_dir = CHOICE_YES;
+        if (git_check(git, err) < 0)
+                return err->code;
+        return git_open(store, git, remote_agent(options), ret, &commit, err);
+}
+
+/* Opens an archive that a URL leads to, or else makes a context of that one file and returns 1. */
+static int open_url(struct store *store, const char *url, bool unpacks, struct context *ret,
+                    struct error *err)
+{
+        struct registry_download download;
+        _cleanup_close_ int fd = -1;
+        struct buf begun = BUF_INIT;
+        ssize_t n;
+        int r = remote_fetch(store, url, &fd, &download, err);
+
+        if (r == 0 && unpacks && buf_reserve(&begun, SNIFF_BYTES) < 0)
+                r = error_set_oom(err);
+        if (r < 0)
+                return r;
+        n = unpacks ? io_read(fd, begun.data, SNIFF_BYTES) : 0;
+        begun.len = n > 0 ? (size_t)n : 0;
+        if (n < 0)
+                r = error_set_errno(err, (int)n, "cannot read a download");
+        else if (is_archive(&begun))
+                r = context_open_archive(store, fd, &begun, ret, err);
+        else
+                r = remote_make_tree(store, fd, &download, URL_FILE, NULL, ret, err) < 0 ? err->code
+                                                                                         : 1;
+        buf_done(&begun);
+        return r;
+}
+
+/* `unpacks`: archives are. Returns 1 for a context of one file, that of a URL. */
+static int open_remote(struct store *store, const struct build_options *options, const char *text,
+                       bool unpacks, struct context *ret, struct error *err)
+{
+        struct arena arena = ARENA_INIT;
+        enum source_kind kind;
+        struct git_source git;
+        int r = source_parse(text, true, &arena, &kind, &git, err);
+
+        if (r == 0)
+                tell_fetching(options, kind == SOURCE_GIT ? git.remote : text);
+        if (r == 0)
+                r = kind == SOURCE_GIT ? open_git(store, options, &git, ret, err)
+                                       : open_url(store, text, unpacks, ret, err);
+        arena_done(&arena);
+        return r;
+}
+
+static int open_main(struct store *store, const struct build_options *options, struct plan *plan,
+                     struct error *err)
+{
+        if (is_standard_input(options))
+                return open_standard_input(store, options, plan, err);
+        if (build_context_is_remote(options->context))
+                return open_remote(store, options, options->context, true, &plan->context, err);
+        return context_open_directory(options->context, &plan->context, err);
 }
 
 /* ---- the Dockerfile ---- */
@@ -140,10 +297,23 @@ static int find_dockerfile(const struct build_options *options, struct plan *pla
         error_set(err, -ENOENT, "there is no Dockerfile in %s",
                   plan->context.path ? plan->context.path : "the context");
         return error_hint(err, "Name the file with -f FILE, or give the %s that has it.",
-                          strcmp(options->context, "-") == 0 ? "archive" : "directory");
+                          is_standard_input(options) ? "archive" : "directory");
 }
 
-/* The Dockerfile that -f names lies on the host where the context does. */
+/* The file that a URL leads to, where that was no archive, is a Dockerfile. */
+static int read_url_file(struct plan *plan, struct error *err)
+{
+        int r = context_read(&plan->context, URL_FILE, DOCKERFILE_SIZE_MAX, &plan->text, err);
+
+        if (r == 0) {
+                plan->path = strdup("Dockerfile");
+                r = plan->path ? 0 : error_set_oom(err);
+        }
+        return r;
+}
+
+/* The Dockerfile that -f names lies on the host where the context does. Beside one from elsewhere,
+ * an absolute path is the host's, too. */
 static int read_dockerfile(const struct build_options *options, struct plan *plan,
                            struct error *err)
 {
@@ -153,16 +323,16 @@ static int read_dockerfile(const struct build_options *options, struct plan *pla
                 return 0;
         if (!options->dockerfile)
                 return find_dockerfile(options, plan, err);
-        if (!plan->context.path) {
+        if (strcmp(options->dockerfile, "-") == 0) {
+                plan->path = strdup("Dockerfile");
+                return plan->path ? read_text(plan, err) : error_set_oom(err);
+        }
+        if (!plan->context.path && (*options->dockerfile != '/' || is_standard_input(options))) {
                 r = read_in_context(plan, options->dockerfile, err);
                 return r == -ENOENT && !error_is_set(err)
                                ? error_set(err, r, "there is no %s in the context",
                                            options->dockerfile)
                                : r;
-        }
-        if (strcmp(options->dockerfile, "-") == 0) {
-                plan->path = strdup("Dockerfile");
-                return plan->path ? read_text(plan, err) : error_set_oom(err);
         }
         plan->path = strdup(options->dockerfile);
         if (!plan->path)
@@ -184,21 +354,27 @@ static int read_ignore(const struct build_options *options, struct plan *plan, s
 
 /* ---- contexts with names ---- */
 
-static int open_named(const struct build_context *written, struct plan_context *context,
-                      struct error *err)
+/* What a name stands for, without getting it: a stage that is built may never ask for it. */
+static int open_named(struct store *store, const struct build_context *written,
+                      struct plan_context *context, struct error *err)
 {
         const char *source = written->source;
         int r;
 
-        context->name = written->name;
-        context->context = CONTEXT_INIT;
-        context->kind = PLAN_SOURCE_CONTEXT;
-        if (strncmp(source, IMAGE_SCHEME, strlen(IMAGE_SCHEME)) == 0) {
-                /* Known once a stage that is built asks for it. */
+        *context = (struct plan_context){ .name = written->name,
+                                          .text = source,
+                                          .context = CONTEXT_INIT,
+                                          .kind = PLAN_SOURCE_CONTEXT };
+        if (strcmp(source, IMAGE_SCHEME "scratch") == 0) {
+                context->resolved = true;
+                return open_nothing(store, &context->context, err);
+        }
+        if (begins(source, IMAGE_SCHEME) || begins(source, LAYOUT_SCHEME)) {
                 context->kind = PLAN_SOURCE_IMAGE;
-                context->text = source + strlen(IMAGE_SCHEME);
                 return 0;
         }
+        if (build_context_is_remote(source))
+                return 0;
         context->resolved = true;
         if (strstr(source, "://"))
                 r = error_set(err, -EOPNOTSUPP, "%.*s:// is not supported",
@@ -210,6 +386,34 @@ static int open_named(const struct build_context *written, struct plan_context *
         return r < 0 ? error_wrap(err, "--build-context %s", written->name) : 0;
 }
 
+static int get_layout_image(struct store *store, struct plan *plan, struct plan_context *context,
+                            struct error *err)
+{
+        _cleanup_(layout_name_done) struct layout_name name = { .path = NULL };
+        struct stored_image image;
+        int r = layout_name_parse(context->text + strlen(LAYOUT_SCHEME), &name, err);
+
+        if (r == 0)
+                r = layout_load(store, &name, &image, err);
+        return r < 0 ? r : plan_add_stored(plan, context->text, &image, &context->image, err);
+}
+
+int plan_get_context(struct store *store, struct plan *plan, struct plan_context *context,
+                     struct error *err)
+{
+        int r;
+
+        if (begins(context->text, IMAGE_SCHEME))
+                r = plan_add_image(store, plan, context->text + strlen(IMAGE_SCHEME),
+                                   &context->image, err);
+        else if (begins(context->text, LAYOUT_SCHEME))
+                r = get_layout_image(store, plan, context, err);
+        else
+                r = open_remote(store, plan->options, context->text, false, &context->context, err);
+        context->resolved = r >= 0;
+        return r < 0 ? r : 0;
+}
+
 int plan_open_context(struct store *store, const struct build_options *options, struct plan *plan,
                       struct error *err)
 {
@@ -218,15 +422,16 @@ int plan_open_context(struct store *store, const struct build_options *options, 
         plan->contexts = calloc(options->context_count + 1, sizeof(*plan->contexts));
         if (!plan->contexts)
                 return error_set_oom(err);
-        r = strcmp(options->context, "-") == 0
-                    ? open_standard_input(store, options, plan, err)
-                    : context_open_directory(options->context, &plan->context, err);
-        if (r == 0)
+        r = open_main(store, options, plan, err);
+        if (r > 0 && !options->dockerfile)
+                r = read_url_file(plan, err);
+        if (r >= 0)
                 r = read_dockerfile(options, plan, err);
-        if (r == 0)
+        /* What comes from elsewhere is taken as a whole, as BuildKit does. */
+        if (r == 0 && (plan->context.path || is_standard_input(options)))
                 r = read_ignore(options, plan, err);
         for (; plan->context_count < options->context_count && r == 0; plan->context_count++)
-                r = open_named(&options->contexts[plan->context_count],
+                r = open_named(store, &options->contexts[plan->context_count],
                                &plan->contexts[plan->context_count], err);
         return r;
 }

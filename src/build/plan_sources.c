@@ -31,36 +31,41 @@ static size_t find_image(const struct plan *plan, const char *name)
         return i;
 }
 
+int plan_add_stored(struct plan *plan, const char *name, struct stored_image *image, size_t *ret,
+                    struct error *err)
+{
+        struct plan_image *images =
+                reallocarray(plan->images, plan->image_count + 1, sizeof(*images));
+        char *copy = strdup(name);
+
+        if (images)
+                plan->images = images;
+        if (!images || !copy) {
+                free(copy);
+                stored_image_done(image);
+                return error_set_oom(err);
+        }
+        *ret = plan->image_count++;
+        images[*ret] = (struct plan_image){ .name = copy, .image = *image };
+        return 0;
+}
+
 int plan_add_image(struct store *store, struct plan *plan, const char *name, size_t *ret,
                    struct error *err)
 {
         struct pull_options pull = { .policy = plan->options->pull,
                                      .without_layers = true,
                                      .watcher = { pass_notice, (void *)(uintptr_t)plan->options } };
-        struct plan_image image = { .name = NULL };
-        struct plan_image *images;
+        struct stored_image image = STORED_IMAGE_INIT;
         int r;
 
         *ret = find_image(plan, name);
         if (*ret < plan->image_count)
                 return 0;
-        r = image_pull(store, name, &pull, &image.image, err);
+        r = image_pull(store, name, &pull, &image, err);
         if (r == -ENOENT)
                 return error_hint(err, "Bring it in with `varve pull`, `load` or `import`.");
-        if (r < 0)
-                return r;
-        images = reallocarray(plan->images, plan->image_count + 1, sizeof(*images));
-        image.name = strdup(name);
-        if (!images || !image.name) {
-                free(image.name);
-                stored_image_done(&image.image);
-                if (images)
-                        plan->images = images;
-                return error_set_oom(err);
-        }
-        plan->images = images;
-        plan->images[plan->image_count++] = image;
-        return 0;
+        return r < 0 ? r : plan_add_stored(plan, name, &image, ret, err);
 }
 
 bool plan_find_source(const struct plan *plan, const struct plan_stage *stage, const char *name,
@@ -103,11 +108,9 @@ int plan_resolve_context(struct store *store, struct plan *plan, const char *nam
 
         *ret = context;
         if (context && !context->resolved) {
-                r = plan_add_image(store, plan, context->text, &context->image, err);
-                if (r == 0)
-                        context->resolved = true;
-                else
-                        error_wrap(err, "--build-context %s", name);
+                r = plan_get_context(store, plan, context, err);
+                if (r < 0)
+                        error_wrap(err, "--build-context %s", context->name);
         }
         return r;
 }

@@ -64,8 +64,8 @@ int remote_set_git(const struct instruction *instruction, bool expanded, struct 
                                          "--keep-git-dir and the reference do not agree");
                 git->keep_git_dir = copy->keep_git_dir;
         }
-        if (git->commit_times)
-                return error_set(err, -EOPNOTSUPP, "mtime=commit of a repository is not supported");
+        if (git_check(git, err) < 0)
+                return err->code;
         if (!copy->checksum || !is_known(copy->checksum, expanded))
                 return 0;
         if (git->checksum && strcmp(git->checksum, copy->checksum) != 0)
@@ -214,26 +214,45 @@ static int fill(int fd, const struct registry_download *download, const char *na
         return r < 0 ? error_set_errno(err, r, "cannot set the time of \"%s\"", name) : 0;
 }
 
+int remote_make_tree(struct store *store, int fd, const struct registry_download *download,
+                     const char *name, const struct digest *checksum, struct context *ret,
+                     struct error *err)
+{
+        static const struct layers nothing;
+        int r;
+
+        *ret = CONTEXT_INIT;
+        ret->source.anonymous = true;
+        r = layers_open(store, &nothing, &ret->source.tree, err);
+        if (r == 0)
+                r = fill(fd, download, name, checksum, ret->source.tree, err);
+        if (r < 0)
+                context_done(ret);
+        return r;
+}
+
 int remote_open_file(struct store *store, const char *url, const char *name,
                      const struct digest *checksum, struct context *ret, struct error *err)
 {
-        static const struct layers nothing;
         struct registry_download download;
         _cleanup_close_ int fd = -1;
         int r = remote_fetch(store, url, &fd, &download, err);
 
         if (r < 0)
                 return r;
-        *ret = CONTEXT_INIT;
-        ret->source.anonymous = true;
-        r = layers_open(store, &nothing, &ret->source.tree, err);
-        if (r == 0)
-                r = fill(fd, &download, name, checksum, ret->source.tree, err);
+        r = remote_make_tree(store, fd, &download, name, checksum, ret, err);
         if (r < 0) {
                 _cleanup_free_ char *shown = remote_show(url);
 
-                context_done(ret);
                 return shown ? error_wrap(err, "%s", shown) : error_set_oom(err);
         }
         return 0;
+}
+
+const char *remote_agent(const struct build_options *options)
+{
+        for (size_t i = 0; i < options->agent_count; i++)
+                if (strcmp(options->agents[i].id, "default") == 0)
+                        return options->agents[i].socket;
+        return NULL;
 }

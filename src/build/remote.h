@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include "build/build.h"
 #include "context.h"
 #include "dockerfile/instruction.h"
 #include "dockerfile/source.h"
@@ -29,6 +30,12 @@ char *remote_show(const char *url);
 int remote_fetch(struct store *store, const char *url, int *ret_fd, struct registry_download *ret,
                  struct error *err);
 
+/* Makes a context of one file in its root, `name`: what remote_fetch() has put into `fd`. Else as
+ * remote_open_file(). */
+int remote_make_tree(struct store *store, int fd, const struct registry_download *download,
+                     const char *name, const struct digest *checksum, struct context *ret,
+                     struct error *err);
+
 /*
  * Makes a context of one file in its root, `name`: what the URL leads to, with mode 0600 and the
  * time that the server says, else 0. `checksum`: the digest that it must have, or NULL; -EBADMSG:
@@ -36,3 +43,6 @@ int remote_fetch(struct store *store, const char *url, int *ret_fd, struct regis
  */
 int remote_open_file(struct store *store, const char *url, const char *name,
                      const struct digest *checksum, struct context *ret, struct error *err);
+
+/* The socket of the agent that git asks for keys; NULL: it has none. */
+const char *remote_agent(const struct build_options *options);

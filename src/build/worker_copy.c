@@ -252,14 +252,6 @@ static int add_url(struct worker *worker, struct copy_step *step, const struct c
         return r;
 }
 
-static const char *default_agent(const struct build_options *options)
-{
-        for (size_t i = 0; i < options->agent_count; i++)
-                if (strcmp(options->agents[i].id, "default") == 0)
-                        return options->agents[i].socket;
-        return NULL;
-}
-
 /* All that is in a repository, or in its subdirectory. */
 static int add_git(struct worker *worker, struct copy_step *step, const struct copy_rules *rules,
                    struct git_source *git, struct error *err)
@@ -270,7 +262,7 @@ static int add_git(struct worker *worker, struct copy_step *step, const struct c
         int r = remote_set_git(worker->instruction, true, git, err);
 
         if (r == 0)
-                r = git_open(worker->store, git, default_agent(worker->options), &part->context,
+                r = git_open(worker->store, git, remote_agent(worker->options), &part->context,
                              &part->commit, err);
         if (r < 0)
                 return r;

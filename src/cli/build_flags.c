@@ -178,8 +178,8 @@ int build_flags_contexts(const struct strv *written, struct build_lists *ret, st
 
                 if (len == 0 || option[len] != '=' || !option[len + 1]) {
                         error_set(err, -EINVAL, "--build-context %s names nothing", option);
-                        return error_hint(err, "Write it as NAME=DIRECTORY or "
-                                               "NAME=docker-image://IMAGE.");
+                        return error_hint(err, "Write it as NAME=DIRECTORY, "
+                                               "NAME=docker-image://IMAGE or NAME=URL.");
                 }
                 ret->contexts[i].name = keep(ret, option, len);
                 ret->contexts[i].source = option + len + 1;

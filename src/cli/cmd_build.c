@@ -72,7 +72,7 @@ static int check_context(const char *context, struct error *err)
 {
         struct stat st;
 
-        if (strcmp(context, "-") == 0)
+        if (strcmp(context, "-") == 0 || build_context_is_remote(context))
                 return 0;
         if (stat(context, &st) < 0)
                 return error_set_errno(err, -errno, "cannot use \"%s\" as the context", context);
@@ -332,7 +332,8 @@ const struct command cmd_build = {
         .summary = "Build an image from a Dockerfile",
         .details = "Examples:\n"
                    "  varve build -t app .\n"
-                   "  varve build -t app:2 -f docker/Dockerfile --build-arg VERSION=2 .",
+                   "  varve build -t app:2 -f docker/Dockerfile --build-arg VERSION=2 .\n"
+                   "  varve build -t app https://git.example/app.git#main:docker",
         .makes_store = true,
         .run = run,
 };

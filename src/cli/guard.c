@@ -1,8 +1,9 @@
 /*
  * A command that changes the store works in a process of its own, which this one waits for. So
  * whatever ends the work - Ctrl-C, a fault, a kill - there is somebody left who ends what it has
- * begun: processes below it die with it (each asks for that when it starts) and come to this one as
- * their reaper; then nobody uses what they had in the store's tmp/, and it is removed.
+ * begun: processes below it die with it (each asks for that when it starts; those that do not, as
+ * git, are of the worker's group) and come to this one as their reaper; then nobody uses what they
+ * had in the store's tmp/, and it is removed.
  */
 #include "cli.h"
 
@@ -77,6 +78,7 @@ static int wait_for_worker(pid_t worker, const sigset_t *set, int *ret_status)
                                 *ret_status = status;
                         }
         }
+        kill(-worker, SIGKILL);
         while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
                 ;
         return interrupted;

@@ -245,3 +245,102 @@ setup() {
                 GIT_CONFIG_VALUE_0=x VARVE_ROOT="$store" VARVE_REGISTRIES="$work/registries" \
                 "$stage/bin/varve" build --no-cache "$context"
 }
+
+# ---- contexts ----
+
+# A repository with a Dockerfile at its top and one in sub/, and an archive and a Dockerfile to download.
+make_contexts() {
+        repo checkout --quiet -B context main
+        as_tester sh -c "cd '$work/repo' && printf 'FROM busybox:1\nCOPY . /top/\n' >Dockerfile &&
+                printf 'FROM busybox:1\nCOPY . /low/\n' >sub/Containerfile && echo f >.dockerignore"
+        repo add --all
+        repo commit --quiet -m context
+        as_tester git -C "$work/repo" clone --quiet --bare "$work/repo" "$work/www/context.git"
+        as_tester git -C "$work/www/context.git" update-server-info
+        chown -R root: "$work/www/context.git"
+        as_tester tar -czf "$work/www/context.tgz" -C "$work/repo" Dockerfile f sub
+        printf 'FROM busybox:1\nCOPY . /own/\n' | as_tester tee "$work/www/Dockerfile.own" >/dev/null
+        repo checkout --quiet main
+}
+
+@test "a context may be a repository, a part of one, an archive or a Dockerfile of a URL" {
+        make_contexts
+        varve build -t c "$git/context.git#context"
+        [ "$(varve run --rm c sh -c 'cat /top/f; ls -A /top')" = $'two\n.dockerignore\nDockerfile\nf\nlink\nsub' ]
+        varve build -t c "$web/context.git#refs/heads/context:sub"
+        [ "$(varve run --rm c cat /low/s)" = 'sub two' ]
+        varve build -t c "$web/to/$web/context.tgz"
+        [ "$(varve run --rm c sh -c 'cat /top/f; stat -c %u:%g /top/f')" = $'two\n0:0' ]
+        varve build -t c "$web/Dockerfile.own"
+        [ "$(varve run --rm c cat /own/context)" = $'FROM busybox:1\nCOPY . /own/' ]
+        store_is_sound
+}
+
+@test "beside a context from elsewhere -f names a file of it, of the host, or standard input" {
+        varve build -t c -f sub/Containerfile "$git/context.git#context"
+        [ "$(varve run --rm c cat /low/f)" = two ]
+        context_of host 'FROM busybox:1' 'COPY f /host'
+        varve build -t c -f "$context/Dockerfile" "$git/context.git#context"
+        [ "$(varve run --rm c cat /host)" = two ]
+        printf 'FROM busybox:1\nCOPY f /input\n' | varve build -t c -f - "$web/context.tgz"
+        [ "$(varve run --rm c cat /input)" = two ]
+        run varve build -f none "$git/context.git#context"
+        [ "$status" -ne 0 ]
+        says 'there is no none in the context'
+        run varve build "$git/repo.git"
+        [ "$status" -ne 0 ]
+        says 'there is no Dockerfile in the context'
+        run varve build "${web/\/\//\/\/user:secret@}/none.tgz?token=hidden"
+        [ "$status" -ne 0 ]
+        says "varve: cannot get $web/none.tgz: the server answers 404"
+        ! grep -E 'secret|hidden' <<<"$output"
+        store_is_sound
+}
+
+@test "--build-context may be a repository, a URL or an image of a layout; what is not asked for is not got" {
+        local busybox
+        busybox=$(varve inspect --format '{{.Id}}' busybox:1)
+        varve save --format oci-archive -o "$work/layout.tar" busybox:1
+        skopeo copy -q "oci-archive:$work/layout.tar" "oci:$work/layout:one"
+        context_of named 'FROM none/such:1' 'COPY --from=g s /s' 'COPY --from=u context /u' \
+                'COPY --from=docker.io/library/l:latest /bin/busybox /b' \
+                'RUN --mount=from=g,target=/m cat /m/s >/m-s'
+        varve build -t named --build-context none/such:1="oci-layout://$work/layout:one" \
+                --build-context g="$git/context.git#context:sub" --build-context u="$web/context.tgz" \
+                --build-context l="oci-layout://$work/layout@$(skopeo inspect -f '{{.Digest}}' "oci:$work/layout:one")" \
+                --build-context unused=https://127.0.0.1:1/x --build-context none="oci-layout:///nowhere" "$context"
+        [ "$(varve run --rm named sh -c 'cat /s /m-s; cmp /b /bin/busybox; tar -xzOf /u f')" = \
+                $'sub two\nsub two\ntwo' ]
+        [ "$(varve inspect --format '{{.Id}}' busybox:1)" = "$busybox" ]
+        context_of no-tag 'FROM x'
+        run varve build --build-context x="oci-layout://$work/layout:two" "$context"
+        [ "$status" -ne 0 ]
+        says 'Dockerfile:1: --build-context x: .*layout: it has no image two'
+        store_is_sound
+}
+
+@test "FROM of files begins with them alone" {
+        as_tester mkdir -p "$work/base/d"
+        as_tester sh -c "echo kept >'$work/base/d/f'; echo d/left >'$work/base/.dockerignore'; : >'$work/base/d/left'"
+        context_of of-files 'FROM files AS base' 'FROM base' 'COPY Dockerfile /'
+        varve build -t of-files --build-context files="$work/base" "$context"
+        unpacked of-files
+        [ "$(cd "$root" && find . -type f | sort | tr '\n' ' ')" = './.dockerignore ./Dockerfile ./d/f ' ]
+}
+
+@test "a server that never ends does not outlive the build that is interrupted" {
+        python3 - >"$work/slow-port" <<'END' 3>&- &
+import socket
+listening = socket.create_server(("127.0.0.1", 0))
+print(listening.getsockname()[1], flush=True)
+taken = [listening.accept() for _ in range(9)]
+END
+        server=$!
+        until [ -s "$work/slow-port" ]; do sleep 0.05; done
+        as_tester env VARVE_ROOT="$store" VARVE_REGISTRIES="$stage/registries" timeout --foreground -s INT 1 \
+                "$stage/bin/varve" build "git://127.0.0.1:$(cat "$work/slow-port")/x.git" 3>&- || status=$?
+        kill $server
+        [ "$status" = 124 ]
+        nothing_runs
+        store_is_sound
+}
