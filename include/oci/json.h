@@ -56,6 +56,10 @@ int json_get_set(const json_t *object, const char *key, struct strv *ret, struct
 int json_get_time(const json_t *object, const char *key, bool *ret_has, struct timespec *ret,
                   struct error *err);
 
+/* Bytes as base64, which are appended to `ret`. `ret_has` is false when absent. */
+int json_get_base64(const json_t *object, const char *key, bool *ret_has, struct buf *ret,
+                    struct error *err);
+
 /* Objects and arrays: NULL when absent. Borrowed. */
 int json_get_object(const json_t *object, const char *key, json_t **ret, struct error *err);
 int json_get_array(const json_t *object, const char *key, json_t **ret, struct error *err);
@@ -71,6 +75,7 @@ int json_put_strv(json_t *object, const char *key, const struct strv *strv);
 int json_put_strmap(json_t *object, const char *key, const struct strmap *map);
 int json_put_set(json_t *object, const char *key, const struct strv *set);
 int json_put_time(json_t *object, const char *key, const struct timespec *time);
+int json_put_base64(json_t *object, const char *key, const void *data, size_t len);
 
 /* Adds `value` itself, and owns it from then on, also when it fails; NULL stands for memory that
  * had run out. Returns 0 or -ENOMEM. */

@@ -5,8 +5,6 @@
 #include "platform_json.h"
 
 #include <errno.h>
-#include <limits.h>
-#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,23 +55,13 @@ int descriptor_copy(const struct descriptor *from, struct descriptor *ret)
 }
 
 /* Decodes embedded content, and checks it. */
-static int read_data(const char *text, struct descriptor *descriptor, struct error *err)
+static int read_data(const json_t *object, struct descriptor *descriptor, struct error *err)
 {
-        size_t len = strlen(text), padding = 0;
         struct digest digest;
-        int r, n;
+        int r = json_get_base64(object, "data", &descriptor->has_data, &descriptor->data, err);
 
-        while (padding < 2 && padding < len && text[len - 1 - padding] == '=')
-                padding++;
-        if (len > INT_MAX || buf_reserve(&descriptor->data, len) < 0)
-                return error_set_oom(err);
-        n = EVP_DecodeBlock((unsigned char *)descriptor->data.data, (const unsigned char *)text,
-                            (int)len);
-        if (n < (int)padding)
-                return error_set(err, -EBADMSG, "\"data\" is no base64");
-        descriptor->data.len = (size_t)n - padding;
-        descriptor->data.data[descriptor->data.len] = '\0';
-        descriptor->has_data = true;
+        if (r < 0 || !descriptor->has_data)
+                return r;
         r = digest_of(descriptor->data.data, descriptor->data.len, &digest, err);
         if (r < 0)
                 return r;
@@ -100,7 +88,7 @@ static int read_platform(const json_t *object, struct descriptor *descriptor, st
 int descriptor_read(const json_t *object, struct descriptor *ret, struct error *err)
 {
         _cleanup_(descriptor_done) struct descriptor descriptor = DESCRIPTOR_INIT;
-        const char *digest, *data;
+        const char *digest;
         int r;
 
         if (!json_is_object(object))
@@ -108,7 +96,6 @@ int descriptor_read(const json_t *object, struct descriptor *ret, struct error *
         if ((r = json_get_string_copy(object, "mediaType", &descriptor.media_type, err)) < 0 ||
             (r = json_get_string(object, "digest", &digest, err)) < 0 ||
             (r = json_get_size(object, "size", &descriptor.size, err)) < 0 ||
-            (r = json_get_string(object, "data", &data, err)) < 0 ||
             (r = json_get_strv(object, "urls", &descriptor.urls, err)) < 0 ||
             (r = json_get_strmap(object, "annotations", &descriptor.annotations, err)) < 0 ||
             (r = json_get_string_copy(object, "artifactType", &descriptor.artifact_type, err)) < 0)
@@ -119,7 +106,7 @@ int descriptor_read(const json_t *object, struct descriptor *ret, struct error *
                 return error_set(err, -EBADMSG, "\"digest\" is missing");
         if (digest_parse(digest, &descriptor.digest, err) < 0)
                 return err->code = -EBADMSG;
-        r = data ? read_data(data, &descriptor, err) : 0;
+        r = read_data(object, &descriptor, err);
         if (r < 0)
                 return r;
         r = read_platform(object, &descriptor, err);
@@ -132,18 +119,9 @@ int descriptor_read(const json_t *object, struct descriptor *ret, struct error *
 
 static int put_data(const struct descriptor *descriptor, json_t *object)
 {
-        _cleanup_free_ char *text = NULL;
-
         if (!descriptor->has_data)
                 return 0;
-        if (descriptor->data.len > INT_MAX / 2)
-                return -ENOMEM;
-        text = malloc(4 * ((descriptor->data.len + 2) / 3) + 1);
-        if (!text)
-                return -ENOMEM;
-        EVP_EncodeBlock((unsigned char *)text, (const unsigned char *)buf_str(&descriptor->data),
-                        (int)descriptor->data.len);
-        return json_put(object, "data", json_string(text));
+        return json_put_base64(object, "data", buf_str(&descriptor->data), descriptor->data.len);
 }
 
 static int put_platform(const struct descriptor *descriptor, json_t *object)

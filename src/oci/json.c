@@ -5,6 +5,9 @@
 #include "base/utf8.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
 #include <string.h>
 
 /*
@@ -239,6 +242,32 @@ int json_get_set(const json_t *object, const char *key, struct strv *ret, struct
         return 0;
 }
 
+int json_get_base64(const json_t *object, const char *key, bool *ret_has, struct buf *ret,
+                    struct error *err)
+{
+        size_t len, padding = 0;
+        const char *text;
+        int n, r;
+
+        *ret_has = false;
+        r = json_get_string(object, key, &text, err);
+        if (r < 0 || !text)
+                return r;
+        len = strlen(text);
+        while (padding < 2 && padding < len && text[len - 1 - padding] == '=')
+                padding++;
+        if (len > INT_MAX || buf_reserve(ret, len + 1) < 0)
+                return error_set_oom(err);
+        n = EVP_DecodeBlock((unsigned char *)ret->data + ret->len, (const unsigned char *)text,
+                            (int)len);
+        if (n < (int)padding || strcspn(text, "=") != len - padding)
+                return error_set(err, -EBADMSG, "\"%s\" is no base64", key);
+        ret->len += (size_t)n - padding;
+        ret->data[ret->len] = '\0';
+        *ret_has = true;
+        return 0;
+}
+
 int json_get_time(const json_t *object, const char *key, bool *ret_has, struct timespec *ret,
                   struct error *err)
 {
@@ -366,5 +395,18 @@ int json_put_time(json_t *object, const char *key, const struct timespec *time)
         char text[CLOCK_TEXT_MAX];
 
         clock_format(time, text);
+        return json_put(object, key, json_string(text));
+}
+
+int json_put_base64(json_t *object, const char *key, const void *data, size_t len)
+{
+        _cleanup_free_ char *text = NULL;
+
+        if (len > INT_MAX / 2)
+                return -ENOMEM;
+        text = malloc(4 * ((len + 2) / 3) + 1);
+        if (!text)
+                return -ENOMEM;
+        EVP_EncodeBlock((unsigned char *)text, data, (int)len);
         return json_put(object, key, json_string(text));
 }

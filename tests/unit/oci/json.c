@@ -187,3 +187,39 @@ Test(json, reports_memory_that_had_run_out_for_a_value)
         cr_assert_eq(json_put(NULL, "k", json_object()), -ENOMEM);
         cr_assert_eq(json_append(NULL, json_object()), -ENOMEM);
 }
+
+Test(json, carries_bytes_as_base64)
+{
+        static const char *const texts[] = { "", "a", "ab", "abc", "abcd" };
+        struct error err = ERROR_INIT;
+
+        for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+                _cleanup_json_ json_t *object = json_object();
+                struct buf bytes = BUF_INIT;
+                bool has;
+
+                cr_assert_eq(json_get_base64(object, "a", &has, &bytes, &err), 0);
+                cr_assert_not(has);
+                cr_assert_eq(json_put_base64(object, "a", texts[i], strlen(texts[i])), 0);
+                cr_assert_eq(json_get_base64(object, "a", &has, &bytes, &err), 0);
+                cr_assert(has);
+                cr_assert_str_eq(buf_str(&bytes), texts[i]);
+                buf_done(&bytes);
+        }
+}
+
+Test(json, refuses_what_is_no_base64)
+{
+        static const char *const texts[] = { "{\"a\":\"!\"}", "{\"a\":\"====\"}", "{\"a\":1}" };
+
+        for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+                _cleanup_json_ json_t *object = parse(texts[i]);
+                struct error err = ERROR_INIT;
+                struct buf bytes = BUF_INIT;
+                bool has;
+
+                cr_assert_eq(json_get_base64(object, "a", &has, &bytes, &err), -EBADMSG, "%s",
+                             texts[i]);
+                buf_done(&bytes);
+        }
+}
