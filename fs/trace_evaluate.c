@@ -3,10 +3,13 @@
  */
 #include "trace_internal.h"
 
+#include "base/path.h"
+#include "hash.h"
 #include "index_format.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define MAGIC   "varvetrc"
 #define VERSION 1u
@@ -372,6 +375,46 @@ int observations_read(const void *data, size_t len, struct observations **ret)
         }
         *ret = observations;
         return 0;
+}
+
+/* ---- distrust ---- */
+
+static bool could_be_seen(const struct observations *observations, uint32_t at)
+{
+        const struct seen *seen = &observations->items[at];
+        const char *name = observations->strings + seen->name;
+        size_t len = strlen(name);
+        unsigned uses = seen->value.mode == 0       ? 0
+                        : S_ISDIR(seen->value.mode) ? TRACE_LISTED | TRACE_XATTRS
+                        : S_ISREG(seen->value.mode) ? TRACE_READ | TRACE_XATTRS
+                                                    : TRACE_XATTRS;
+
+        if (seen->uses & ~uses)
+                return false;
+        if (at == 0)
+                return len == 0 && S_ISDIR(seen->value.mode);
+        return len > 0 && len <= TREE_NAME_MAX && !strchr(name, '/') &&
+               !path_name_is_dot(name, len);
+}
+
+int observations_distrust(const struct observations *observations, struct error *err)
+{
+        struct seen_list list = { .key = hash_key() };
+        int r = 0;
+
+        for (uint32_t i = 0; i < observations->count && r == 0; i++) {
+                const struct seen *seen = &observations->items[i];
+                bool sound = could_be_seen(observations, i);
+                uint32_t number = 0;
+
+                if (sound)
+                        r = seen_add(&list, seen->parent, observations->strings + seen->name,
+                                     &number);
+                if (r == 0 && (!sound || number != i))
+                        r = error_set(err, -EBADMSG, "its observations are damaged");
+        }
+        seen_list_done(&list);
+        return r == -ENOMEM ? error_set_oom(err) : r;
 }
 
 /* ---- comparing ---- */

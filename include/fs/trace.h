@@ -80,6 +80,10 @@ size_t observations_count(const struct observations *observations);
 int observations_write(const struct observations *observations, struct buf *ret);
 int observations_read(const void *data, size_t len, struct observations **ret);
 
+/* Whether observations that somebody else has written could have been made here: each name once,
+ * and asked for no more than what it was has. Returns 0, -EBADMSG or -ENOMEM. */
+int observations_distrust(const struct observations *observations, struct error *err);
+
 /*
  * Whether a tree, one of nothing but layers, answers the same. Returns 1, or 0 with what differs
  * first in `ret_difference` ("/etc/passwd: another content"), or -ENOMEM, -EIO with `err` set.

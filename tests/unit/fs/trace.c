@@ -179,3 +179,61 @@ Test(trace, is_read_as_it_was_written_and_refused_when_it_is_not_sound)
         trace_free(trace);
         tree_free(tree);
 }
+
+/* What observations_write() has of a name: where it lies in the bytes. */
+#define HEADER_BYTES 24
+#define SEEN_BYTES   56
+#define USES_AT      8
+
+static int distrust(const struct buf *bytes)
+{
+        struct observations *read = NULL;
+        struct error err = ERROR_INIT;
+        int r = observations_read(bytes->data, bytes->len, &read);
+
+        if (r == 0)
+                r = observations_distrust(read, &err);
+        observations_free(read);
+        return r;
+}
+
+Test(trace, of_somebody_else_is_not_believed_what_cannot_be)
+{
+        struct trace *trace = new_trace();
+        struct tree *tree = make_tree();
+        struct observations *observations;
+        struct buf bytes = BUF_INIT;
+        uint64_t dir, file;
+        char *seen, *names;
+
+        dir = look_up(trace, tree, TREE_ROOT, "dir");
+        file = look_up(trace, tree, dir, "file");
+        look_up(trace, tree, dir, "othe_");
+        trace_inode(trace, file, TRACE_READ);
+        observations = evaluate(trace, tree);
+        cr_assert_eq(observations_write(observations, &bytes), 0);
+        cr_assert_eq(distrust(&bytes), 0);
+        seen = bytes.data + HEADER_BYTES;
+        names = memmem(bytes.data, bytes.len, "file", 5);
+        cr_assert_not_null(names);
+
+        memcpy(names, "..\0", 4);
+        cr_assert_eq(distrust(&bytes), -EBADMSG);
+        memcpy(names, "a/bc", 4);
+        cr_assert_eq(distrust(&bytes), -EBADMSG);
+        memcpy(names, "\0ile", 4);
+        cr_assert_eq(distrust(&bytes), -EBADMSG);
+        memcpy(names, "file", 4);
+        /* A file is read, not listed. */
+        seen[2 * SEEN_BYTES + USES_AT] = TRACE_LISTED;
+        cr_assert_eq(distrust(&bytes), -EBADMSG);
+        seen[2 * SEEN_BYTES + USES_AT] = TRACE_READ;
+        cr_assert_eq(distrust(&bytes), 0);
+        /* A name is seen once. */
+        memcpy(memmem(bytes.data, bytes.len, "othe_", 6), "file\0", 6);
+        cr_assert_eq(distrust(&bytes), -EBADMSG);
+        buf_done(&bytes);
+        observations_free(observations);
+        trace_free(trace);
+        tree_free(tree);
+}
