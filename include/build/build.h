@@ -64,6 +64,22 @@ struct build_context {
         const char *source;
 };
 
+enum build_cache_type {
+        BUILD_CACHE_LOCAL,    /* `place` is a directory: an OCI layout */
+        BUILD_CACHE_REGISTRY, /* `place` is a reference */
+        BUILD_CACHE_INLINE,   /* the config of the image that is built; only written */
+};
+
+/* A cache that is shared with others. */
+struct build_cache {
+        enum build_cache_type type;
+        const char *place;
+        const char *tag;    /* LOCAL: what it is called in there; NULL: latest */
+        const char *digest; /* LOCAL, to take from: its manifest's, instead of `tag`; or NULL */
+        bool all_stages;    /* mode=max: what all stages have done, not the target alone */
+        bool ignore_error;  /* that it cannot be written is a warning */
+};
+
 struct build_options {
         /* A directory; "-": standard input, which is a tar archive or a Dockerfile; a git
          * repository, "URL[#REF[:DIR]]"; or a URL of http or https, of what standard input may be.
@@ -86,6 +102,10 @@ struct build_options {
         bool no_cache;
         enum pull_policy pull;              /* of the images that it begins with or copies from */
         const struct strv *no_cache_stages; /* names and numbers of --no-cache-filter; or NULL */
+        const struct build_cache *cache_from;
+        size_t cache_from_count;
+        const struct build_cache *cache_to;
+        size_t cache_to_count;
         bool chain_only; /* what RUN steps have read is neither noted nor compared */
         enum sandbox_users users;
         struct network_options network;        /* of RUN, unless it says otherwise; borrowed */

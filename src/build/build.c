@@ -2,6 +2,8 @@
 
 #include "advice.h"
 #include "base/cleanup.h"
+#include "cache_export.h"
+#include "cache_import.h"
 #include "entitlements.h"
 #include "event.h"
 #include "image.h"
@@ -37,6 +39,7 @@ struct builder {
         struct plan plan;
         struct job *jobs; /* one for each stage of the file */
         struct stage_result *results;
+        struct cache_import *import; /* owned; NULL where nothing is taken from others */
         size_t running;
         size_t jobs_max;
         struct strv notices; /* that were told: each once, whichever steps it is true of */
@@ -182,6 +185,7 @@ static void work(struct builder *builder, size_t index, int fd)
                                  .plan = &builder->plan,
                                  .stage = &builder->plan.stages[index],
                                  .results = builder->results,
+                                 .import = builder->import,
                                  .events_fd = fd };
         int status;
 
@@ -371,9 +375,31 @@ static void builder_close(struct builder *builder)
         free(builder->jobs);
         free(builder->results);
         strv_done(&builder->notices);
+        cache_import_free(builder->import);
         plan_done(&builder->plan);
         /* What killed workers have left in the store. */
         store_sweep(builder->store);
+}
+
+/* The image, and then the caches that it is to be found in by others. */
+static int store_result(struct builder *builder, struct build_result *ret, struct error *err)
+{
+        struct stage_result *target = &builder->results[builder->plan.target];
+        const struct cache_export export = { .store = builder->store,
+                                             .options = builder->options,
+                                             .results = builder->results,
+                                             .result_count = builder->plan.stage_count,
+                                             .target = builder->plan.target };
+        int r = cache_export_inline(&export, &target->config, err);
+
+        if (r == 0)
+                r = image_store(builder->store, builder->options, target, ret, err);
+        if (r < 0)
+                return r;
+        r = cache_export_write(&export, err);
+        if (r < 0)
+                build_result_done(ret);
+        return r;
 }
 
 int build_image(struct store *store, const struct build_options *options, struct build_result *ret,
@@ -395,9 +421,11 @@ int build_image(struct store *store, const struct build_options *options, struct
         if (r == 0)
                 r = advice_tell(&builder.plan, options, err);
         if (r == 0)
+                r = cache_import_open(store, options, &builder.plan.platform, &builder.import, err);
+        if (r == 0)
                 r = run_jobs(&builder, err);
         if (r == 0)
-                r = image_store(store, options, &builder.results[builder.plan.target], ret, err);
+                r = store_result(&builder, ret, err);
         builder_close(&builder);
         return r;
 }

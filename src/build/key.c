@@ -84,3 +84,16 @@ int key_of_layers(const struct layers *layers, struct digest *ret, struct error 
                                                                   : &layers->items[i].diff_id);
         return key_finish(&key, ret, err);
 }
+
+int key_of_step(const struct digest *below, const struct digest *input, struct digest *ret,
+                struct error *err)
+{
+        struct key key;
+        int r = key_begin(&key, "step", err);
+
+        if (r < 0)
+                return r;
+        key_add_digest(&key, below);
+        key_add_digest(&key, input);
+        return key_finish(&key, ret, err);
+}

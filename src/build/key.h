@@ -29,3 +29,7 @@ int key_finish(struct key *key, struct digest *ret, struct error *err);
 /* The digest of what a stack of layers holds: of those whose content is known, as it is of all that
  * steps have made, without their times; an image's need not be there. */
 int key_of_layers(const struct layers *layers, struct digest *ret, struct error *err);
+
+/* The key of a step's record: of what the layers below hold, and of what else went in. */
+int key_of_step(const struct digest *below, const struct digest *input, struct digest *ret,
+                struct error *err);

@@ -8,6 +8,7 @@
 #include "oci/index.h"
 #include "oci/media_type.h"
 #include "origin.h"
+#include "shared_artifact.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -257,5 +258,65 @@ int image_push(struct store *store, const char *name, const char *destination,
         registry_free(push.registry);
         reference_done(&push.target);
         stored_image_done(&image);
+        return r;
+}
+
+/* ---- caches ---- */
+
+struct sent_artifact {
+        struct push *push;
+        const struct artifact *artifact;
+};
+
+/* A document goes by way of a file. */
+static int send_document(struct push *push, const struct artifact_blob *document, struct error *err)
+{
+        struct store_file file = STORE_FILE_INIT;
+        int r = store_file_new(push->store, &file, err);
+
+        if (r < 0)
+                return r;
+        r = io_write(file.fd, document->bytes.data, document->bytes.len);
+        r = r < 0 ? error_set_errno(err, r, "cannot write to the store")
+                  : registry_put_blob(push->registry, &push->target, &document->blob.digest,
+                                      document->blob.size, file.fd, NULL, err);
+        store_file_discard(push->store, &file);
+        return r;
+}
+
+static int push_artifact_blob(void *context, size_t index, struct error *err)
+{
+        const struct sent_artifact *sent = context;
+        const struct artifact_blob *blob = &sent->artifact->blobs[index];
+        int r = provide_blob(sent->push, &blob->blob, err);
+
+        if (r != 0)
+                return r < 0 ? r : 0;
+        return blob->bytes.len > 0 ? send_document(sent->push, blob, err)
+                                   : send_blob(sent->push, &blob->blob, err);
+}
+
+int artifact_push(struct store *store, const struct artifact *artifact, const char *reference,
+                  const struct transfer_watcher *watcher, struct error *err)
+{
+        struct push push = { .store = store, .reporter = REPORTER_INIT(watcher) };
+        struct registry_options registry_options = { .notice = reporter_notice,
+                                                     .notice_context = &push.reporter };
+        const struct artifact_blob *manifest = &artifact->blobs[artifact->count - 1];
+        struct sent_artifact sent = { &push, artifact };
+        int fd, r = reference_parse(reference, &push.target, err);
+
+        if (r == 0)
+                r = store_tmp_dir(store, &fd, err);
+        if (r == 0)
+                r = registry_new(&registry_options, &push.registry, err);
+        if (r == 0)
+                r = work_side_by_side(push.registry, artifact->count - 1, push_artifact_blob, &sent,
+                                      err);
+        if (r == 0)
+                r = registry_put_manifest(push.registry, &push.target, manifest->blob.media_type,
+                                          manifest->bytes.data, manifest->bytes.len, err);
+        registry_free(push.registry);
+        reference_done(&push.target);
         return r;
 }

@@ -4,6 +4,7 @@
 #include "oci/json.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 void stage_result_done(struct stage_result *result)
@@ -11,6 +12,28 @@ void stage_result_done(struct stage_result *result)
         image_config_done(&result->config);
         layers_done(&result->layers);
         strv_done(&result->args);
+        free(result->steps);
+}
+
+int stage_result_add_step(struct stage_result *result, const struct step_key *step)
+{
+        struct step_key *steps =
+                reallocarray(result->steps, result->step_count + 1, sizeof(*steps));
+
+        if (!steps)
+                return -ENOMEM;
+        result->steps = steps;
+        steps[result->step_count++] = *step;
+        return 0;
+}
+
+static int add_steps(const struct step_key *steps, size_t count, struct stage_result *ret)
+{
+        int r = 0;
+
+        for (size_t i = 0; i < count && r == 0; i++)
+                r = stage_result_add_step(ret, &steps[i]);
+        return r;
 }
 
 int stage_result_copy(const struct stage_result *from, struct stage_result *ret)
@@ -19,7 +42,8 @@ int stage_result_copy(const struct stage_result *from, struct stage_result *ret)
 
         if (image_config_copy(&from->config, &copy.config) < 0 ||
             layers_copy(&from->layers, &copy.layers) < 0 ||
-            strv_extend(&copy.args, &from->args) < 0) {
+            strv_extend(&copy.args, &from->args) < 0 ||
+            add_steps(from->steps, from->step_count, &copy) < 0) {
                 stage_result_done(&copy);
                 return -ENOMEM;
         }
@@ -38,7 +62,7 @@ static int add_content(struct strv *contents, const struct layer *layer, struct 
 
 /*
  * {"config": the config as text, "layers": its blobs' descriptors, "contents": their digests or "",
- * "args": [...], "shell": true}. The diffIDs are the config's.
+ * "args": [...], "shell": true, "steps": "..."}. The diffIDs are the config's; the steps are bytes.
  */
 int stage_result_write(const struct stage_result *result, struct buf *ret, struct error *err)
 {
@@ -62,7 +86,9 @@ int stage_result_write(const struct stage_result *result, struct buf *ret, struc
                        json_put(object, "layers", json_incref(layers)) < 0 ||
                        json_put_strv(object, "contents", &contents) < 0 ||
                        json_put_strv(object, "args", &result->args) < 0 ||
-                       json_put_true(object, "shell", result->shell_given) < 0))
+                       json_put_true(object, "shell", result->shell_given) < 0 ||
+                       json_put_base64(object, "steps", result->steps,
+                                       result->step_count * sizeof(*result->steps)) < 0))
                 r = error_set_oom(err);
         if (r == 0)
                 r = json_write(object, ret, err);
@@ -99,6 +125,22 @@ static int read_layers(const json_t *list, const struct strv *contents, struct s
         return 0;
 }
 
+static int read_steps(const json_t *object, struct stage_result *result, struct error *err)
+{
+        struct buf bytes = BUF_INIT;
+        bool has_steps;
+        int r = json_get_base64(object, "steps", &has_steps, &bytes, err);
+
+        if (r == 0 && bytes.len % sizeof(struct step_key) != 0)
+                r = error_set(err, -EBADMSG, "a stage's steps are cut");
+        if (r == 0 && bytes.len > 0) {
+                result->steps = (struct step_key *)(void *)TAKE_PTR(bytes.data);
+                result->step_count = bytes.len / sizeof(struct step_key);
+        }
+        buf_done(&bytes);
+        return r;
+}
+
 int stage_result_read(const void *data, size_t len, struct stage_result *ret, struct error *err)
 {
         struct stage_result result = STAGE_RESULT_INIT;
@@ -124,6 +166,8 @@ int stage_result_read(const void *data, size_t len, struct stage_result *ret, st
                 r = json_get_strv(object, "args", &result.args, err);
         if (r == 0)
                 r = json_get_bool(object, "shell", &result.shell_given, err);
+        if (r == 0)
+                r = read_steps(object, &result, err);
         if (r < 0) {
                 stage_result_done(&result);
                 return r;

@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "oci/digest.h"
+#include "shared_image.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -44,6 +45,7 @@ static int begin_stage(struct worker *worker, struct error *err)
         if (state->config.has_created)
                 worker->created = state->config.created;
         strv_done(&state->config.on_build);
+        shared_image_clear(&state->config);
         return 0;
 }
 

@@ -6,6 +6,7 @@
 #include "base/strv.h"
 #include "build/layers.h"
 #include "build/owners.h"
+#include "cache_import.h"
 #include "event.h"
 #include "fs/trace.h"
 #include "key.h"
@@ -13,17 +14,28 @@
 #include "record.h"
 #include "sealer.h"
 
+/* Where the record of a step is. */
+struct step_key {
+        struct digest group;
+        struct digest key;
+};
+
 /* What a stage is when it is done: what other stages and the image are made of. */
 struct stage_result {
         struct image_config config; /* with diffIDs and history */
         struct layers layers;
-        struct strv args; /* values of ARG in effect, "NAME=value" */
-        bool shell_given; /* SHELL was said, here or in a stage below */
+        struct strv args;       /* values of ARG in effect, "NAME=value" */
+        bool shell_given;       /* SHELL was said, here or in a stage below */
+        struct step_key *steps; /* owned; those of the cache, in their order */
+        size_t step_count;
 };
 
 #define STAGE_RESULT_INIT ((struct stage_result){ .shell_given = false })
 
 void stage_result_done(struct stage_result *result);
+
+/* Returns 0 or -ENOMEM. */
+int stage_result_add_step(struct stage_result *result, const struct step_key *step);
 int stage_result_copy(const struct stage_result *from, struct stage_result *ret);
 
 /* As bytes, to pass through a pipe. */
@@ -49,6 +61,7 @@ struct worker {
         const struct plan *plan;
         const struct plan_stage *stage;
         const struct stage_result *results; /* of the stages that are done */
+        const struct cache_import *import;  /* what --cache-from has; or NULL */
         int events_fd;
 
         struct stage_result state;
@@ -93,7 +106,7 @@ bool worker_is_proxy_arg(const char *name);
 /* The working directory for relative paths, "/" at least. */
 const char *worker_workdir(const struct worker *worker);
 
-/* ---- worker_step.c: steps that change files, with their cache ---- */
+/* ---- worker_cache.c: looking for steps ---- */
 
 /* Looks for a step in the cache. Returns 1 and takes its layer over, or 0, which is told with the
  * reason. */
@@ -102,6 +115,39 @@ int worker_try_cache(struct worker *worker, const struct digest *group, const st
 
 /* Whether looking is worth it: such a step was carried out before. */
 bool worker_may_be_cached(const struct worker *worker, const struct digest *group);
+
+/* Adds to what is told of the current step. Returns 0 or -ENOMEM. */
+int worker_tell(struct worker *worker, const char *format, ...)
+        __attribute__((format(printf, 2, 3)));
+
+/* ---- worker_share.c: steps that others have shared ---- */
+
+/* Reads the record of one. Returns 1; or 0 where it is not sound, which is told. */
+int worker_read_shared(struct worker *worker, const struct imported_step *step, struct record *ret,
+                       struct error *err);
+
+/* Fetches the layer of its record. Returns 1; or 0 where that cannot be, which is told. */
+int worker_fetch_shared(struct worker *worker, const struct imported_step *step,
+                        struct record *record, struct error *err);
+
+/* ---- worker_step.c: steps that change files ---- */
+
+/* The key of a step on what the stage is so far. */
+int worker_record_key(const struct worker *worker, bool stands_alone, const struct digest *input,
+                      struct digest *ret_below, struct digest *ret, struct error *err);
+
+int worker_put_record(struct worker *worker, const struct digest *group, const struct digest *key,
+                      const struct record *record, struct error *err);
+
+/* Notes that the stage has this step, whose record there is. */
+int worker_add_step(struct worker *worker, const struct digest *group, const struct digest *key,
+                    struct error *err);
+
+/* Adds a layer, which it owns, to the stage. */
+int worker_add_layer(struct worker *worker, struct layer *layer, struct error *err);
+
+/* Shows a line of the step for each layer that is fetched for it; the context is the worker. */
+void worker_show_transfer(void *worker, const struct transfer_event *event);
 
 /* Opens the union of layers, which are fetched where they have not been needed before. */
 int worker_open_layers(struct worker *worker, const struct layers *layers, struct tree **ret,
@@ -127,10 +173,13 @@ int worker_user_digest(const struct worker *worker, struct tree *tree, struct di
 int worker_record_observations(struct worker *worker, const struct finished_step *step,
                                const struct layer *layer, struct record *record, struct error *err);
 
-/* Looks for a record of the group whose step would do the same here. Returns 1 with it; or 0, with
- * what differs from the most recently used one added to `worker->told`. All steps are joined. */
+/* Looks for a record of the group whose step would do the same here, in the store and then in what
+ * others have shared (`ret_source`: whose it is, borrowed). Returns 1 with it, its layer fetched;
+ * or 0, with what differs from the most recently used one added to `worker->told`. All steps are
+ * joined. */
 int worker_find_observed(struct worker *worker, const struct digest *group,
-                         const struct digest *input, struct record *ret, struct error *err);
+                         const struct digest *input, struct record *ret, const char **ret_source,
+                         struct error *err);
 
 /* ---- the steps ---- */
 

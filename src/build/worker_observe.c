@@ -135,7 +135,7 @@ static int check(struct search *search, const struct record *record)
         return r;
 }
 
-static int search_records(struct search *search, struct record *ret)
+static int search_stored(struct search *search, struct record *ret)
 {
         struct worker *worker = search->worker;
         _cleanup_free_ struct store_record *places = NULL;
@@ -167,16 +167,47 @@ static int search_records(struct search *search, struct record *ret)
         return r;
 }
 
+static int search_shared(struct search *search, struct record *ret, const char **ret_source)
+{
+        struct worker *worker = search->worker;
+        const struct imported_step *steps;
+        size_t count;
+        int r = 0;
+
+        steps = cache_import_find(worker->import, search->group, &count);
+        for (size_t i = 0; i < count && i < CANDIDATES_MAX && r == 0; i++) {
+                struct record record;
+
+                r = worker_read_shared(worker, &steps[i], &record, search->err);
+                if (r <= 0)
+                        continue;
+                r = check(search, &record);
+                if (r > 0)
+                        r = worker_fetch_shared(worker, &steps[i], &record, search->err);
+                if (r > 0) {
+                        *ret = record;
+                        *ret_source = cache_import_name(worker->import, &steps[i]);
+                } else {
+                        record_done(&record);
+                }
+        }
+        return r;
+}
+
 int worker_find_observed(struct worker *worker, const struct digest *group,
-                         const struct digest *input, struct record *ret, struct error *err)
+                         const struct digest *input, struct record *ret, const char **ret_source,
+                         struct error *err)
 {
         struct search search = { .worker = worker, .group = group, .input = input, .err = err };
         struct error no_user = ERROR_INIT;
         int r;
 
         r = open_tree(&search);
-        if (r == 0 && worker_user_digest(worker, search.tree, &search.user, &no_user) == 0)
-                r = search_records(&search, ret);
+        if (r == 0 && worker_user_digest(worker, search.tree, &search.user, &no_user) == 0) {
+                r = search_stored(&search, ret);
+                if (r == 0)
+                        r = search_shared(&search, ret, ret_source);
+        }
         if (r == 0 && search.difference.len > 0 &&
             buf_append(&worker->told, search.difference.data, search.difference.len) < 0)
                 r = error_set_oom(err);

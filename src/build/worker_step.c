@@ -1,10 +1,5 @@
 /*
- * What all steps that change files have in common: the cache, the tree, and sealing.
- *
- * A record is kept under the digest of what was done, by the digest of what the image held before
- * and of what else went in (a COPY's files). The layers below have to be sealed before that digest
- * is known, so a step waits for them only if a step like it was ever carried out; else it runs at
- * once, beside their sealing.
+ * What all steps that change files have in common: the tree, sealing, and the record.
  */
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -24,24 +19,16 @@
 
 /* ---- records ---- */
 
-static int record_key(struct worker *worker, bool stands_alone, const struct digest *input,
+int worker_record_key(const struct worker *worker, bool stands_alone, const struct digest *input,
                       struct digest *ret_below, struct digest *ret, struct error *err)
 {
         static const struct layers nothing;
-        struct key key;
-        int r;
+        int r = key_of_layers(stands_alone ? &nothing : &worker->state.layers, ret_below, err);
 
-        r = key_of_layers(stands_alone ? &nothing : &worker->state.layers, ret_below, err);
-        if (r == 0)
-                r = key_begin(&key, "step", err);
-        if (r < 0)
-                return r;
-        key_add_digest(&key, ret_below);
-        key_add_digest(&key, input);
-        return key_finish(&key, ret, err);
+        return r < 0 ? r : key_of_step(ret_below, input, ret, err);
 }
 
-static int put_record(struct worker *worker, const struct digest *group, const struct digest *key,
+int worker_put_record(struct worker *worker, const struct digest *group, const struct digest *key,
                       const struct record *record, struct error *err)
 {
         struct buf text = BUF_INIT;
@@ -51,6 +38,14 @@ static int put_record(struct worker *worker, const struct digest *group, const s
                   : store_record_put(worker->store, group, key, text.data, text.len, err);
         buf_done(&text);
         return r;
+}
+
+int worker_add_step(struct worker *worker, const struct digest *group, const struct digest *key,
+                    struct error *err)
+{
+        const struct step_key step = { *group, *key };
+
+        return stage_result_add_step(&worker->state, &step) < 0 ? error_set_oom(err) : 0;
 }
 
 /* An instruction as one short line. */
@@ -75,7 +70,7 @@ static int record_step(struct worker *worker, const struct finished_step *step,
         struct digest key;
         int r;
 
-        r = record_key(worker, step->stands_alone, &step->input, &record.below, &key, err);
+        r = worker_record_key(worker, step->stands_alone, &step->input, &record.below, &key, err);
         if (r == 0) {
                 record.step = step_text(step->step->instruction->text);
                 r = record.step ? 0 : error_set_oom(err);
@@ -87,24 +82,15 @@ static int record_step(struct worker *worker, const struct finished_step *step,
         if (r == 0)
                 r = worker_record_observations(worker, step, layer, &record, err);
         if (r == 0)
-                r = put_record(worker, &step->group, &key, &record, err);
+                r = worker_put_record(worker, &step->group, &key, &record, err);
+        if (r == 0)
+                r = worker_add_step(worker, &step->group, &key, err);
         record.has_layer = false; /* the blob's descriptor is the caller's */
         record_done(&record);
         return r;
 }
 
-/* Whether the store still has a layer at rest; pins it first, so that it stays. */
-static bool layer_is_there(struct worker *worker, const struct layer *layer)
-{
-        struct error ignored = ERROR_INIT;
-
-        return store_pin(worker->store, &layer->diff_id, &ignored) == 0 &&
-               store_pin(worker->store, &layer->blob.digest, &ignored) == 0 &&
-               store_has(worker->store, STORE_INDEX, &layer->diff_id) &&
-               store_has(worker->store, STORE_TAR, &layer->diff_id);
-}
-
-static int add_layer(struct worker *worker, struct layer *layer, struct error *err)
+int worker_add_layer(struct worker *worker, struct layer *layer, struct error *err)
 {
         struct digest diff_id = layer->diff_id;
 
@@ -120,190 +106,9 @@ static int add_layer(struct worker *worker, struct layer *layer, struct error *e
         return 0;
 }
 
-/* ---- looking ---- */
-
-/* Whether the stage's steps are all to be carried out: it is named, or what it comes from asks so.
- */
-static bool is_filtered(const struct worker *worker)
-{
-        const struct strv *names = worker->options->no_cache_stages;
-        const struct plan *plan = worker->plan;
-
-        for (size_t i = 0; names && i < names->count; i++)
-                if (dockerfile_find_stage_or_number(plan->file, names->items[i],
-                                                    plan->stage_count) == worker->stage->stage)
-                        return true;
-        return worker->options->no_cache;
-}
-
-bool worker_may_be_cached(const struct worker *worker, const struct digest *group)
-{
-        return !is_filtered(worker) && store_record_any(worker->store, group);
-}
-
-static int tell(struct worker *worker, const char *text, struct error *err)
-{
-        return buf_append_str(&worker->told, text) < 0 ? error_set_oom(err) : 0;
-}
-
-/* Takes over what a record says. Returns 1, or 0 where its layer is gone. */
-static int take_over(struct worker *worker, struct record *record, bool *ret_empty,
-                     struct error *err)
-{
-        struct layer layer;
-        int r;
-
-        *ret_empty = !record->has_layer;
-        if (!record->has_layer) {
-                worker->created = record->created;
-                return 1;
-        }
-        if (!layer_is_there(worker, &record->layer)) {
-                worker->told.len = 0;
-                return tell(worker, "its layer was removed from the store", err);
-        }
-        /* The tree does not have this layer: it is opened anew when it is needed. */
-        tree_free(worker->tree);
-        worker->tree = NULL;
-        r = layers_restore_blob(worker->store, &record->layer, err);
-        if (r < 0)
-                return r;
-        worker->created = record->created;
-        layer = record->layer;
-        record->has_layer = false;
-        r = add_layer(worker, &layer, err);
-        return r < 0 ? r : 1;
-}
-
-/* Returns 1 with the record, or 0. One that was altered is dropped. */
-static int get_record(struct worker *worker, const struct digest *group, const struct digest *key,
-                      struct record *ret, struct error *err)
-{
-        struct error ignored = ERROR_INIT;
-        struct buf text = BUF_INIT;
-        int r = store_record_get(worker->store, group, key, &text, &ignored);
-
-        if (r == 0)
-                r = record_read(text.data, text.len, ret);
-        buf_done(&text);
-        if (r == 0) {
-                store_record_use(worker->store, group, key);
-                return 1;
-        }
-        if (r == -EBADMSG) {
-                store_record_remove(worker->store, group, key, &ignored);
-                return tell(worker, "its record in the cache was damaged, and is dropped; ", err);
-        }
-        return r == -ENOMEM ? error_set_oom(err) : 0;
-}
-
-/* Finds a step that is the same by what it has observed, and records it for this chain too. */
-static int find_observed(struct worker *worker, const struct digest *group,
-                         const struct digest *key, const struct digest *below,
-                         const struct digest *input, struct record *ret, struct error *err)
-{
-        int r = worker_find_observed(worker, group, input, ret, err);
-
-        if (r <= 0)
-                return r;
-        ret->below = *below;
-        r = put_record(worker, group, key, ret, err);
-        if (r < 0) {
-                record_done(ret);
-                return r;
-        }
-        return 1;
-}
-
-/* Of a step that is no RUN: which of the two things that count is not as it was. */
-static int tell_input(struct worker *worker, const struct digest *group, const struct digest *below,
-                      struct error *err)
-{
-        _cleanup_free_ struct store_record *places = NULL;
-        bool same_below = false;
-        size_t count;
-        int r = store_record_list(worker->store, group, &places, &count, err);
-
-        for (size_t i = 0; r == 0 && i < count && !same_below; i++) {
-                char digest[DIGEST_TEXT_MAX], line[DIGEST_TEXT_MAX + 16];
-                struct error ignored = ERROR_INIT;
-                struct buf head = BUF_INIT;
-
-                digest_format(below, digest);
-                snprintf(line, sizeof(line), "\nbelow %s\n", digest);
-                if (store_record_head(worker->store, group, &places[i].key, &head, &ignored) == 0)
-                        same_below = strstr(buf_str(&head), line);
-                buf_done(&head);
-        }
-        if (r < 0)
-                return r;
-        return tell(worker,
-                    same_below ? "the files that it takes have changed"
-                               : "what the image holds before it has changed",
-                    err);
-}
-
-static int find_record(struct worker *worker, const struct digest *group,
-                       const struct digest *input, struct record *ret, struct error *err)
-{
-        bool is_run = worker->instruction->type == INSTRUCTION_RUN;
-        struct digest below, key;
-        int r;
-
-        r = worker_join_steps(worker, err);
-        if (r == 0)
-                r = record_key(worker, worker->stands_alone, input, &below, &key, err);
-        if (r < 0)
-                return r;
-        r = get_record(worker, group, &key, ret, err);
-        if (r != 0)
-                return r < 0 ? r : tell(worker, "same chain", err) < 0 ? err->code : 1;
-        if (!is_run || worker->options->chain_only)
-                return tell_input(worker, group, &below, err);
-        r = find_observed(worker, group, &key, &below, input, ret, err);
-        if (r > 0) {
-                worker->told.len = 0;
-                return tell(worker, "same inputs", err) < 0 ? err->code : 1;
-        }
-        return r;
-}
-
-static int look(struct worker *worker, const struct digest *group, const struct digest *input,
-                bool *ret_empty, struct error *err)
-{
-        struct record record;
-        int r;
-
-        if (is_filtered(worker))
-                return tell(worker, "the cache is not to be used", err);
-        if (!store_record_any(worker->store, group))
-                return tell(worker, "no such step is in the cache", err);
-        r = find_record(worker, group, input, &record, err);
-        if (r <= 0)
-                return r;
-        r = take_over(worker, &record, ret_empty, err);
-        record_done(&record);
-        return r;
-}
-
-int worker_try_cache(struct worker *worker, const struct digest *group, const struct digest *input,
-                     bool *ret_empty, struct error *err)
-{
-        int r;
-
-        worker->told.len = 0;
-        r = look(worker, group, input, ret_empty, err);
-        if (r == 0 && worker->step->number > 0)
-                message_send(worker->events_fd, MESSAGE_MISSED,
-                             (uint32_t)(worker->step - worker->stage->steps), worker->told.data,
-                             worker->told.len);
-        return r;
-}
-
 /* ---- carrying out ---- */
 
-/* A line of the step for each layer that is fetched for it. */
-static void show_transfer(void *context, const struct transfer_event *event)
+void worker_show_transfer(void *context, const struct transfer_event *event)
 {
         const struct worker *worker = context;
         uint32_t step = worker->step ? (uint32_t)(worker->step - worker->stage->steps) : STEP_FROM;
@@ -326,7 +131,7 @@ static void show_transfer(void *context, const struct transfer_event *event)
 int worker_open_layers(struct worker *worker, const struct layers *layers, struct tree **ret,
                        struct error *err)
 {
-        struct transfer_watcher watcher = { show_transfer, worker };
+        struct transfer_watcher watcher = { worker_show_transfer, worker };
         int r = layers_fetch(worker->store, layers, false, &watcher, err);
 
         return r < 0 ? r : layers_open(worker->store, layers, ret, err);
@@ -429,7 +234,7 @@ int worker_join_steps(struct worker *worker, struct error *err)
                 if (r == 0)
                         r = record_step(worker, step, step->seal ? &layer : NULL, err);
                 if (r == 0 && step->seal)
-                        r = add_layer(worker, &layer, err);
+                        r = worker_add_layer(worker, &layer, err);
                 else if (sealed == 0 && step->seal)
                         descriptor_done(&layer.blob);
                 trace_free(step->trace);

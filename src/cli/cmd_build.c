@@ -6,6 +6,7 @@
 #include "base/path.h"
 #include "build/build.h"
 #include "build_flags.h"
+#include "cache_flags.h"
 #include "oci/reference.h"
 #include "progress.h"
 
@@ -37,6 +38,8 @@ struct build_flags {
         bool no_cache;
         struct strv no_cache_stages;
         const char *cache_precision;
+        struct strv cache_from;
+        struct strv cache_to;
         bool quiet;
         bool check;
 };
@@ -49,6 +52,8 @@ static void build_flags_done(struct build_flags *flags)
         strv_done(&flags->allowed);
         network_flags_done(&flags->network);
         strv_done(&flags->no_cache_stages);
+        strv_done(&flags->cache_from);
+        strv_done(&flags->cache_to);
         bounds_flags_done(&flags->bounds);
         strv_done(&flags->secrets);
         strv_done(&flags->agents);
@@ -188,10 +193,37 @@ static int parse_precision(const char *text, bool *ret_chain_only, struct error 
         return error_set(err, -EINVAL, "--cache-precision is observed or chain, not %s", text);
 }
 
+/* The caches that are shared. */
+struct shared_caches {
+        struct cache_list from;
+        struct cache_list to;
+};
+
+static void shared_caches_done(struct shared_caches *caches)
+{
+        cache_list_done(&caches->from);
+        cache_list_done(&caches->to);
+}
+
+static int parse_caches(const struct build_flags *flags, struct shared_caches *caches,
+                        struct build_options *options, struct error *err)
+{
+        int r = cache_flags_parse(&flags->cache_from, false, &caches->from, err);
+
+        if (r == 0)
+                r = cache_flags_parse(&flags->cache_to, true, &caches->to, err);
+        options->cache_from = caches->from.items;
+        options->cache_from_count = caches->from.count;
+        options->cache_to = caches->to.items;
+        options->cache_to_count = caches->to.count;
+        return r;
+}
+
 static int build(struct store *store, const struct build_flags *flags,
                  const struct execution_bounds *bounds, const char *context,
                  struct progress *progress, struct build_fault *fault, struct error *err)
 {
+        _cleanup_(shared_caches_done) struct shared_caches caches = { .from.count = 0 };
         struct build_lists lists = BUILD_LISTS_INIT;
         struct strmap labels = STRMAP_INIT;
         struct strv args = STRV_INIT;
@@ -231,6 +263,8 @@ static int build(struct store *store, const struct build_flags *flags,
                 options.pull = PULL_ALWAYS;
         if (r == 0)
                 r = parse_precision(flags->cache_precision, &options.chain_only, err);
+        if (r == 0)
+                r = parse_caches(flags, &caches, &options, err);
         if (r == 0)
                 r = cli_parse_users(flags->userns, &options.users, err);
         if (r == 0)
@@ -292,6 +326,11 @@ static int run(const struct command *command, int argc, char **argv)
                 { OPTION_STRING, 0, "cache-precision", &flags.cache_precision, "HOW",
                   "What a RUN step depends on: what it has read (observed), or all that the image "
                   "held (chain)" },
+                { OPTION_LIST, 0, "cache-from", &flags.cache_from, "CACHE",
+                  "Take steps from a cache too: type=local,src=DIR or type=registry,ref=NAME" },
+                { OPTION_LIST, 0, "cache-to", &flags.cache_to, "CACHE",
+                  "Write the cache for others: type=local,dest=DIR, type=registry,ref=NAME or\n"
+                  "                                type=inline" },
                 { OPTION_STRING, 0, "userns", &flags.userns, "MODE",
                   "auto (the default), ranges (subordinate ids) or single (one id)" },
                 { OPTION_LIST, 0, "allow", &flags.allowed, "ENTITLEMENT",
