@@ -95,10 +95,11 @@ struct build_options {
         size_t secret_count;
         const struct build_agent *agents;
         size_t agent_count;
-        const struct strv *tags;     /* references */
-        const struct strv *args;     /* "NAME=value", of --build-arg */
-        const struct strmap *labels; /* of --label */
-        const char *target;          /* a stage's name or number; NULL: the last */
+        const struct strv *tags;          /* references */
+        const struct strv *args;          /* "NAME=value", of --build-arg */
+        const struct strmap *labels;      /* of --label */
+        const struct strmap *annotations; /* of the manifest; or NULL */
+        const char *target;               /* a stage's name or number; NULL: the last */
         bool no_cache;
         enum pull_policy pull;              /* of the images that it begins with or copies from */
         const struct strv *no_cache_stages; /* names and numbers of --no-cache-filter; or NULL */

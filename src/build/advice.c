@@ -2,6 +2,7 @@
 
 #include "advice_values.h"
 #include "base/cleanup.h"
+#include "oci/reference.h"
 #include "worker.h"
 
 #include <errno.h>
@@ -44,6 +45,46 @@ static int lint_stages(struct plan *plan, const struct build_options *options)
         }
         for (size_t i = 0; states && i < plan->stage_count; i++)
                 advice_state_done(&states[i]);
+        return r;
+}
+
+/* Whether a FROM may name an image, as its variables are. What cannot be expanded is passed over.
+ */
+static bool names_image(const struct plan *plan, const char *base, const struct strv *variables)
+{
+        const struct expander expander = { .escape = plan->file->escape,
+                                           .lookup = expand_lookup_strv,
+                                           .variables = variables };
+        struct reference reference = REFERENCE_INIT;
+        struct error ignored = ERROR_INIT;
+        struct buf name = BUF_INIT;
+        bool valid = true;
+
+        if (expand_word(&expander, base, &name, &ignored) == 0)
+                valid = reference_parse(buf_str(&name), &reference, &ignored) == 0 ||
+                        ignored.code == -ENOMEM;
+        reference_done(&reference);
+        buf_done(&name);
+        return valid;
+}
+
+/* Of all stages, and with no --build-arg. */
+static int lint_defaults(struct plan *plan)
+{
+        _cleanup_(build_fault_done) struct build_fault fault = { .excerpt = NULL };
+        struct strv defaults = STRV_INIT;
+        struct error ignored = ERROR_INIT;
+        int r = plan_globals(plan, NULL, &defaults, &fault, &ignored);
+        bool known = r == 0;
+
+        r = r == -ENOMEM ? r : 0;
+        for (size_t i = 0; i < plan->stage_count && known && r == 0; i++) {
+                const struct instruction *from = plan->stages[i].stage->from;
+
+                if (!names_image(plan, from->from.base, &defaults))
+                        r = lint_from_without_arguments(&plan->file->lint, from);
+        }
+        strv_done(&defaults);
         return r;
 }
 
@@ -124,6 +165,8 @@ int advice_tell(struct plan *plan, const struct build_options *options, struct e
         const struct lint *lint = &plan->file->lint;
         int r = lint_stages(plan, options);
 
+        if (r == 0)
+                r = lint_defaults(plan);
         if (r == 0)
                 r = tell_lint(plan, options);
         if (r == 0)

@@ -27,7 +27,8 @@ static int add_layer(struct manifest *manifest, const struct layer *layer)
 }
 
 static int put_manifest(struct store *store, const struct layers *layers,
-                        const struct descriptor *config, struct descriptor *ret, struct error *err)
+                        const struct descriptor *config, const struct strmap *annotations,
+                        struct descriptor *ret, struct error *err)
 {
         struct manifest manifest = MANIFEST_INIT;
         struct buf text = BUF_INIT;
@@ -35,6 +36,8 @@ static int put_manifest(struct store *store, const struct layers *layers,
 
         manifest.media_type = strdup(MEDIA_TYPE_OCI_MANIFEST);
         r = manifest.media_type ? descriptor_copy(config, &manifest.config) : -ENOMEM;
+        if (r == 0 && annotations)
+                r = strmap_extend(&manifest.annotations, annotations);
         for (size_t i = 0; i < layers->count && r == 0; i++)
                 r = add_layer(&manifest, &layers->items[i]);
         r = r < 0 ? error_set_oom(err) : manifest_write(&manifest, &text, err);
@@ -51,7 +54,8 @@ static int put_manifest(struct store *store, const struct layers *layers,
 }
 
 int image_put(struct store *store, const struct buf *config, const struct platform *platform,
-              const struct layers *layers, struct descriptor *ret, struct error *err)
+              const struct layers *layers, const struct strmap *annotations, struct descriptor *ret,
+              struct error *err)
 {
         struct descriptor descriptor = DESCRIPTOR_INIT, manifest = DESCRIPTOR_INIT;
         int r;
@@ -62,7 +66,7 @@ int image_put(struct store *store, const struct buf *config, const struct platfo
         if (r == 0 && !descriptor.media_type)
                 r = error_set_oom(err);
         if (r == 0)
-                r = put_manifest(store, layers, &descriptor, &manifest, err);
+                r = put_manifest(store, layers, &descriptor, annotations, &manifest, err);
         descriptor_done(&descriptor);
         if (r == 0) {
                 manifest.platform = calloc(1, sizeof(*manifest.platform));
@@ -107,8 +111,8 @@ int image_store(struct store *store, const struct build_options *options,
         if (r == 0)
                 r = digest_of(text.data, text.len, &ret->config, err);
         if (r == 0)
-                r = image_put(store, &text, &config->platform, &result->layers, &ret->manifest,
-                              err);
+                r = image_put(store, &text, &config->platform, &result->layers,
+                              options->annotations, &ret->manifest, err);
         buf_done(&text);
         if (r == 0)
                 r = tag(store, options->tags, &ret->manifest, err);

@@ -74,7 +74,7 @@ static int put_image(struct store *store, struct layer *layer, const char *path,
                 descriptor_done(&layer->blob);
         r = r < 0 ? error_set_oom(err) : image_config_write(&config, &text, err);
         if (r == 0)
-                r = image_put(store, &text, &config.platform, &layers, ret, err);
+                r = image_put(store, &text, &config.platform, &layers, NULL, ret, err);
         buf_done(&text);
         layers_done(&layers);
         image_config_done(&config);

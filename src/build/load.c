@@ -371,7 +371,7 @@ static int put_docker_image(struct load *load, const struct strv *paths,
                 r = take_docker_layers(load, paths, &config, &layers, err);
         /* The config stays as it is, byte for byte: its digest is the image's ID. */
         if (r == 0)
-                r = image_put(load->store, config_text, &config.platform, &layers, ret, err);
+                r = image_put(load->store, config_text, &config.platform, &layers, NULL, ret, err);
         layers_done(&layers);
         image_config_done(&config);
         return r;

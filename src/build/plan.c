@@ -85,73 +85,79 @@ static int parse_dockerfile(struct plan *plan, struct build_fault *ret_fault, st
 
 /* ---- global arguments ---- */
 
-static const char *option_arg(const struct build_options *options, const char *name)
-{
-        return options->args ? strv_env_get(options->args, name) : NULL;
-}
-
-/* TARGETPLATFORM and its like, for this machine's platform. */
-static int set_platform_args(struct plan *plan)
+/* TARGETPLATFORM and its like, for this machine's platform, and TARGETSTAGE. */
+static int set_platform_args(const struct plan *plan, struct strv *globals)
 {
         static const char *const sides[] = { "BUILD", "TARGET" };
         _cleanup_free_ char *text = platform_format(&plan->platform);
-        int r = text ? 0 : -ENOMEM;
+        const char *target = plan->options->target;
+        int r = text ? strv_addf(globals, "TARGETSTAGE=%s", target ? target : "default") : -ENOMEM;
 
         for (size_t i = 0; i < ARRAY_SIZE(sides) && r == 0; i++) {
                 const struct platform *platform = &plan->platform;
 
-                r = strv_addf(&plan->globals, "%sPLATFORM=%s", sides[i], text);
+                r = strv_addf(globals, "%sPLATFORM=%s", sides[i], text);
                 if (r == 0)
-                        r = strv_addf(&plan->globals, "%sOS=%s", sides[i], platform->os);
+                        r = strv_addf(globals, "%sOS=%s", sides[i], platform->os);
                 if (r == 0)
-                        r = strv_addf(&plan->globals, "%sARCH=%s", sides[i],
-                                      platform->architecture);
+                        r = strv_addf(globals, "%sARCH=%s", sides[i], platform->architecture);
                 if (r == 0)
-                        r = strv_addf(&plan->globals, "%sVARIANT=%s", sides[i],
+                        r = strv_addf(globals, "%sVARIANT=%s", sides[i],
                                       platform->variant ? platform->variant : "");
         }
         return r;
 }
 
-static int set_global(struct plan *plan, const struct build_options *options,
-                      const struct key_value *arg, struct error *err)
+static int set_global(const struct plan *plan, const struct strv *args, const struct key_value *arg,
+                      struct strv *globals, struct error *err)
 {
         struct expander expander = { .escape = plan->file->escape,
                                      .lookup = expand_lookup_strv,
-                                     .variables = &plan->globals };
-        const char *given = option_arg(options, arg->key);
+                                     .variables = globals };
+        const char *given = args ? strv_env_get(args, arg->key) : NULL;
         struct buf value = BUF_INIT;
         int r = 0;
 
-        if (strv_add(&plan->declared, arg->key) < 0)
-                return error_set_oom(err);
         if (!given && arg->value)
                 r = expand_word(&expander, arg->value, &value, err);
         if (r == 0 && (given || arg->value) &&
-            strv_env_set(&plan->globals, arg->key, given ? given : buf_str(&value)) < 0)
+            strv_env_set(globals, arg->key, given ? given : buf_str(&value)) < 0)
                 r = error_set_oom(err);
         buf_done(&value);
         return r;
 }
 
-static int set_globals(struct plan *plan, const struct build_options *options,
-                       struct build_fault *ret_fault, struct error *err)
+int plan_globals(const struct plan *plan, const struct strv *args, struct strv *ret,
+                 struct build_fault *ret_fault, struct error *err)
 {
         struct source_position nowhere = { .line = 0 };
 
-        if (set_platform_args(plan) < 0)
+        if (set_platform_args(plan, ret) < 0)
                 return error_set_oom(err);
         for (size_t i = 0; i < plan->file->global_count; i++) {
                 const struct instruction *instruction = &plan->file->instructions[i];
 
                 for (size_t j = 0; j < instruction->pairs.count; j++) {
-                        int r = set_global(plan, options, &instruction->pairs.items[j], err);
+                        int r = set_global(plan, args, &instruction->pairs.items[j], ret, err);
 
                         if (r < 0)
                                 return plan_blame(plan, instruction, nowhere, ret_fault, err);
                 }
         }
         return 0;
+}
+
+static int set_declared(struct plan *plan)
+{
+        int r = 0;
+
+        for (size_t i = 0; i < plan->file->global_count; i++) {
+                const struct instruction *instruction = &plan->file->instructions[i];
+
+                for (size_t j = 0; j < instruction->pairs.count && r == 0; j++)
+                        r = strv_add(&plan->declared, instruction->pairs.items[j].key);
+        }
+        return r;
 }
 
 /* ---- stages ---- */
@@ -455,7 +461,9 @@ int plan_make(struct store *store, const struct build_options *options, struct p
         if (r == 0 && make_stages(plan) < 0)
                 r = error_set_oom(err);
         if (r == 0)
-                r = set_globals(plan, options, ret_fault, err);
+                r = plan_globals(plan, options->args, &plan->globals, ret_fault, err);
+        if (r == 0 && set_declared(plan) < 0)
+                r = error_set_oom(err);
         if (r == 0)
                 r = find_target(plan, options->target, err);
         if (r == 0)

@@ -83,6 +83,11 @@ void plan_done(struct plan *plan);
 int plan_make(struct store *store, const struct build_options *options, struct plan *ret,
               struct build_fault *ret_fault, struct error *err);
 
+/* The values of ARG before the first FROM, and of platforms, where --build-arg says `args` (or
+ * NULL), as "NAME=value". */
+int plan_globals(const struct plan *plan, const struct strv *args, struct strv *ret,
+                 struct build_fault *ret_fault, struct error *err);
+
 /* What `name` stands for as seen from a stage, if it is known. A number is that of a stage where
  * `numbers`: in COPY --from, not in mounts. */
 bool plan_find_source(const struct plan *plan, const struct plan_stage *stage, const char *name,

@@ -1,6 +1,7 @@
 #include "build_flags.h"
 
 #include "base/cleanup.h"
+#include "oci/platform.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -219,4 +220,67 @@ int build_flags_map(const struct strv *written, struct strmap *ret, struct error
                         return error_set_oom(err);
         }
         return 0;
+}
+
+/* ---- annotations ---- */
+
+/* What an annotation is of: "manifest", or "manifest[PLATFORM]" for ours. */
+static int check_holder(const char *option, const char *holder, size_t len, struct error *err)
+{
+        _cleanup_(platform_done) struct platform own = PLATFORM_INIT;
+        _cleanup_free_ char *kind = strndup(holder, len), *text = NULL, *bracket = NULL;
+
+        if (!kind || platform_host(&own) < 0 || !(text = platform_format(&own)))
+                return error_set_oom(err);
+        bracket = strchr(kind, '[') ? strdup(strchr(kind, '[')) : NULL;
+        kind[strcspn(kind, "[")] = '\0';
+        if (strcmp(kind, "index") == 0 || strcmp(kind, "index-descriptor") == 0 ||
+            strcmp(kind, "manifest-descriptor") == 0) {
+                error_set(err, -EOPNOTSUPP, "--annotation %s: there is no %s", option, kind);
+                return error_hint(err, "An image of one platform has a manifest alone.");
+        }
+        if (strcmp(kind, "manifest") != 0) {
+                error_set(err, -EINVAL, "--annotation %s: %s is nothing that can be annotated",
+                          option, kind);
+                return error_hint(err, "Write manifest:NAME=VALUE, or NAME=VALUE.");
+        }
+        if (bracket &&
+            (strlen(bracket) != strlen(text) + 2 || strncmp(bracket + 1, text, strlen(text)) != 0))
+                return error_set(err, -EOPNOTSUPP,
+                                 "--annotation %s: the image is built for %s alone", option, text);
+        return 0;
+}
+
+static int read_annotation(const char *option, struct strmap *ret, struct error *err)
+{
+        const char *equals = strchr(option, '='), *name = option, *colon;
+        _cleanup_free_ char *key = NULL;
+        int r = 0;
+
+        if (!equals || equals == option) {
+                error_set(err, -EINVAL, "--annotation %s names nothing", option);
+                return error_hint(err, "Write it as NAME=VALUE.");
+        }
+        colon = memchr(option, ':', (size_t)(equals - option));
+        if (colon)
+                name = colon + 1;
+        for (const char *at = option; colon && at < colon && r == 0;) {
+                size_t len = strcspn(at, ",:");
+
+                r = check_holder(option, at, len, err);
+                at += len + 1;
+        }
+        if (r < 0)
+                return r;
+        key = strndup(name, (size_t)(equals - name));
+        return key && strmap_set(ret, key, equals + 1) == 0 ? 0 : error_set_oom(err);
+}
+
+int build_flags_annotations(const struct strv *written, struct strmap *ret, struct error *err)
+{
+        int r = 0;
+
+        for (size_t i = 0; i < written->count && r == 0; i++)
+                r = read_annotation(written->items[i], ret, err);
+        return r;
 }

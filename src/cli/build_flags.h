@@ -37,5 +37,9 @@ int build_flags_contexts(const struct strv *written, struct build_lists *ret, st
  */
 int build_flags_args(const struct strv *written, struct strv *ret, struct error *err);
 
+/* "[manifest:]NAME=VALUE", as Docker has it. -EOPNOTSUPP for what is not of the manifest: there is
+ * no index around an image of one platform. */
+int build_flags_annotations(const struct strv *written, struct strmap *ret, struct error *err);
+
 /* "NAME=VALUE". */
 int build_flags_map(const struct strv *written, struct strmap *ret, struct error *err);

@@ -23,6 +23,7 @@ struct build_flags {
         struct strv tags;
         struct strv args;
         struct strv labels;
+        struct strv annotations;
         struct strv secrets;
         struct strv agents;
         struct strv contexts;
@@ -49,6 +50,7 @@ static void build_flags_done(struct build_flags *flags)
         strv_done(&flags->tags);
         strv_done(&flags->args);
         strv_done(&flags->labels);
+        strv_done(&flags->annotations);
         strv_done(&flags->allowed);
         network_flags_done(&flags->network);
         strv_done(&flags->no_cache_stages);
@@ -225,13 +227,14 @@ static int build(struct store *store, const struct build_flags *flags,
 {
         _cleanup_(shared_caches_done) struct shared_caches caches = { .from.count = 0 };
         struct build_lists lists = BUILD_LISTS_INIT;
-        struct strmap labels = STRMAP_INIT;
+        struct strmap labels = STRMAP_INIT, annotations = STRMAP_INIT;
         struct strv args = STRV_INIT;
         struct build_options options = { .context = context,
                                          .dockerfile = flags->file,
                                          .tags = &flags->tags,
                                          .args = &args,
                                          .labels = &labels,
+                                         .annotations = &annotations,
                                          .target = flags->target,
                                          .no_cache = flags->no_cache,
                                          .no_cache_stages = &flags->no_cache_stages,
@@ -250,6 +253,8 @@ static int build(struct store *store, const struct build_flags *flags,
                 r = build_flags_args(&flags->args, &args, err);
         if (r == 0)
                 r = build_flags_map(&flags->labels, &labels, err);
+        if (r == 0)
+                r = build_flags_annotations(&flags->annotations, &annotations, err);
         if (r == 0)
                 r = build_flags_secrets(&flags->secrets, &lists, err);
         if (r == 0)
@@ -276,6 +281,7 @@ static int build(struct store *store, const struct build_flags *flags,
         network_options_done(&options.network);
         build_lists_done(&lists);
         strmap_done(&labels);
+        strmap_done(&annotations);
         strv_done(&args);
         return r;
 }
@@ -305,6 +311,8 @@ static int run(const struct command *command, int argc, char **argv)
                   "Set an ARG; may be repeated" },
                 { OPTION_LIST, 0, "label", &flags.labels, "NAME=VALUE",
                   "Add a label; may be repeated" },
+                { OPTION_LIST, 0, "annotation", &flags.annotations, "NAME=VALUE",
+                  "Add an annotation to the manifest; may be repeated" },
                 { OPTION_LIST, 0, "secret", &flags.secrets, "id=NAME[,src=FILE|,env=NAME]",
                   "A secret for RUN --mount=type=secret; may be repeated" },
                 { OPTION_LIST, 0, "ssh", &flags.agents, "default|NAME[=SOCKET]",

@@ -322,9 +322,11 @@ make_contexts() {
 @test "FROM of files begins with them alone" {
         as_tester mkdir -p "$work/base/d"
         as_tester sh -c "echo kept >'$work/base/d/f'; echo d/left >'$work/base/.dockerignore'; : >'$work/base/d/left'"
-        context_of of-files 'FROM files AS base' 'FROM base' 'COPY Dockerfile /'
-        varve build -t of-files --build-context files="$work/base" "$context"
+        context_of of-files 'FROM files AS base' 'FROM base' 'ARG TARGETSTAGE' 'LABEL target=$TARGETSTAGE' 'COPY Dockerfile /'
+        varve build -t of-files --build-context files="$work/base" --annotation manifest:org.example=a=b "$context"
         unpacked of-files
+        [ "$(skopeo inspect --raw "oci:$work/saved:image" | jq -r '.annotations["org.example"]')" = a=b ]
+        [ "$(varve inspect --format '{{.Config.Labels.target}}' of-files)" = default ]
         [ "$(cd "$root" && find . -type f | sort | tr '\n' ' ')" = './.dockerignore ./Dockerfile ./d/f ' ]
 }
 

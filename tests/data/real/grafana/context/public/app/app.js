@@ -1,0 +1,3 @@
+import { title } from "../../packages/ui/title.js";
+
+console.log(title("one"));

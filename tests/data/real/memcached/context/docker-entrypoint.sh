@@ -1,0 +1,4 @@
+#!/bin/sh
+set -e
+[ "${1#-}" = "$1" ] || set -- memcached "$@"
+exec "$@"
