@@ -150,7 +150,8 @@ enum build_description {
         BUILD_DESCRIBE_TARGETS, /* the stages, with what the comments before them say */
 };
 
-/* Appends it to `ret` as text. `ret_warnings` is 0 but for CHECK. Errors as build_image(). */
+/* Appends it to `ret`, as text or as BuildKit's JSON. `ret_warnings` is 0 but for CHECK. Errors as
+ * build_image(). */
 int build_describe(struct store *store, const struct build_options *options,
-                   enum build_description what, struct buf *ret, size_t *ret_warnings,
+                   enum build_description what, bool json, struct buf *ret, size_t *ret_warnings,
                    struct build_fault *ret_fault, struct error *err);

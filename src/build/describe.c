@@ -1,9 +1,10 @@
 /*
  * What can be said of a Dockerfile without building it: --check and --call.
  */
+#include "describe.h"
+
 #include "advice.h"
 #include "base/cleanup.h"
-#include "build/build.h"
 #include "dockerfile/expand.h"
 
 #include <errno.h>
@@ -12,8 +13,8 @@
 
 /* ---- check ---- */
 
-static int describe_check(struct plan *plan, const struct build_options *options, struct buf *ret,
-                          size_t *ret_warnings, struct error *err)
+static int describe_check(struct plan *plan, const struct build_options *options, bool json,
+                          struct buf *ret, size_t *ret_warnings, struct error *err)
 {
         const struct lint *lint = &plan->file->lint;
         int r = advice_tell(plan, options, err);
@@ -24,6 +25,8 @@ static int describe_check(struct plan *plan, const struct build_options *options
                 r = 0;
         }
         *ret_warnings = lint->count;
+        if (r == 0 && json)
+                return describe_check_json(plan, ret, err);
         if (r == 0 &&
             (lint->count == 0
                      ? buf_append_str(ret, "Check complete, no warnings found.\n")
@@ -58,55 +61,51 @@ static int describe_targets(const struct plan *plan, struct buf *ret)
 
 /* ---- outline ---- */
 
-struct outline {
-        const struct plan *plan;
-        const struct build_options *options;
-        struct strv args, secrets, agents; /* names */
-        struct buf arg_lines, secret_lines, agent_lines;
-};
-
-static void outline_done(struct outline *outline)
+void outline_done(struct outline *outline)
 {
-        strv_done(&outline->args);
-        strv_done(&outline->secrets);
-        strv_done(&outline->agents);
-        buf_done(&outline->arg_lines);
-        buf_done(&outline->secret_lines);
-        buf_done(&outline->agent_lines);
+        free(outline->args.items);
+        free(outline->secrets.items);
+        free(outline->agents.items);
+        free(outline->caches.items);
 }
 
-static int outline_args(struct outline *outline, const struct instruction *instruction)
+/* Adds what is not there yet by its name. */
+static int add(struct outline_list *list, const struct outline_item *item)
 {
-        const struct strv *given = outline->options->args;
+        struct outline_item *items;
+
+        for (size_t i = 0; i < list->count; i++)
+                if (strcmp(list->items[i].name, item->name) == 0)
+                        return 0;
+        items = reallocarray(list->items, list->count + 1, sizeof(*items));
+        if (!items)
+                return -ENOMEM;
+        list->items = items;
+        items[list->count++] = *item;
+        return 0;
+}
+
+static int outline_args(struct outline *outline, const struct build_options *options,
+                        const struct instruction *instruction)
+{
         int r = 0;
 
         for (size_t i = 0; i < instruction->pairs.count && r == 0; i++) {
                 const struct key_value *pair = &instruction->pairs.items[i];
-                const char *text = instruction_description(instruction, pair->key), *value;
+                struct outline_item item = {
+                        .name = pair->key,
+                        .value = options->args ? strv_env_get(options->args, pair->key) : NULL,
+                        .text = instruction_description(instruction, pair->key),
+                        .line = instruction->first_line,
+                };
 
-                if (strv_contains(&outline->args, pair->key))
-                        continue;
-                value = given ? strv_env_get(given, pair->key) : NULL;
-                if (!value)
-                        value = strv_env_get(&outline->plan->globals, pair->key);
-                if (!value)
-                        value = pair->value ? pair->value : "";
-                r = strv_add(&outline->args, pair->key);
-                if (r == 0)
-                        r = buf_appendf(&outline->arg_lines,
-                                        text ? "%-16s %-24s %s\n" : "%-16s %s%s\n", pair->key,
-                                        value, text ? text : "");
+                if (!item.value)
+                        item.value = strv_env_get(&outline->plan->globals, pair->key);
+                if (!item.value)
+                        item.value = pair->value ? pair->value : "";
+                r = add(&outline->args, &item);
         }
         return r;
-}
-
-static int outline_name(struct strv *names, struct buf *lines, const char *name, bool required)
-{
-        if (strv_contains(names, name))
-                return 0;
-        if (strv_add(names, name) < 0)
-                return -ENOMEM;
-        return buf_appendf(lines, required ? "%-24s %s\n" : "%s%s\n", name, required ? "true" : "");
 }
 
 static int outline_mounts(struct outline *outline, const struct instruction *instruction)
@@ -117,28 +116,34 @@ static int outline_mounts(struct outline *outline, const struct instruction *ins
         for (size_t i = 0; i < run->mount_count && r == 0; i++) {
                 const struct run_mount *mount = &run->mounts[i];
                 const char *slash = mount->target ? strrchr(mount->target, '/') : NULL;
+                struct outline_item item = { .name = mount->id,
+                                             .required = mount->required,
+                                             .line = instruction->first_line };
 
-                if (mount->type == MOUNT_SECRET)
-                        r = outline_name(&outline->secrets, &outline->secret_lines,
-                                         mount->source ? mount->source
-                                         : mount->id   ? mount->id
-                                         : slash       ? slash + 1
-                                                       : mount->target,
-                                         mount->required);
-                else if (mount->type == MOUNT_SSH)
-                        r = outline_name(&outline->agents, &outline->agent_lines,
-                                         mount->id ? mount->id : "default", mount->required);
+                if (mount->type == MOUNT_SECRET) {
+                        item.name = mount->source ? mount->source
+                                    : mount->id   ? mount->id
+                                    : slash       ? slash + 1
+                                                  : mount->target;
+                        r = add(&outline->secrets, &item);
+                } else if (mount->type == MOUNT_SSH) {
+                        item.name = mount->id ? mount->id : "default";
+                        r = add(&outline->agents, &item);
+                } else if (mount->type == MOUNT_CACHE) {
+                        item.name = mount->id ? mount->id : mount->target;
+                        r = add(&outline->caches, &item);
+                }
         }
         return r;
 }
 
-static int outline_gather(struct outline *outline)
+static int outline_gather(struct outline *outline, const struct build_options *options)
 {
         const struct plan *plan = outline->plan;
         int r = 0;
 
         for (size_t i = 0; i < plan->file->global_count && r == 0; i++)
-                r = outline_args(outline, &plan->file->instructions[i]);
+                r = outline_args(outline, options, &plan->file->instructions[i]);
         for (size_t i = 0; i < plan->stage_count && r == 0; i++) {
                 const struct plan_stage *stage = &plan->stages[i];
 
@@ -146,7 +151,7 @@ static int outline_gather(struct outline *outline)
                         const struct instruction *instruction = stage->steps[j].instruction;
 
                         if (instruction->type == INSTRUCTION_ARG)
-                                r = outline_args(outline, instruction);
+                                r = outline_args(outline, options, instruction);
                         else if (instruction->type == INSTRUCTION_RUN)
                                 r = outline_mounts(outline, instruction);
                 }
@@ -154,41 +159,61 @@ static int outline_gather(struct outline *outline)
         return r;
 }
 
-static int outline_write(const struct outline *outline, struct buf *ret)
+static int write_args(const struct outline_list *list, struct buf *ret)
 {
-        const struct instruction *from = outline->plan->stages[outline->plan->target].stage->from;
-        const char *name = from->from.name ? from->from.name : "default";
-        const char *text = instruction_description(from, name);
-        int r = buf_appendf(ret, "TARGET:      %s\n", name);
+        int r = list->count == 0 ? 0
+                                 : buf_appendf(ret, "\n%-16s %-24s %s\n", "BUILD ARG", "VALUE",
+                                               "DESCRIPTION");
 
-        if (r == 0 && text)
-                r = buf_appendf(ret, "DESCRIPTION: %s\n", text);
-        if (r == 0 && outline->args.count > 0)
-                r = buf_appendf(ret, "\n%-16s %-24s %s\n%s", "BUILD ARG", "VALUE", "DESCRIPTION",
-                                buf_str(&outline->arg_lines));
-        if (r == 0 && outline->secrets.count > 0)
-                r = buf_appendf(ret, "\n%-24s %s\n%s", "SECRET", "REQUIRED",
-                                buf_str(&outline->secret_lines));
-        if (r == 0 && outline->agents.count > 0)
-                r = buf_appendf(ret, "\n%-24s %s\n%s", "SSH", "REQUIRED",
-                                buf_str(&outline->agent_lines));
+        for (size_t i = 0; i < list->count && r == 0; i++) {
+                const struct outline_item *item = &list->items[i];
+
+                r = buf_appendf(ret, item->text ? "%-16s %-24s %s\n" : "%-16s %s%s\n", item->name,
+                                item->value, item->text ? item->text : "");
+        }
         return r;
 }
 
-static int describe_outline(const struct plan *plan, const struct build_options *options,
-                            struct buf *ret)
+static int write_names(const struct outline_list *list, const char *title, struct buf *ret)
 {
-        struct outline outline = { .plan = plan, .options = options };
-        int r = outline_gather(&outline);
+        int r = list->count == 0 ? 0 : buf_appendf(ret, "\n%-24s %s\n", title, "REQUIRED");
+
+        for (size_t i = 0; i < list->count && r == 0; i++)
+                r = buf_appendf(ret, list->items[i].required ? "%-24s %s\n" : "%s%s\n",
+                                list->items[i].name, list->items[i].required ? "true" : "");
+        return r;
+}
+
+static int outline_write(const struct outline *outline, struct buf *ret)
+{
+        int r = buf_appendf(ret, "TARGET:      %s\n", outline->name);
+
+        if (r == 0 && outline->text)
+                r = buf_appendf(ret, "DESCRIPTION: %s\n", outline->text);
+        if (r == 0)
+                r = write_args(&outline->args, ret);
+        if (r == 0)
+                r = write_names(&outline->secrets, "SECRET", ret);
+        return r == 0 ? write_names(&outline->agents, "SSH", ret) : r;
+}
+
+static int describe_outline(const struct plan *plan, const struct build_options *options, bool json,
+                            struct buf *ret, struct error *err)
+{
+        const struct instruction *from = plan->stages[plan->target].stage->from;
+        const char *name = from->from.name ? from->from.name : "default";
+        _cleanup_(outline_done) struct outline outline = {
+                .plan = plan, .name = name, .text = instruction_description(from, name)
+        };
+        int r = outline_gather(&outline, options);
 
         if (r == 0)
-                r = outline_write(&outline, ret);
-        outline_done(&outline);
+                r = json ? describe_outline_json(&outline, ret, err) : outline_write(&outline, ret);
         return r;
 }
 
 int build_describe(struct store *store, const struct build_options *options,
-                   enum build_description what, struct buf *ret, size_t *ret_warnings,
+                   enum build_description what, bool json, struct buf *ret, size_t *ret_warnings,
                    struct build_fault *ret_fault, struct error *err)
 {
         struct plan plan;
@@ -201,13 +226,13 @@ int build_describe(struct store *store, const struct build_options *options,
                 return r;
         switch (what) {
         case BUILD_DESCRIBE_CHECK:
-                r = describe_check(&plan, options, ret, ret_warnings, err);
+                r = describe_check(&plan, options, json, ret, ret_warnings, err);
                 break;
         case BUILD_DESCRIBE_OUTLINE:
-                r = describe_outline(&plan, options, ret);
+                r = describe_outline(&plan, options, json, ret, err);
                 break;
         case BUILD_DESCRIBE_TARGETS:
-                r = describe_targets(&plan, ret);
+                r = json ? describe_targets_json(&plan, ret, err) : describe_targets(&plan, ret);
                 break;
         }
         plan_done(&plan);

@@ -284,3 +284,62 @@ int build_flags_annotations(const struct strv *written, struct strmap *ret, stru
                 r = read_annotation(written->items[i], ret, err);
         return r;
 }
+
+/* ---- call ---- */
+
+static bool is_text(const char *text, size_t len, const char *wanted)
+{
+        return len == strlen(wanted) && memcmp(text, wanted, len) == 0;
+}
+
+static int read_method(const char *text, size_t len, struct build_call *call, struct error *err)
+{
+        static const char *const names[] = {
+                [BUILD_DESCRIBE_CHECK] = "check",
+                [BUILD_DESCRIBE_OUTLINE] = "outline",
+                [BUILD_DESCRIBE_TARGETS] = "targets",
+        };
+
+        call->builds = is_text(text, len, "build");
+        if (call->builds)
+                return 0;
+        /* BuildKit's other name for it. */
+        if (is_text(text, len, "lint"))
+                return 0;
+        for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+                if (is_text(text, len, names[i])) {
+                        call->what = (enum build_description)i;
+                        return 0;
+                }
+        error_set(err, -EINVAL, "--call=%.*s is not known", (int)len, text);
+        return error_hint(err, "It is build, check, outline or targets.");
+}
+
+static int read_call_field(const char *text, size_t len, struct build_call *call, struct error *err)
+{
+        if (is_text(text, len, "format=json"))
+                call->json = true;
+        else if (is_text(text, len, "ignorestatus") || is_text(text, len, "ignorestatus=true"))
+                call->ignore_status = true;
+        else if (!is_text(text, len, "format=text") && !is_text(text, len, "ignorestatus=false")) {
+                error_set(err, -EINVAL, "--call does not take %.*s", (int)len, text);
+                return error_hint(err, "It takes format=json, format=text and ignorestatus.");
+        }
+        return 0;
+}
+
+int build_flags_call(const char *written, struct build_call *ret, struct error *err)
+{
+        struct build_call call = { .what = BUILD_DESCRIBE_CHECK };
+        size_t len = strcspn(written, ",");
+        int r = read_method(written, len, &call, err);
+
+        for (const char *at = written + len; r == 0 && *at; at += len) {
+                at++;
+                len = strcspn(at, ",");
+                r = read_call_field(at, len, &call, err);
+        }
+        if (r == 0)
+                *ret = call;
+        return r;
+}

@@ -41,5 +41,16 @@ int build_flags_args(const struct strv *written, struct strv *ret, struct error 
  * no index around an image of one platform. */
 int build_flags_annotations(const struct strv *written, struct strmap *ret, struct error *err);
 
+/* What --call asks for. */
+struct build_call {
+        bool builds;                 /* and nothing else */
+        enum build_description what; /* otherwise */
+        bool json;
+        bool ignore_status; /* warnings are no failure */
+};
+
+/* "METHOD[,format=text|json][,ignorestatus[=BOOL]]", as Docker has it. */
+int build_flags_call(const char *written, struct build_call *ret, struct error *err);
+
 /* "NAME=VALUE". */
 int build_flags_map(const struct strv *written, struct strmap *ret, struct error *err);

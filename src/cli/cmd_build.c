@@ -157,32 +157,22 @@ static int describe(struct store *store, const struct build_flags *flags,
                     const struct build_options *options, struct build_fault *fault,
                     struct error *err)
 {
-        static const char *const names[] = {
-                [BUILD_DESCRIBE_CHECK] = "check",
-                [BUILD_DESCRIBE_OUTLINE] = "outline",
-                [BUILD_DESCRIBE_TARGETS] = "targets",
-        };
-        const char *wanted = flags->check ? "check" : flags->call;
+        struct build_call call;
         struct buf text = BUF_INIT;
-        size_t what = 0, warnings = 0;
-        int r;
+        size_t warnings = 0;
+        int r = build_flags_call(flags->check ? "check" : flags->call, &call, err);
 
-        if (strcmp(wanted, "build") == 0)
+        if (r < 0)
+                return r;
+        if (call.builds)
                 return build_and_tell(store, flags, options, fault, err);
-        while (what < ARRAY_SIZE(names) && strcmp(names[what], wanted) != 0)
-                what++;
-        if (what == ARRAY_SIZE(names)) {
-                error_set(err, -EINVAL, "--call=%s is not known", wanted);
-                return error_hint(err, "It is build, check, outline or targets.");
-        }
-        r = build_describe(store, options, (enum build_description)what, &text, &warnings, fault,
-                           err);
+        r = build_describe(store, options, call.what, call.json, &text, &warnings, fault, err);
         if (r == 0) {
                 print_plain(text.data);
                 printf("%s", buf_str(&text));
         }
         buf_done(&text);
-        if (r == 0 && warnings > 0)
+        if (r == 0 && warnings > 0 && !call.ignore_status)
                 r = error_set(err, -EINVAL, "the Dockerfile has warnings");
         return r;
 }
@@ -321,7 +311,7 @@ static int run(const struct command *command, int argc, char **argv)
                   "Files or an image that FROM and --from may name; may be repeated" },
                 { OPTION_FLAG, 0, "check", &flags.check, NULL,
                   "Tell what the Dockerfile could do better, and build nothing" },
-                { OPTION_STRING, 0, "call", &flags.call, "METHOD",
+                { OPTION_STRING, 0, "call", &flags.call, "METHOD[,format=json]",
                   "build (the default), check, outline or targets" },
                 { OPTION_STRING, 0, "target", &flags.target, "STAGE",
                   "Build this stage, by name or number" },

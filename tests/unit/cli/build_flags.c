@@ -224,3 +224,35 @@ Test(build_flags, refuses_annotations_of_what_is_not_there)
         refuse_annotation("a", -EINVAL, "names nothing");
         refuse_annotation("=a", -EINVAL, "names nothing");
 }
+
+/* ---- call ---- */
+
+Test(build_flags, reads_what_call_asks_for)
+{
+        struct error err = ERROR_INIT;
+        struct build_call call;
+
+        cr_assert_eq(build_flags_call("build", &call, &err), 0);
+        cr_assert(call.builds);
+        cr_assert_eq(build_flags_call("outline,format=json", &call, &err), 0);
+        cr_assert(!call.builds && call.json && !call.ignore_status);
+        cr_assert_eq(call.what, BUILD_DESCRIBE_OUTLINE);
+        cr_assert_eq(build_flags_call("lint,ignorestatus,format=text", &call, &err), 0);
+        cr_assert(!call.json && call.ignore_status);
+        cr_assert_eq(call.what, BUILD_DESCRIBE_CHECK);
+        cr_assert_eq(build_flags_call("targets", &call, &err), 0);
+        cr_assert_eq(call.what, BUILD_DESCRIBE_TARGETS);
+}
+
+Test(build_flags, refuses_calls_that_are_none)
+{
+        static const char *const bad[] = { "",       "checks",       "check,format=xml",
+                                           "check,", "check,format", ",format=json" };
+
+        for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+                struct error err = ERROR_INIT;
+                struct build_call call;
+
+                cr_assert_eq(build_flags_call(bad[i], &call, &err), -EINVAL, "%s", bad[i]);
+        }
+}
