@@ -293,7 +293,7 @@ make_contexts() {
         run varve build "${web/\/\//\/\/user:secret@}/none.tgz?token=hidden"
         [ "$status" -ne 0 ]
         says "varve: cannot get $web/none.tgz: the server answers 404"
-        ! grep -E 'secret|hidden' <<<"$output"
+        run ! grep -E 'secret|hidden' <<<"$output"
         store_is_sound
 }
 
