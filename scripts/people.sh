@@ -2,6 +2,9 @@
 # Who does what: sourced by the scripts that need root for one thing and an ordinary user for
 # another. They may be called by root or by an ordinary user with sudo.
 
+# What the distribution has comes before what the caller has beside it.
+PATH=/usr/sbin:/usr/bin:/sbin:/bin:$PATH
+
 say() {
         printf '%s\n' "$*" >&2
 }

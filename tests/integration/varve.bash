@@ -143,8 +143,9 @@ saved() {
 
 unpacked() {
         saved "$1"
-        rm -rf "$work/bundle"
-        umoci unpack --image "$work/saved:image" "$work/bundle" >/dev/null
         # shellcheck disable=SC2034 # for the caller
-        root=$work/bundle/rootfs
+        root=$work/rootfs
+        rm -rf "$root"
+        # raw: without umoci's own list of all files and their digests.
+        umoci raw unpack --image "$work/saved:image" "$root" >/dev/null
 }
