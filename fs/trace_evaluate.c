@@ -495,19 +495,27 @@ static int check_name(const struct observations *observations, struct answers *a
 }
 
 int observations_check(const struct observations *observations, struct tree *tree,
-                       struct buf *ret_difference, struct error *err)
+                       size_t differences_max, struct buf *ret_differences, struct error *err)
 {
         struct answers answers = { .tree = tree };
-        const char *difference = NULL;
-        int r = 1;
+        size_t differences = 0;
+        bool equal = true;
+        int r = 0;
 
-        for (uint32_t i = 0; i < observations->count && r > 0; i++) {
+        for (uint32_t i = 0; i < observations->count && r >= 0 && differences < differences_max;
+             i++) {
+                const char *difference = NULL;
+
                 r = check_name(observations, &answers, i, &difference, err);
-                if (r == 0 && (add_path(observations, i, ret_difference) < 0 ||
-                               buf_append_char(ret_difference, ' ') < 0 ||
-                               buf_append_str(ret_difference, difference) < 0))
+                equal &= r != 0;
+                /* What is not there any more is told without what was in it. */
+                if (r == 0 && (i == 0 || answers.inodes[observations->items[i].parent] != 0) &&
+                    (buf_append_str(ret_differences, differences++ > 0 ? "; " : "") < 0 ||
+                     add_path(observations, i, ret_differences) < 0 ||
+                     buf_append_char(ret_differences, ' ') < 0 ||
+                     buf_append_str(ret_differences, difference) < 0))
                         r = error_set_oom(err);
         }
         answers_done(&answers);
-        return r;
+        return r < 0 ? r : equal;
 }

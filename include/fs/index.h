@@ -50,6 +50,23 @@ const uint8_t *index_content_id(const struct index *index);
 int index_read_content_id(int fd, const uint8_t diff_id[static INDEX_DIFF_ID_BYTES],
                           uint8_t ret[static INDEX_DIGEST_BYTES]);
 
+/* What two layers do not have alike: a path, and of a file's content both digests where they are
+ * known. */
+struct index_difference {
+        const char *path; /* "/dir/file" */
+        const char *how;  /* "is new", "has another mode" */
+        const uint8_t *was;
+        const uint8_t *is;
+};
+
+typedef int (*index_differs)(void *context, const struct index_difference *difference);
+
+/* Tells what differs by types, modes, owners, contents and targets: nothing of times, and of what
+ * is in a directory that only one has, nothing more. What `differs` returns, other than 0, ends it
+ * and is returned; -ENOMEM. */
+int index_compare(const struct index *was, const struct index *is, index_differs differs,
+                  void *context);
+
 /* The bytes of content of all its files. */
 uint64_t index_content_bytes(const struct index *index);
 

@@ -85,8 +85,9 @@ int observations_read(const void *data, size_t len, struct observations **ret);
 int observations_distrust(const struct observations *observations, struct error *err);
 
 /*
- * Whether a tree, one of nothing but layers, answers the same. Returns 1, or 0 with what differs
- * first in `ret_difference` ("/etc/passwd: another content"), or -ENOMEM, -EIO with `err` set.
+ * Whether a tree, one of nothing but layers, answers the same. Returns 1, or 0 with the first
+ * `differences_max` things that differ appended to `ret_differences`, as in "/etc/passwd has
+ * another content; /etc/group has another size"; or -ENOMEM, -EIO with `err` set.
  */
 int observations_check(const struct observations *observations, struct tree *tree,
-                       struct buf *ret_difference, struct error *err);
+                       size_t differences_max, struct buf *ret_differences, struct error *err);

@@ -129,7 +129,7 @@ static int check(struct search *search, const struct record *record)
                 r = difference->len > 0 ? 0 : buf_append_str(difference, "the user is another");
                 return r < 0 ? error_set_oom(search->err) : 0;
         }
-        r = observations_check(record->observations, search->tree,
+        r = observations_check(record->observations, search->tree, 1,
                                difference->len > 0 ? &ignored : difference, search->err);
         buf_done(&ignored);
         return r;

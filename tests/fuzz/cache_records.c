@@ -22,7 +22,7 @@ static void compare(const struct observations *observations)
 
         options.spool_dir_fd = dir_fd;
         if (tree_new(&options, NULL, 0, &tree, &err) == 0)
-                observations_check(observations, tree, &difference, &err);
+                observations_check(observations, tree, 50, &difference, &err);
         buf_done(&difference);
         tree_free(tree);
 }

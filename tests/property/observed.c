@@ -436,7 +436,7 @@ static bool holds(const struct observations *observations, const struct layers *
         struct tree *tree = tree_of(layers);
         struct buf difference = BUF_INIT;
         struct error err = ERROR_INIT;
-        int r = observations_check(observations, tree, &difference, &err);
+        int r = observations_check(observations, tree, 1, &difference, &err);
 
         if (r < 0)
                 die("observations_check", &err);

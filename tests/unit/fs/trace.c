@@ -42,7 +42,7 @@ static void assert_differs(const struct observations *observations, struct tree 
 {
         struct buf difference = BUF_INIT;
         struct error err = ERROR_INIT;
-        int r = observations_check(observations, tree, &difference, &err);
+        int r = observations_check(observations, tree, 1, &difference, &err);
 
         cr_assert_eq(r, expected == NULL, "%d: %s", r, buf_str(&difference));
         cr_assert_str_eq(buf_str(&difference), expected ? expected : "");
