@@ -107,6 +107,7 @@ struct build_options {
         size_t cache_from_count;
         const struct build_cache *cache_to;
         size_t cache_to_count;
+        bool explain;    /* of a miss all that differs is told, not only the first */
         bool chain_only; /* what RUN steps have read is neither noted nor compared */
         enum sandbox_users users;
         struct network_options network;        /* of RUN, unless it says otherwise; borrowed */

@@ -36,6 +36,7 @@ struct cache_prune_options {
         uint64_t keep_bytes; /* so much of what was used last stays */
         time_t until;        /* what was used since stays; 0: nothing does for that */
         bool unused_only;    /* what an image has stays */
+        bool forget;         /* it is forgotten, too, what steps there were */
 };
 
 /*

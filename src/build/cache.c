@@ -1,12 +1,16 @@
 #include "build/cache.h"
 
 #include "base/cleanup.h"
+#include "record.h"
 #include "store/images.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* What steps there were is forgotten where it was of no use for so long. */
+#define MEMORY_SECONDS (30 * 24 * 3600)
 
 /* Digests, sorted. */
 struct digests {
@@ -162,27 +166,29 @@ int cache_list(struct store *store, struct cache_entry **ret, size_t *ret_count,
 {
         _cleanup_free_ struct store_record *places = NULL;
         struct cache_entry *entries;
+        struct digest memory;
         size_t count, done = 0;
         int r;
 
-        r = store_record_list(store, NULL, &places, &count, err);
+        r = digest_of(RECORD_MEMORY, strlen(RECORD_MEMORY), &memory, err);
+        if (r == 0)
+                r = store_record_list(store, NULL, &places, &count, err);
         if (r < 0)
                 return r;
         entries = calloc(count + 1, sizeof(*entries));
         if (!entries)
                 return error_set_oom(err);
-        while (done < count && r == 0) {
-                r = read_entry(store, &places[done], &entries[done], err);
-                done++;
-        }
+        for (size_t i = 0; i < count && r == 0; i++)
+                if (!digest_equal(&places[i].group, &memory))
+                        r = read_entry(store, &places[i], &entries[done++], err);
         if (r == 0)
-                r = add_sizes(store, entries, count, err);
+                r = add_sizes(store, entries, done, err);
         if (r < 0) {
                 cache_entries_free(entries, done);
                 return r;
         }
         *ret = entries;
-        *ret_count = count;
+        *ret_count = done;
         return 0;
 }
 
@@ -201,6 +207,24 @@ int cache_remove(struct store *store, const struct cache_entry *entry, struct er
                 if (store_is_pinned(store, &entry->layers[i]))
                         return error_set(err, -EBUSY, "a process that is at work needs it");
         return store_record_remove(store, &entry->group, &entry->key, err);
+}
+
+static int forget(struct store *store, const struct cache_prune_options *options, struct error *err)
+{
+        _cleanup_free_ struct store_record *places = NULL;
+        time_t until = time(NULL) - MEMORY_SECONDS;
+        struct digest memory;
+        size_t count;
+        int r = digest_of(RECORD_MEMORY, strlen(RECORD_MEMORY), &memory, err);
+
+        if (r == 0)
+                r = store_record_list(store, &memory, &places, &count, err);
+        if (options->forget)
+                until = options->until > 0 ? options->until : INT64_MAX;
+        for (size_t i = 0; r == 0 && i < count; i++)
+                if (places[i].used.tv_sec < until)
+                        r = store_record_remove(store, &memory, &places[i].key, err);
+        return r;
 }
 
 int cache_prune(struct store *store, const struct cache_prune_options *options, size_t *ret_count,
@@ -233,6 +257,8 @@ int cache_prune(struct store *store, const struct cache_prune_options *options, 
                 ++*ret_count;
         }
         cache_entries_free(entries, count);
+        if (r == 0)
+                r = forget(store, options, err);
         if (r == 0)
                 r = store_collect(store, ret_bytes, err);
         if (r == 0)

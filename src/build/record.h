@@ -10,6 +10,10 @@
 #include "build/owners.h"
 #include "fs/trace.h"
 
+/* Whose digest is the group of what is no step's record: what stages were when they were last built
+ * (worker_memory.c). */
+#define RECORD_MEMORY "varve memory 1"
+
 struct record {
         char *step; /* owned; the instruction, for people, or NULL */
         struct timespec created;

@@ -46,6 +46,7 @@ static int begin_stage(struct worker *worker, struct error *err)
                 worker->created = state->config.created;
         strv_done(&state->config.on_build);
         shared_image_clear(&state->config);
+        worker->inherited = state->step_count;
         return 0;
 }
 
@@ -145,7 +146,7 @@ static int build_stage(struct worker *worker, struct error *err)
                 worker->state.config.has_created = true;
                 r = worker_join_steps(worker, err);
         }
-        return r;
+        return r < 0 ? r : worker_keep_memory(worker, err);
 }
 
 static void worker_done(struct worker *worker)
@@ -157,6 +158,8 @@ static void worker_done(struct worker *worker)
         tree_free(worker->tree);
         sandbox_host_free(worker->host);
         free(worker->finished);
+        memory_done(&worker->past);
+        memory_done(&worker->present);
         trace_free(worker->trace);
         buf_done(&worker->told);
         strv_done(&worker->declared);

@@ -42,6 +42,9 @@ int stage_result_copy(const struct stage_result *from, struct stage_result *ret)
 int stage_result_write(const struct stage_result *result, struct buf *ret, struct error *err);
 int stage_result_read(const void *data, size_t len, struct stage_result *ret, struct error *err);
 
+/* With --explain so much of what differs is told. */
+#define EXPLAINED_MAX 50
+
 /* A step that is carried out, whose changes are sealed meanwhile. */
 struct finished_step {
         const struct plan_step *step;
@@ -53,6 +56,18 @@ struct finished_step {
         struct trace *trace; /* owned; what it has observed, or NULL */
         enum owners owners;
         struct seal_job *seal; /* NULL: nothing was changed */
+};
+
+/* A step as the memory of a stage has it. */
+struct remembered {
+        struct step_key step;
+        char *text;       /* owned; the instruction */
+        struct strv with; /* what it was carried out with: "ARG A=1", "WORKDIR /" */
+};
+
+struct memory {
+        struct remembered *items; /* owned */
+        size_t count;
 };
 
 struct worker {
@@ -74,10 +89,18 @@ struct worker {
         struct sealer *sealer;          /* likewise */
         struct finished_step *finished; /* not yet part of `state.layers` */
         size_t finished_count;
-        struct buf told;              /* of the current step: how or why not it is in the cache */
-        struct trace *trace;          /* owned; what the current step observes, or NULL */
-        struct digest user;           /* who its command is run as */
-        const struct plan_step *step; /* the current one */
+        struct buf told;        /* of the current step: how or why not it is in the cache */
+        struct digest compared; /* of the current step: the layer of another that took other
+                                 * files; it is told when there is one to compare with it */
+        bool is_compared;
+        size_t compared_at;              /* the number that its own layer gets */
+        struct memory past;              /* the steps of the stage when it was last built */
+        bool has_past;                   /* they were looked for */
+        struct memory present;           /* the steps so far */
+        size_t inherited;                /* how many steps the stage began with */
+        struct trace *trace;             /* owned; what the current step observes, or NULL */
+        struct digest user;              /* who its command is run as */
+        const struct plan_step *step;    /* the current one */
         struct instruction *instruction; /* expanded */
         struct source_position where;    /* of what is wrong, if known */
 };
@@ -116,9 +139,39 @@ int worker_try_cache(struct worker *worker, const struct digest *group, const st
 /* Whether looking is worth it: such a step was carried out before. */
 bool worker_may_be_cached(const struct worker *worker, const struct digest *group);
 
-/* Adds to what is told of the current step. Returns 0 or -ENOMEM. */
+/* Adds to what is told of the current step, behind a semicolon where something was. Returns 0 or
+ * -ENOMEM. */
 int worker_tell(struct worker *worker, const char *format, ...)
         __attribute__((format(printf, 2, 3)));
+
+/* Sends why the current step is carried out. */
+void worker_send_missed(struct worker *worker);
+
+/* ---- worker_memory.c: what a stage was when it was last built, to tell what has changed ---- */
+
+void memory_done(struct memory *memory);
+
+/* Notes that the current step comes next. */
+int worker_remember(struct worker *worker, const struct digest *group, struct error *err);
+
+/* Tells why there is no step of this group: what of it is not as it was. */
+int worker_tell_unknown(struct worker *worker, const struct digest *group, struct error *err);
+
+/* Whether this very step was in the cache when the stage was last built. */
+bool worker_had_step(struct worker *worker, const struct digest *group, const struct digest *key);
+
+/* Keeps what was noted for the next build. All steps are joined. */
+int worker_keep_memory(struct worker *worker, struct error *err);
+
+/* ---- worker_files.c: which files of a COPY have changed ---- */
+
+/* Looks for a step of the group that was carried out on the same, with other files. Returns 1 with
+ * the layer that it has made noted in `worker->compared`, 2 where that cannot be compared, or 0. */
+int worker_find_compared(struct worker *worker, const struct digest *group,
+                         const struct digest *below, struct error *err);
+
+/* Joins the current step and tells what its layer and the one that was noted do not have alike. */
+int worker_tell_files(struct worker *worker, struct error *err);
 
 /* ---- worker_share.c: steps that others have shared ---- */
 

@@ -10,6 +10,7 @@
  * RUN, for one that would do the same here.
  */
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "cache_import.h"
 #include "worker.h"
 
@@ -49,12 +50,21 @@ bool worker_may_be_cached(const struct worker *worker, const struct digest *grou
 int worker_tell(struct worker *worker, const char *format, ...)
 {
         va_list arguments;
-        int r;
+        int r = worker->told.len > 0 ? buf_append_str(&worker->told, "; ") : 0;
 
         va_start(arguments, format);
-        r = buf_vappendf(&worker->told, format, arguments);
+        if (r == 0)
+                r = buf_vappendf(&worker->told, format, arguments);
         va_end(arguments);
         return r;
+}
+
+void worker_send_missed(struct worker *worker)
+{
+        if (worker->step->number > 0)
+                message_send(worker->events_fd, MESSAGE_MISSED,
+                             (uint32_t)(worker->step - worker->stage->steps), worker->told.data,
+                             worker->told.len);
 }
 
 static int tell(struct worker *worker, const char *text, struct error *err)
@@ -73,6 +83,24 @@ static bool layer_is_there(struct worker *worker, const struct layer *layer)
                store_has(worker->store, STORE_TAR, &layer->diff_id);
 }
 
+static int tell_hit(struct worker *worker, const struct record *record, const char *how,
+                    struct error *err)
+{
+        size_t count = record->observations ? observations_count(record->observations) : 0;
+        char created[CLOCK_TEXT_MAX];
+        int r;
+
+        worker->told.len = 0;
+        clock_format(&record->created, created);
+        if (!worker->options->explain)
+                r = worker_tell(worker, "%s", how);
+        else if (count > 0)
+                r = worker_tell(worker, "%s; made %s, %zu names observed", how, created, count);
+        else
+                r = worker_tell(worker, "%s; made %s", how, created);
+        return r < 0 ? error_set_oom(err) : 0;
+}
+
 /* Takes over what a record says; `how` it was found is told. Returns 1, or 0 where its layer is
  * gone. */
 static int take_over(struct worker *worker, struct record *record, const char *how, bool *ret_empty,
@@ -82,11 +110,10 @@ static int take_over(struct worker *worker, struct record *record, const char *h
         int r;
 
         if (record->has_layer && !layer_is_there(worker, &record->layer))
-                return tell(worker, "its layer was removed from the store; ", err);
+                return tell(worker, "its layer was removed from the store", err);
         *ret_empty = !record->has_layer;
         worker->created = record->created;
-        worker->told.len = 0;
-        r = tell(worker, how, err);
+        r = tell_hit(worker, record, how, err);
         if (r < 0 || !record->has_layer)
                 return r < 0 ? r : 1;
         /* The tree does not have this layer: it is opened anew when it is needed. */
@@ -118,40 +145,10 @@ static int get_record(struct worker *worker, const struct digest *group, const s
         }
         if (r == -EBADMSG) {
                 store_record_remove(worker->store, group, key, &ignored);
-                return tell(worker, "its record in the cache was damaged, and is dropped; ", err);
+                return tell(worker, "its record in the cache was damaged, and is dropped", err);
         }
         return r == -ENOMEM ? error_set_oom(err) : 0;
 }
-
-/* Of a step that is no RUN: which of the two things that count is not as it was. */
-static int tell_input(struct worker *worker, const struct digest *group, const struct digest *below,
-                      struct error *err)
-{
-        _cleanup_free_ struct store_record *places = NULL;
-        bool same_below = false;
-        size_t count;
-        int r = store_record_list(worker->store, group, &places, &count, err);
-
-        for (size_t i = 0; r == 0 && i < count && !same_below; i++) {
-                char digest[DIGEST_TEXT_MAX], line[DIGEST_TEXT_MAX + 16];
-                struct error ignored = ERROR_INIT;
-                struct buf head = BUF_INIT;
-
-                digest_format(below, digest);
-                snprintf(line, sizeof(line), "\nbelow %s\n", digest);
-                if (store_record_head(worker->store, group, &places[i].key, &head, &ignored) == 0)
-                        same_below = strstr(buf_str(&head), line);
-                buf_done(&head);
-        }
-        if (r < 0)
-                return r;
-        return tell(worker,
-                    same_below ? "the files that it takes have changed"
-                               : "what the image holds before it has changed",
-                    err);
-}
-
-/* ---- finding ---- */
 
 /* A step that is looked for. */
 struct wanted {
@@ -160,6 +157,30 @@ struct wanted {
         struct digest below;
         struct digest key;
 };
+
+/* Of a step that goes by its chain: which of the two things that count is not as it was. Which
+ * files of a COPY have changed is told when there is something to compare. */
+static int tell_chain(struct worker *worker, const struct wanted *wanted, struct error *err)
+{
+        bool is_run = worker->instruction->type == INSTRUCTION_RUN;
+        int r;
+
+        if (worker_had_step(worker, wanted->group, &wanted->key))
+                return tell(worker, "its record was removed from the cache", err);
+        r = worker_find_compared(worker, wanted->group, &wanted->below, err);
+        if (r == 0)
+                return tell(worker, "what the image holds before it has changed", err);
+        if (r == 1 && !is_run)
+                return 0;
+        worker->is_compared = false;
+        return r < 0 ? r
+                     : tell(worker,
+                            is_run ? "other files are mounted"
+                                   : "the files that it takes have changed",
+                            err);
+}
+
+/* ---- finding ---- */
 
 /* The step of this chain, in the store. Returns 1 or 0, as the others do. */
 static int find_stored(struct worker *worker, const struct wanted *wanted, bool *ret_empty,
@@ -248,8 +269,8 @@ static int find(struct worker *worker, const struct digest *group, const struct 
                 r = find_shared(worker, &wanted, ret_empty, err);
         if (r == 0 && observes)
                 r = find_observed(worker, &wanted, ret_empty, err);
-        else if (r == 0)
-                r = tell_input(worker, group, &wanted.below, err);
+        if (r == 0 && (!observes || worker->told.len == 0))
+                r = tell_chain(worker, &wanted, err);
         if (r > 0 && worker_add_step(worker, group, &wanted.key, err) < 0)
                 r = err->code;
         return r;
@@ -261,7 +282,7 @@ static int look(struct worker *worker, const struct digest *group, const struct 
         if (is_filtered(worker))
                 return tell(worker, "the cache is not to be used", err);
         if (!is_known(worker, group))
-                return tell(worker, "no such step is in the cache", err);
+                return worker_tell_unknown(worker, group, err);
         return find(worker, group, input, ret_empty, err);
 }
 
@@ -271,10 +292,11 @@ int worker_try_cache(struct worker *worker, const struct digest *group, const st
         int r;
 
         worker->told.len = 0;
-        r = look(worker, group, input, ret_empty, err);
-        if (r == 0 && worker->step->number > 0)
-                message_send(worker->events_fd, MESSAGE_MISSED,
-                             (uint32_t)(worker->step - worker->stage->steps), worker->told.data,
-                             worker->told.len);
+        worker->is_compared = false;
+        r = worker_remember(worker, group, err);
+        if (r == 0)
+                r = look(worker, group, input, ret_empty, err);
+        if (r == 0 && !worker->is_compared)
+                worker_send_missed(worker);
         return r;
 }

@@ -400,5 +400,7 @@ int worker_copy(struct worker *worker, bool *ret_cached, struct error *err)
                 r = worker->stands_alone ? carry_out_alone(worker, &step, &group, &empty, err)
                                          : carry_out(worker, &step, &group, &empty, err);
         worker->stands_alone = false;
+        if (r == 0)
+                r = worker_tell_files(worker, err);
         return r < 0 ? r : add_copy_history(worker, empty, err);
 }

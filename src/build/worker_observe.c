@@ -129,7 +129,8 @@ static int check(struct search *search, const struct record *record)
                 r = difference->len > 0 ? 0 : buf_append_str(difference, "the user is another");
                 return r < 0 ? error_set_oom(search->err) : 0;
         }
-        r = observations_check(record->observations, search->tree, 1,
+        r = observations_check(record->observations, search->tree,
+                               search->worker->options->explain ? EXPLAINED_MAX : 1,
                                difference->len > 0 ? &ignored : difference, search->err);
         buf_done(&ignored);
         return r;
@@ -209,7 +210,7 @@ int worker_find_observed(struct worker *worker, const struct digest *group,
                         r = search_shared(&search, ret, ret_source);
         }
         if (r == 0 && search.difference.len > 0 &&
-            buf_append(&worker->told, search.difference.data, search.difference.len) < 0)
+            worker_tell(worker, "%s", buf_str(&search.difference)) < 0)
                 r = error_set_oom(err);
         buf_done(&search.difference);
         if (search.tree != worker->tree)

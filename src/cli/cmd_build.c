@@ -39,6 +39,7 @@ struct build_flags {
         bool no_cache;
         struct strv no_cache_stages;
         const char *cache_precision;
+        bool explain;
         struct strv cache_from;
         struct strv cache_to;
         bool quiet;
@@ -228,6 +229,7 @@ static int build(struct store *store, const struct build_flags *flags,
                                          .target = flags->target,
                                          .no_cache = flags->no_cache,
                                          .no_cache_stages = &flags->no_cache_stages,
+                                         .explain = flags->explain,
                                          .bounds = bounds,
                                          .allowed = &flags->allowed,
                                          .event = progress_event,
@@ -324,6 +326,8 @@ static int run(const struct command *command, int argc, char **argv)
                 { OPTION_STRING, 0, "cache-precision", &flags.cache_precision, "HOW",
                   "What a RUN step depends on: what it has read (observed), or all that the image "
                   "held (chain)" },
+                { OPTION_FLAG, 0, "explain", &flags.explain, NULL,
+                  "Tell all that has changed of a step that is carried out, not only the first" },
                 { OPTION_LIST, 0, "cache-from", &flags.cache_from, "CACHE",
                   "Take steps from a cache too: type=local,src=DIR or type=registry,ref=NAME" },
                 { OPTION_LIST, 0, "cache-to", &flags.cache_to, "CACHE",

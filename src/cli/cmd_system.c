@@ -104,6 +104,7 @@ static int run_prune(const struct command *command, int argc, char **argv)
         r = prune_flags_parse(&flags, &what, &err);
         if (r == 0)
                 r = remove_dangling(store, &images, &err);
+        what.forget = true;
         if (r == 0)
                 r = cache_prune(store, &what, &steps, &freed, &err);
         print_size(freed, size);

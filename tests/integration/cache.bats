@@ -163,7 +163,8 @@ expect() {
         sed -i 's/echo a/echo b/' "$context/Dockerfile"
         sleep 0.01
         run varve build --cache-precision=chain "$context"
-        says '^#2 not cached: no such step is in the cache' '^#3 CACHED \(same chain\)'
+        says '^#2 not cached: the instruction has changed: RUN echo 1 >/out; echo a -> RUN .*; echo b' \
+                '^#3 CACHED \(same chain\)'
 }
 
 @test "--cache-precision=chain takes no step of another chain" {
@@ -178,6 +179,44 @@ expect() {
         run varve build --cache-precision=guess "$context"
         [ "$status" -ne 0 ]
         says 'observed or chain'
+}
+
+@test "a step that is carried out says what has changed" {
+        context_of reasons \
+                'FROM busybox:1' \
+                'ARG V=1' \
+                'COPY a b /app/' \
+                'RUN cat /app/a; echo $V' \
+                'RUN echo 1 >/out'
+        echo 1 >"$context/a"
+        echo 1 >"$context/b"
+        varve build "$context" 2>/dev/null
+        echo 2 >"$context/a"
+        echo 2 >"$context/b"
+        sed -i 's/echo 1/echo 3/' "$context/Dockerfile"
+        run varve build "$context"
+        says '^#2 not cached: /app/a has changed \([0-9a-f]{12} -> [0-9a-f]{12}\)$' \
+                '^#3 not cached: /app/a has another content$' \
+                '^#4 not cached: the instruction has changed: RUN echo 1 >/out -> RUN echo 3 >/out$'
+        # An ARG counts for every RUN behind it, used or not, as BuildKit has it; for no COPY.
+        run varve build --build-arg V=2 "$context"
+        says '^#2 CACHED' '^#3 not cached: ARG V has changed: "1" -> "2"' \
+                '^#4 not cached: ARG V has changed'
+        sed -i '2d; $a ARG V=1' "$context/Dockerfile"
+        run varve build "$context"
+        says '^#2 CACHED' '^#3 not cached: ARG V is not set any more'
+        run varve build --build-arg V=3 --build-arg http_proxy=http://other "$context"
+        says '^#2 CACHED' '^#3 CACHED' '^#4 CACHED'
+        sed -i 's/^RUN cat.*/&\nRUN true/' "$context/Dockerfile"
+        echo 3 >"$context/a"
+        echo 3 >"$context/b"
+        run varve build --explain "$context"
+        says '^#2 not cached: /app/a has .*[0-9a-f]{64}\); /app/b has changed' \
+                '^#4 not cached: the instruction is new' '^#5 CACHED \(same inputs; made .* names'
+        rm "$context/b"
+        sed -i 's/ b / /' "$context/Dockerfile"
+        run varve build "$context"
+        says '^#2 not cached: the instruction has changed: COPY a b /app/ -> COPY a /app/'
 }
 
 @test "--no-cache-filter runs the steps of a stage anew, and of no other" {
@@ -241,7 +280,7 @@ steps() {
         varve cache rm "$(varve cache ls | sed -n 's/^\([0-9a-f]*\).*RUN echo 2.*/\1/p')"
         [ "$(steps)" -eq 1 ]
         run varve build "$context"
-        says '^#2 CACHED' '^#3 not cached: no such step is in the cache'
+        says '^#2 CACHED' '^#3 not cached: its record was removed from the cache'
         varve system prune
         [ "$(steps)" -eq 0 ]
         run varve system df
