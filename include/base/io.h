@@ -40,7 +40,18 @@ int io_write_file_atomic(int dir_fd, const char *path, const void *data, size_t 
 /* Makes `path` and the directories above it that are missing (mode 0700 each). */
 int io_mkdir_parents(const char *path, struct error *err);
 
-/* Removes a directory tree or file; what is not there is no error. Never follows a symlink. */
+/*
+ * Opens a file to read, or a directory to read and to change, of the caller's own: where its mode
+ * keeps its owner out, it gets the bits that let him in. Returns the descriptor or a negative
+ * errno; -ELOOP for a symlink, -EINVAL for whatever else is neither.
+ */
+int io_open_own(int dir_fd, const char *name);
+
+/*
+ * Removes a directory tree or file; what is not there is no error. Never follows a symlink, and
+ * never leaves the tree, even if somebody moves its directories meanwhile (-EXDEV). However deep
+ * the tree is, it takes two descriptors.
+ */
 int io_remove_tree(int dir_fd, const char *path, struct error *err);
 
 /* Copies `len` bytes from `in` at `offset` to where `out` stands. -ENODATA when `in` ends first. */

@@ -3,7 +3,6 @@
 #include "base/cleanup.h"
 #include "base/path.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -177,60 +176,24 @@ int io_mkdir_parents(const char *path, struct error *err)
         return 0;
 }
 
-/* Opens a directory for emptying. One that its owner may not read or write (mode 0555, 0) is opened
- * up first, through a descriptor that cannot be a symlink. Returns the descriptor. */
-static int open_for_removal(int dir_fd, const char *path)
+int io_open_own(int dir_fd, const char *name)
 {
-        _cleanup_close_ int handle =
-                openat(dir_fd, path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        _cleanup_close_ int handle = openat(dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
         char self[64];
+        struct stat st;
+        mode_t needed;
         int fd;
 
-        if (handle < 0)
+        if (handle < 0 || fstat(handle, &st) < 0)
                 return -errno;
+        if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+                return S_ISLNK(st.st_mode) ? -ELOOP : -EINVAL;
+        needed = S_ISDIR(st.st_mode) ? 0700 : 0400;
         snprintf(self, sizeof(self), "/proc/self/fd/%d", handle);
-        if (chmod(self, 0700) < 0)
+        if ((st.st_mode & needed) != needed && chmod(self, (st.st_mode & 07777) | needed) < 0)
                 return -errno;
-        fd = openat(handle, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        fd = open(self, O_RDONLY | O_CLOEXEC);
         return fd < 0 ? -errno : fd;
-}
-
-/* Removes the directory `path` and all below it. */
-static int remove_directory(int dir_fd, const char *path)
-{
-        struct dirent *entry;
-        int fd, r = 0;
-        DIR *dir;
-
-        fd = open_for_removal(dir_fd, path);
-        if (fd < 0)
-                return fd;
-        dir = fdopendir(fd);
-        if (!dir) {
-                close(fd);
-                return -ENOMEM;
-        }
-        while (r == 0 && (entry = readdir(dir))) {
-                if (path_name_is_dot(entry->d_name, strlen(entry->d_name)))
-                        continue;
-                if (unlinkat(fd, entry->d_name, 0) == 0 || errno == ENOENT)
-                        continue;
-                r = errno == EISDIR ? remove_directory(fd, entry->d_name) : -errno;
-        }
-        closedir(dir);
-        if (r == 0 && unlinkat(dir_fd, path, AT_REMOVEDIR) < 0)
-                r = -errno;
-        return r;
-}
-
-int io_remove_tree(int dir_fd, const char *path, struct error *err)
-{
-        int r;
-
-        if (unlinkat(dir_fd, path, 0) == 0 || errno == ENOENT)
-                return 0;
-        r = errno == EISDIR ? remove_directory(dir_fd, path) : -errno;
-        return r < 0 ? error_set_errno(err, r, "cannot remove %s", path) : 0;
 }
 
 int io_copy_range(int in, off_t offset, uint64_t len, int out)

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -71,6 +72,58 @@ Test(io, removes_trees_with_closed_directories_and_never_follows_links)
         cr_assert_eq(access("t", F_OK), -1);
         cr_assert_eq(access("kept/f", F_OK), 0);
         cr_assert_eq(io_remove_tree(AT_FDCWD, "t", &err), 0, "absent is no error");
+}
+
+Test(io, removes_trees_deeper_than_there_are_descriptors_and_paths)
+{
+        struct rlimit usual, few = { .rlim_cur = 32 };
+        struct error err = ERROR_INIT;
+        int fd;
+
+        cr_assert_eq(mkdir("t", 0700), 0);
+        fd = open("t", O_RDONLY | O_DIRECTORY);
+        for (int i = 0; i < 3000; i++) {
+                int next;
+
+                cr_assert_eq(mkdirat(fd, "d", 0700), 0);
+                cr_assert_eq(mkdirat(fd, "e", 0), 0);
+                next = openat(fd, "d", O_RDONLY | O_DIRECTORY);
+                close(fd);
+                fd = next;
+        }
+        cr_assert_eq(fchmod(fd, 0), 0);
+        close(fd);
+        cr_assert_eq(getrlimit(RLIMIT_NOFILE, &usual), 0);
+        few.rlim_max = usual.rlim_max;
+        cr_assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+        cr_assert_eq(io_remove_tree(AT_FDCWD, "t", &err), 0, "%s", err.message);
+        cr_assert_eq(access("t", F_OK), -1);
+        cr_assert_eq(setrlimit(RLIMIT_NOFILE, &usual), 0);
+}
+
+Test(io, opens_what_its_owner_may_not_and_nothing_but_files_and_directories)
+{
+        struct error err = ERROR_INIT;
+        struct stat st;
+        int fd;
+
+        cr_assert_eq(io_write_file_atomic(AT_FDCWD, "f", "", 0, 0000, &err), 0);
+        cr_assert_eq(mkdir("d", 0), 0);
+        cr_assert_eq(symlink("f", "l"), 0);
+        cr_assert_eq(mkfifo("p", 0600), 0);
+        fd = io_open_own(AT_FDCWD, "f");
+        cr_expect_geq(fd, 0);
+        cr_expect_eq(fstat(fd, &st), 0);
+        cr_expect_eq(st.st_mode & 07777, 0400);
+        close(fd);
+        fd = io_open_own(AT_FDCWD, "d");
+        cr_expect_geq(fd, 0);
+        cr_expect_eq(fstat(fd, &st), 0);
+        cr_expect_eq(st.st_mode & 07777, 0700);
+        close(fd);
+        cr_expect_eq(io_open_own(AT_FDCWD, "l"), -ELOOP);
+        cr_expect_eq(io_open_own(AT_FDCWD, "p"), -EINVAL);
+        cr_expect_eq(io_open_own(AT_FDCWD, "absent"), -ENOENT);
 }
 
 Test(io, says_when_a_copy_runs_out_of_input)
