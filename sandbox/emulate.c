@@ -212,6 +212,11 @@ void emulator_free(struct emulator *emulator)
         free(emulator);
 }
 
+bool emulator_had_more_users(const struct emulator *emulator)
+{
+        return emulator->has_more_users;
+}
+
 void emulator_counts(const struct emulator *emulator, struct emulator_counts *ret)
 {
         *ret = (struct emulator_counts){ .answered = emulator->answered,

@@ -114,7 +114,9 @@ static int inode_behind(const struct request *request, const char *link, uint64_
                 if (makedev(stx.stx_dev_major, stx.stx_dev_minor) != emulator->device)
                         return -EXDEV;
                 *ret = stx.stx_ino;
-                return 0;
+                return emulator->tree.begin
+                               ? emulator->tree.begin(emulator->tree.context, link, *ret)
+                               : 0;
         }
         if (errno != EACCES)
                 return -ENOENT;
@@ -292,7 +294,7 @@ int request_set_credentials(struct request *request)
             prlimit(request->pid, RLIMIT_LOCKS, &limit, NULL) < 0)
                 return -EAGAIN;
         if (number != 0)
-                emulator->ids_differ = true;
+                emulator->ids_differ = emulator->has_more_users = true;
         return 0;
 }
 

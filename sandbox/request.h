@@ -33,8 +33,9 @@ struct emulator {
         size_t mount_count;
         struct strv mount_paths;
         struct credentials_table table;
-        atomic_bool ids_differ;  /* some process may not be root */
-        atomic_bool has_chroots; /* some process may have another root */
+        atomic_bool ids_differ;     /* some process may not be root */
+        atomic_bool has_more_users; /* some process had other ids than the first one */
+        atomic_bool has_chroots;    /* some process may have another root */
         _Atomic uint64_t answered;
         _Atomic uint64_t passed;
 

@@ -56,6 +56,11 @@ struct emulate_tree {
         void *context;
         uint64_t root; /* inode of "/" */
 
+        /* NULL, or told of each inode that a call begins at, as "/proc/PID/fd/3" and its like lead
+         * to it: for a tree whose inodes cannot be found by their numbers. -EXDEV: it is none of
+         * the tree's. */
+        int (*begin)(void *context, const char *link, uint64_t ino);
+
         /* `name` is terminated, never empty or "."; ".." is the parent, of the root itself. */
         int (*lookup)(void *context, uint64_t dir, const char *name, struct emulate_node *ret);
         int (*getattr)(void *context, uint64_t ino, struct emulate_node *ret);
@@ -93,6 +98,9 @@ void emulator_free(struct emulator *emulator);
  * be called from any thread, also before the emulator is started. 0.3 us at most.
  */
 void emulator_owner_of(struct emulator *emulator, pid_t pid, uint32_t *ret_uid, uint32_t *ret_gid);
+
+/* Whether any process has had other ids than the command began with. From any thread. */
+bool emulator_had_more_users(const struct emulator *emulator);
 
 /* What happened, to be shown: calls answered by the emulator, and those handed back to the kernel.
  */
