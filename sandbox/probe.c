@@ -103,8 +103,9 @@ static void probe_namespaces(struct sandbox_fact *fact)
 
 static void probe_fuse(struct sandbox_fact *fact, bool has_namespaces)
 {
-        static const char without[] = "Images can be imported, loaded, inspected and saved; a RUN "
-                                      "step has no filesystem.";
+        static const char without[] =
+                "RUN steps and containers run in copies of their files, which "
+                "is slower (--fs=copy).";
         struct error err = ERROR_INIT;
         bool ignored;
 

@@ -110,6 +110,7 @@ struct build_options {
         bool explain;    /* of a miss all that differs is told, not only the first */
         bool chain_only; /* what RUN steps have read is neither noted nor compared */
         enum sandbox_users users;
+        enum execution_files files;            /* of RUN steps */
         struct network_options network;        /* of RUN, unless it says otherwise; borrowed */
         const struct execution_bounds *bounds; /* of RUN steps; or NULL */
         const struct strv *allowed;            /* entitlements, of --allow; or NULL */

@@ -2,7 +2,8 @@
  * One command in a union tree: floor 3. RUN steps and containers are this.
  *
  * The tree is mounted for the command alone, served while it runs, and unmounted when its last
- * process is gone. What the command has changed is then in the tree.
+ * process is gone. What the command has changed is then in the tree. Where there is no /dev/fuse,
+ * it is laid out in a directory and taken back afterwards.
  */
 #pragma once
 
@@ -16,6 +17,14 @@
 #include <stdbool.h>
 
 #define EXECUTE_SCRIPT_PATH "/.varve-script"
+#define EXECUTE_NOTICE_MAX  256
+
+/* How a command comes by its files. */
+enum execution_files {
+        EXECUTION_FILES_AUTO, /* FUSE where /dev/fuse can be opened */
+        EXECUTION_FILES_FUSE,
+        EXECUTION_FILES_COPY, /* in a directory beside the spool, for a command with one uid */
+};
 
 /* What a command may use and do, where that is not what every command may. */
 struct execution_bounds {
@@ -38,6 +47,8 @@ struct execution_mount {
 
 struct execution {
         struct tree *tree;
+        bool copied;    /* as execute_choose_files() says; the host's users are then SINGLE */
+        bool discarded; /* nobody will ask the tree what the command has changed */
         const struct sandbox_host *host;
         const struct strv *argv;
         const struct strv *env; /* PATH and HOME are added where they are missing */
@@ -61,6 +72,14 @@ struct execution {
         void (*notice)(void *context, const char *text);
         void *context;
 };
+
+/*
+ * Settles whether files are to be copied. Where they are, `users` becomes SINGLE, and `ret_notice`
+ * a line that a person should know of; else it is empty. -EOPNOTSUPP: they would have to be, and
+ * RANGES was asked for.
+ */
+int execute_choose_files(enum execution_files files, enum sandbox_users *users, bool *ret_copied,
+                         char ret_notice[static EXECUTE_NOTICE_MAX], struct error *err);
 
 /*
  * Runs it. `ret_status` is as sandbox_wait() has it, also where the command cannot be executed.

@@ -2,6 +2,7 @@
 
 #include "base/cleanup.h"
 #include "base/path.h"
+#include "copies.h"
 #include "emulation.h"
 #include "mount_points.h"
 #include "network_files.h"
@@ -32,6 +33,7 @@ struct run {
         struct sandbox *sandbox;
         struct emulation emulation;
         struct server *server;
+        struct copies copies; /* instead of the servers */
 };
 
 static void run_done(struct run *run)
@@ -39,6 +41,7 @@ static void run_done(struct run *run)
         /* The server outlives the last process, so that none is stuck in the filesystem. */
         sandbox_free(run->sandbox);
         emulation_done(&run->emulation);
+        copies_done(&run->copies);
         server_stop(run->server);
         for (size_t i = 0; i < run->execution->mount_count && run->servers; i++)
                 server_stop(run->servers[i]);
@@ -159,11 +162,35 @@ static int confine_server(void *context, struct error *err)
         return r < 0 ? r : 0;
 }
 
+static bool is_emulated(const struct run *run)
+{
+        return sandbox_host_emulation(run->execution->host) == SANDBOX_EMULATE_RECORD;
+}
+
+/* Serves the sandbox's mounts. The command does not run yet. */
+static int serve(struct run *run, const struct server_options *options,
+                 const struct sandbox_spec *spec, size_t own_mounts, struct error *err)
+{
+        const struct execution *execution = run->execution;
+        int r = 0;
+
+        if (is_emulated(run))
+                r = emulation_init(&run->emulation, execution->tree, execution->host, spec, err);
+        run->emulation.trace = execution->trace;
+        if (r == 0)
+                r = server_start(execution->tree, sandbox_take_fuse_fd(run->sandbox), options,
+                                 &run->server, err);
+        if (r == 0)
+                r = start_servers(run, options, own_mounts, err);
+        run->emulation.server = run->server;
+        return r;
+}
+
 static int start(struct run *run, struct error *err)
 {
         const struct execution *execution = run->execution;
         const bool single = sandbox_host_users(execution->host) == SANDBOX_USERS_SINGLE;
-        const bool emulated = sandbox_host_emulation(execution->host) == SANDBOX_EMULATE_RECORD;
+        const bool emulated = is_emulated(run);
         struct server_options server = { .single_id = single,
                                          .id_max = UINT16_MAX,
                                          .owners_unknown = single && !emulated,
@@ -224,6 +251,11 @@ static int start(struct run *run, struct error *err)
                 spec.no_new_privileges = bounds->no_new_privileges;
                 spec.unfiltered = bounds->unfiltered;
         }
+        if (execution->copied) {
+                spec.root = SANDBOX_ROOT_DIRECTORY;
+                spec.root_fd = layout_dir(run->copies.root);
+                copies_use(&run->copies, mounts + own);
+        }
         run->emulation.tree = execution->tree;
         memcpy(spec.stdio, execution->stdio, sizeof(spec.stdio));
         if (server_mount_options(&server, &options) < 0)
@@ -231,20 +263,17 @@ static int start(struct run *run, struct error *err)
         spec.fuse_options = buf_str(&options);
         r = sandbox_start(execution->host, &spec, &run->sandbox, err);
         buf_done(&options);
-        if (r == 0 && emulated)
-                r = emulation_init(&run->emulation, execution->tree, execution->host, &spec, err);
-        run->emulation.trace = execution->trace;
+        if (r == 0 && !execution->copied)
+                r = serve(run, &server, &spec, own, err);
+        else if (r == 0 && emulated)
+                r = emulation_layout_init(&run->copies.emulation, run->copies.root, execution->host,
+                                          &spec, err);
         if (r == 0)
-                r = server_start(execution->tree, sandbox_take_fuse_fd(run->sandbox), &server,
-                                 &run->server, err);
-        if (r == 0)
-                r = start_servers(run, &server, own, err);
-        if (r < 0)
-                return r;
-        run->emulation.server = run->server;
-        r = sandbox_go(run->sandbox, err);
+                r = sandbox_go(run->sandbox, err);
         if (r == 0 && emulated)
-                r = emulator_start(run->emulation.emulator, run->sandbox, err);
+                r = emulator_start(execution->copied ? run->copies.emulation.emulator
+                                                     : run->emulation.emulator,
+                                   run->sandbox, err);
         return r;
 }
 
@@ -263,6 +292,18 @@ static int note_targets(const struct run *run, struct error *err)
                         trace_refuse(execution->trace);
         }
         return 0;
+}
+
+/* Nobody sees what is read of a copy. What is made belongs to whom the command begins as. */
+static int make_copies(struct run *run, struct error *err)
+{
+        struct tree_owner owner = { .uid = 0 };
+
+        if (is_emulated(run))
+                owner = (struct tree_owner){ .uid = run->user.uid, .gid = run->user.gid };
+        if (run->execution->trace)
+                trace_refuse(run->execution->trace);
+        return copies_make(&run->copies, run->execution, &owner, err);
 }
 
 static int prepare(struct run *run, struct error *err)
@@ -285,6 +326,8 @@ static int prepare(struct run *run, struct error *err)
         if (r == 0)
                 r = mount_points_add(execution->tree, execution->mounts, execution->mount_count,
                                      &run->targets, err);
+        if (r == 0 && execution->copied)
+                r = make_copies(run, err);
         return r < 0 ? r : note_targets(run, err);
 }
 
@@ -361,5 +404,8 @@ int execute(const struct execution *execution, int *ret_status, struct error *er
         tell_lost_network(&run);
         if (execution->started)
                 execution->started(execution->context, NULL);
+        if (r == 0 && execution->copied && !execution->discarded)
+                r = copies_take_back(&run.copies, execution, *ret_status == 0, is_emulated(&run),
+                                     err);
         return r;
 }

@@ -86,6 +86,7 @@ struct worker {
         bool stands_alone;              /* the current step does not depend on what is below it */
         struct tree *tree;              /* NULL until a step has to be carried out */
         struct sandbox_host *host;      /* likewise */
+        bool copied;                    /* there are copies instead of mounts, once it is there */
         struct sealer *sealer;          /* likewise */
         struct finished_step *finished; /* not yet part of `state.layers` */
         size_t finished_count;

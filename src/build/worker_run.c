@@ -147,6 +147,7 @@ static int run_command(struct worker *worker, const struct strv *argv,
         struct strv env = STRV_INIT;
         struct execution execution = {
                 .tree = worker->tree,
+                .copied = worker->copied,
                 .host = worker->host,
                 .argv = argv,
                 .env = &env,
@@ -238,6 +239,17 @@ static int run_with_mounts(struct worker *worker, const struct strv *argv,
         return r;
 }
 
+static int open_host(struct worker *worker, struct error *err)
+{
+        enum sandbox_users users = worker->options->users;
+        char notice[EXECUTE_NOTICE_MAX];
+        int r = execute_choose_files(worker->options->files, &users, &worker->copied, notice, err);
+
+        if (r == 0 && *notice)
+                message_send(worker->events_fd, MESSAGE_NOTE, 0, notice, strlen(notice));
+        return r == 0 ? sandbox_host_new(users, &worker->host, err) : r;
+}
+
 static int carry_out(struct worker *worker, const struct strv *argv, struct digest *ret_input,
                      struct error *err)
 {
@@ -245,7 +257,7 @@ static int carry_out(struct worker *worker, const struct strv *argv, struct dige
         int r = 0;
 
         if (!worker->host)
-                r = sandbox_host_new(worker->options->users, &worker->host, err);
+                r = open_host(worker, err);
         if (r == 0)
                 r = worker_open_tree(worker, err);
         if (r == 0)

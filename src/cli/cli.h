@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/strv.h"
+#include "build/execute.h"
 #include "sandbox/sandbox.h"
 #include "store/store.h"
 
@@ -91,6 +92,15 @@ bool cli_guard(struct store *store, const char *leftover, int *ret_status);
 
 /* Reads --userns; NULL is "auto". */
 int cli_parse_users(const char *text, enum sandbox_users *ret, struct error *err);
+
+/* Reads --fs; NULL is "auto". */
+int cli_parse_files(const char *text, enum execution_files *ret, struct error *err);
+
+#define FILES_OPTION(value)                                                              \
+        {                                                                                \
+                OPTION_STRING, 0, "fs", value, "HOW",                                    \
+                        "auto (the default), fuse or copy (where there is no /dev/fuse)" \
+        }
 
 /* Prints an error as a paragraph: what, and what to do. Returns `status`. */
 int cli_fail(const struct error *err, int status);

@@ -30,6 +30,7 @@ struct build_flags {
         const char *file;
         const char *target;
         const char *userns;
+        const char *files;
         const char *iidfile;
         struct strv allowed;
         struct network_flags network;
@@ -265,6 +266,8 @@ static int build(struct store *store, const struct build_flags *flags,
         if (r == 0)
                 r = cli_parse_users(flags->userns, &options.users, err);
         if (r == 0)
+                r = cli_parse_files(flags->files, &options.files, err);
+        if (r == 0)
                 r = network_flags_parse(&flags->network, &options.network, err);
         if (r == 0 && (flags->check || flags->call))
                 r = describe(store, flags, &options, fault, err);
@@ -335,6 +338,7 @@ static int run(const struct command *command, int argc, char **argv)
                   "                                type=inline" },
                 { OPTION_STRING, 0, "userns", &flags.userns, "MODE",
                   "auto (the default), ranges (subordinate ids) or single (one id)" },
+                FILES_OPTION(&flags.files),
                 { OPTION_LIST, 0, "allow", &flags.allowed, "ENTITLEMENT",
                   "Let RUN have what is closed to it: network.host, security.insecure" },
                 NETWORK_OPTIONS(&flags.network),

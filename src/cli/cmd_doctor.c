@@ -1,4 +1,5 @@
 #include "base/cleanup.h"
+#include "build/execute.h"
 #include "commands.h"
 #include "sandbox/probe.h"
 #include "sandbox/sandbox.h"
@@ -59,14 +60,19 @@ static void print_fact(const struct sandbox_fact *fact)
 static void print_mode(void)
 {
         _cleanup_(cleanup_sandbox_host) struct sandbox_host *host = NULL;
+        enum sandbox_users users = SANDBOX_USERS_AUTO;
         struct error err = ERROR_INIT;
+        char notice[EXECUTE_NOTICE_MAX];
+        bool copied;
 
-        if (sandbox_host_new(SANDBOX_USERS_AUTO, &host, &err) < 0)
+        if (execute_choose_files(EXECUTION_FILES_AUTO, &users, &copied, notice, &err) < 0 ||
+            sandbox_host_new(users, &host, &err) < 0)
                 printf("\nBuilds with RUN steps do not work here: %s\n", err.message);
         else if (sandbox_host_users(host) == SANDBOX_USERS_RANGES)
                 printf("\nRUN steps will have subordinate ids (mode ranges).\n");
         else
-                printf("\nRUN steps will have one id, and root is emulated (mode single).\n");
+                printf("\nRUN steps will have one id, and root is emulated (mode single)%s.\n",
+                       copied ? "; each runs in a copy of its files" : "");
 }
 
 static int run(const struct command *command, int argc, char **argv)

@@ -26,6 +26,7 @@ struct run_flags {
         const char *entrypoint;
         const char *userns;
         const char *pull;
+        const char *files;
         struct network_flags network;
         struct bounds_flags bounds;
         bool rm;
@@ -172,7 +173,7 @@ static void tell_notice(void *context, const char *text)
 
 static int run_image(struct store *store, const struct run_flags *flags,
                      const struct arguments *arguments, const struct stored_image *image,
-                     enum sandbox_users users, const struct execution_bounds *bounds,
+                     enum sandbox_users users, bool copied, const struct execution_bounds *bounds,
                      int *ret_status, struct error *err)
 {
         _cleanup_(cleanup_sandbox_host) struct sandbox_host *host = NULL;
@@ -184,6 +185,8 @@ static int run_image(struct store *store, const struct run_flags *flags,
         struct network_options network = { .or_host = false };
         struct tree *tree = NULL;
         struct execution execution = {
+                .copied = copied,
+                .discarded = true,
                 .argv = &argv,
                 .env = &env,
                 .workdir = flags->workdir ? flags->workdir : config->working_dir,
@@ -258,8 +261,11 @@ static int run_container(struct store *store, const struct run_flags *flags,
                          const struct arguments *arguments, int *ret_status, struct error *err)
 {
         struct execution_bounds bounds;
+        char notice[EXECUTE_NOTICE_MAX] = "";
+        enum execution_files files;
         enum sandbox_users users;
         struct stored_image image;
+        bool copied = false;
         int r;
 
         if (!flags->rm) {
@@ -269,6 +275,10 @@ static int run_container(struct store *store, const struct run_flags *flags,
         }
         r = cli_parse_users(flags->userns, &users, err);
         if (r == 0)
+                r = cli_parse_files(flags->files, &files, err);
+        if (r == 0)
+                r = execute_choose_files(files, &users, &copied, notice, err);
+        if (r == 0)
                 r = bounds_parse(&flags->bounds, &bounds, err);
         if (r == 0)
                 r = provide_image(store, arguments->items[0], flags, &image, err);
@@ -277,7 +287,9 @@ static int run_container(struct store *store, const struct run_flags *flags,
                 store_abandon(store);
                 return r;
         }
-        r = run_image(store, flags, arguments, &image, users, &bounds, ret_status, err);
+        if (*notice)
+                fprintf(stderr, "varve: %s\n", notice);
+        r = run_image(store, flags, arguments, &image, users, copied, &bounds, ret_status, err);
         stored_image_done(&image);
         return r;
 }
@@ -300,6 +312,7 @@ static int run(const struct command *command, int argc, char **argv)
                 { OPTION_STRING, 0, "pull", &flags.pull, "WHEN",
                   "Ask registries for the image: missing (the default), always, newer or never" },
                 { OPTION_FLAG, 'q', "quiet", &flags.quiet, NULL, "Show no progress of a pull" },
+                FILES_OPTION(&flags.files),
                 NETWORK_OPTIONS(&flags.network),
                 BOUNDS_OPTIONS(&flags.bounds),
         };

@@ -224,3 +224,17 @@ int cli_parse_users(const char *text, enum sandbox_users *ret, struct error *err
                 return error_set(err, -EINVAL, "--userns is auto, single or ranges, not %s", text);
         return 0;
 }
+
+int cli_parse_files(const char *text, enum execution_files *ret, struct error *err)
+{
+        *ret = EXECUTION_FILES_AUTO;
+        if (!text || strcmp(text, "auto") == 0)
+                return 0;
+        if (strcmp(text, "fuse") == 0)
+                *ret = EXECUTION_FILES_FUSE;
+        else if (strcmp(text, "copy") == 0)
+                *ret = EXECUTION_FILES_COPY;
+        else
+                return error_set(err, -EINVAL, "--fs is auto, fuse or copy, not %s", text);
+        return 0;
+}

@@ -444,7 +444,7 @@ refused_without() {
 @test "/dev/fuse closed to the user" {
         context_of closed 'FROM busybox:1' 'RUN echo x > /x'
         refused_without 'mount -t tmpfs -o mode=755,dev tmpfs /mnt && mknod /mnt/fuse c 10 229 &&
-                chmod 600 /mnt/fuse && mount --bind /mnt/fuse /dev/fuse;' build -t bad "$context"
+                chmod 600 /mnt/fuse && mount --bind /mnt/fuse /dev/fuse;' build --fs=fuse -t bad "$context"
         says 'Dockerfile:2' /dev/fuse 'permission' 'chmod'
         one_paragraph
 }
@@ -453,7 +453,7 @@ refused_without() {
         context_of nofuse 'FROM busybox:1' 'RUN echo x > /x'
         refused_without 'mkdir /tmp/dev.$$ && mount -t tmpfs -o mode=755,dev tmpfs /tmp/dev.$$ &&
                 cp -a /dev/null /dev/zero /dev/full /dev/random /dev/urandom /dev/tty /tmp/dev.$$/ &&
-                mount --move /tmp/dev.$$ /dev && rmdir /tmp/dev.$$;' build -t bad "$context"
+                mount --move /tmp/dev.$$ /dev && rmdir /tmp/dev.$$;' build --fs=fuse -t bad "$context"
         says 'Dockerfile:2' /dev/fuse 'modprobe fuse'
         one_paragraph
 }

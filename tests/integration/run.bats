@@ -142,7 +142,7 @@ setup_file() {
                         "$work/closed" \
                         setpriv --reuid "$user" --regid "$user" --init-groups --inh-caps=-all \
                         env -i HOME=/ PATH="$PATH" VARVE_ROOT="$store" \
-                        "$stage/bin/varve" run --rm busybox:1 true
+                        "$stage/bin/varve" run --fs=fuse --rm busybox:1 true
         }
         run -125 without_fuse
         says 'cannot open /dev/fuse: permission denied'
