@@ -269,9 +269,11 @@ static int send_to(struct registry *registry, const struct call *call, const cha
         return r;
 }
 
-/* Sends it to a URL, and to where that leads. Credentials stay with the endpoint. */
+/* Sends it to a URL, and to where that leads. Credentials stay with the endpoint. `ret_own`: it is
+ * the endpoint that has answered. */
 static int send_along(struct registry *registry, const struct call *call, const char *url,
-                      const char *authorization, struct http_response *ret, struct error *err)
+                      const char *authorization, struct http_response *ret, bool *ret_own,
+                      struct error *err)
 {
         char *at = strdup(url);
         int r = at ? 0 : error_set_oom(err);
@@ -279,8 +281,8 @@ static int send_along(struct registry *registry, const struct call *call, const 
         for (int redirects = 0; r == 0; redirects++) {
                 char *next = NULL;
 
-                r = send_to(registry, call, at,
-                            endpoint_owns(call->endpoint, at) ? authorization : NULL, ret, err);
+                *ret_own = endpoint_owns(call->endpoint, at);
+                r = send_to(registry, call, at, *ret_own ? authorization : NULL, ret, err);
                 if (r < 0 || !is_redirect(call, ret))
                         break;
                 if (redirects == REDIRECTS_MAX)
@@ -301,6 +303,7 @@ int call_once(struct registry *registry, const struct call *call, struct http_re
 {
         _cleanup_free_ char *own = NULL;
         char *authorization = NULL;
+        bool own_answer = false;
         int r;
 
         *ret = HTTP_RESPONSE_INIT;
@@ -310,8 +313,9 @@ int call_once(struct registry *registry, const struct call *call, struct http_re
                 r = own ? 0 : error_set_oom(err);
         }
         for (int attempt = 0; r == 0; attempt++) {
-                r = send_along(registry, call, own, authorization, ret, err);
-                if (r < 0 || ret->status != 401 || attempt > 0)
+                r = send_along(registry, call, own, authorization, ret, &own_answer, err);
+                /* Where others want credentials to be sent to is nothing to go by. */
+                if (r < 0 || ret->status != 401 || !own_answer || attempt > 0)
                         break;
                 r = auth_refused(call->endpoint, &call->scope, authorization, ret, err);
                 if (r <= 0)

@@ -229,6 +229,34 @@ logs_in() {
         grep -q '"authorization": true' "$work/near.log"
 }
 
+@test "CVE-2020-15157: a host that a registry leads to cannot ask for the registry's credentials" {
+        local far near
+        logs_in "$bearer"
+        store=$work/store
+        varve push -q busybox:1 "$bearer/public/lured:1"
+        starts thief "$here/tools/fault-proxy" --upstream "${bearer#*:}" --rules "$work/thief.rules" \
+                --log "$work/thief.log"
+        printed_port thief
+        far=http://localhost:$port
+        echo '[{"path": "steal", "status": 404}, {"path": "", "status": 401, "headers":
+                {"WWW-Authenticate": "Bearer realm=\"'"$far"'/steal\",service=\"s\""}}]' >"$work/thief.rules"
+        echo '[{"method": "GET", "path": "blobs", "redirect": "'"$far"'"}, {"method": "POST", "path": "uploads",
+                "status": 202, "headers": {"Location": "'"$far"'/v2/public/up/blobs/uploads/1"}}]' >"$work/lure.rules"
+        starts lure "$here/tools/fault-proxy" --upstream "${bearer#*:}" --rules "$work/lure.rules" \
+                --log "$work/lure.log"
+        printed_port lure
+        near=127.0.0.1:$port
+        settings "insecure $near"
+        sed -i "s/$bearer/$near/" "$work/auth.json"
+        run varve push -q busybox:1 "$near/public/up:1"
+        [ "$status" -ne 0 ] || fail 'pushed'
+        [ -s "$work/thief.log" ] || fail 'the upload was not led away'
+        fresh_store
+        refused pull -q "$near/public/lured:1"
+        grep -q '"GET"' "$work/thief.log" || fail 'the pull was not led away'
+        run ! grep -E '"path": "/steal|"authorization": true' "$work/thief.log"
+}
+
 @test "nobody is led from https to http" {
         trusts "$basic"
         logs_in "$basic"
