@@ -112,6 +112,41 @@ sys.exit(status)' "$stage/bin/varve" load -i "$work/hostile.tar"
         [ -s /etc/passwd ] && [ -s /etc/hosts ]
 }
 
+@test "CVE-2024-1753, CVE-2024-9407, CVE-2024-9675: no mount of a step leads to the host" {
+        local links="ln -s / /root-link && ln -s $canary-$mode /link && ln -s ../../../../../../..$canary-$mode /up"
+        local stages=('FROM busybox:1 AS evil' "RUN $links && ln -s /proc/self/root /proc-link" 'FROM busybox:1')
+        context_of mounts "${stages[@]}" \
+                'RUN --mount=type=bind,from=evil,source=/root-link,target=/m,rw test -L /m/link && rm -rf /m/etc && echo x >/m/x' \
+                'RUN --mount=type=cache,id=../../x,target=/c --mount=type=cache,id=/etc,target=/e test ! -e /e/passwd && echo x >/c/x && echo x >/e/x'
+        varve build -t mounts "$context"
+        [ -s /etc/passwd ] && [ ! -e /etc/x ] && [ ! -e "$store/x" ] && [ ! -e "$store/../x" ] || fail 'written outside'
+        for source in /link /up "/proc-link$canary-$mode" "../../../../../..$canary-$mode"; do
+                for kind in bind cache; do
+                        context_of mount "${stages[@]}" "RUN --mount=type=$kind,from=evil,source=$source,target=/m,rw cat /m/file; echo touched >/m/file"
+                        run varve build "$context"
+                        ! grep -q untouched <<<"$output" || fail "the host's: $kind of $source"
+                done
+        done
+        for key in propagation=rshared bind-propagation=shared bind-nonrecursive; do
+                context_of propagation 'FROM busybox:1' "RUN --mount=target=/m,$key true"
+                run varve build "$context"
+                [ "$status" -ne 0 ] || fail "taken: $key"
+                says "unknown key"
+        done
+}
+
+@test "CVE-2024-11218, CVE-2024-23651: a path that a parallel step swaps is never the host's" {
+        context_of race 'FROM busybox:1 AS one' \
+                "RUN --mount=type=cache,id=race,target=/c mkdir -p /c/d && for i in \$(seq 300); do mv /c/d /c/e; ln -s $canary-$mode /c/d; rm /c/d; mv /c/e /c/d; done" \
+                'FROM busybox:1 AS two' \
+                'RUN --mount=type=cache,id=race,target=/c --mount=target=/c/d,rw ls /c/d >/1; echo x >/c/d/file' \
+                'RUN --mount=type=cache,id=race,target=/c --mount=target=/c/d,rw ls /c/d >/2; echo x >/c/d/file' \
+                'RUN --mount=type=cache,id=race,target=/c --mount=type=tmpfs,target=/c/d ls /c/d >/3; echo x >/c/d/file' \
+                'FROM busybox:1' 'COPY --from=one /bin/busybox /' 'COPY --from=two /1 /2 /3 /'
+        run varve build -t race "$context"
+        [ "$status" -ne 0 ] || [ "$(varve run --rm race cat /1 /2 /3)" = $'Dockerfile\nDockerfile' ] || fail 'something else'
+}
+
 @test "CVE-2025-4953: what a step writes never comes to the context" {
         context_of context 'FROM busybox:1' 'COPY . /in' 'RUN echo changed >/in/file; rm /in/Dockerfile; cp /in/file /new'
         echo untouched >"$context/file"
@@ -194,6 +229,39 @@ sys.exit(status)' "$stage/bin/varve" load -i "$work/hostile.tar"
         run timeout 20 env VARVE_ROOT="$store" setpriv --reuid "$user" --regid "$user" --clear-groups \
                 "$stage/bin/varve" build -t pattern "$context"
         [ "$status" -lt 124 ] || fail 'it hangs or has crashed'
+}
+
+@test "CVE-2026-44517: an archive as the context writes to nothing outside" {
+        python3 - "$canary-$mode" "$work/context.tar" <<'END'
+import io, sys, tarfile
+canary, path = sys.argv[1:]
+with tarfile.open(path, "w") as tar:
+    def add(name, kind=tarfile.REGTYPE, link="", data=b"touched\n"):
+        entry = tarfile.TarInfo(name)
+        entry.type, entry.linkname, entry.size = kind, link, len(data) if kind == tarfile.REGTYPE else 0
+        tar.addfile(entry, io.BytesIO(data))
+    add("Dockerfile", data=b"FROM busybox:1\nCOPY . /all\n")
+    add("d", tarfile.SYMTYPE, canary)
+    add("d/file")
+    add("f", tarfile.SYMTYPE, canary + "/file")
+    add("f")
+    add("h", tarfile.LNKTYPE, canary + "/file")
+END
+        run varve build -t archive - <"$work/context.tar"
+        [ "$status" -ne 0 ] || ! varve run --rm archive cat /all/h | grep -q untouched || fail 'a file of the host'
+}
+
+@test "no program of an image unpacks or fetches anything for varve" {
+        context_of helpers 'FROM busybox:1' \
+                "RUN for name in tar gzip gunzip xz unxz zstd bzip2 git curl; do rm -f /bin/\$name; printf '#!/bin/sh\\ntouch $canary-$mode/run\\n' >/bin/\$name && chmod 755 /bin/\$name; done" \
+                'ADD a.tar.gz a.tar.xz a.tar.zst /x/'
+        for name in gz xz zst; do
+                echo "$name" >"$work/$name"
+                tar -C "$work" -caf "$context/a.tar.$name" "$name"
+        done
+        chown -R "$user" "$context"
+        varve build -t helpers "$context"
+        [ "$(varve run --rm helpers cat /x/gz /x/xz /x/zst)" = $'gz\nxz\nzst' ]
 }
 
 # ---- cache and records ----
