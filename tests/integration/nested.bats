@@ -4,23 +4,33 @@
 
 # shellcheck source=tests/integration/varve.bash
 . "$BATS_TEST_DIRNAME/varve.bash"
+# shellcheck source=tests/integration/host-server.bash
+. "$BATS_TEST_DIRNAME/host-server.bash"
 
 setup_file() {
         fresh_work busybox
+        install -d "$work/files"
+        echo fetched >"$work/files/file"
+        serve_files "$work/files"
         context_of context 'FROM busybox:1' \
                 'RUN touch /f && chown 33:44 /f && stat -c %u:%g /f >/owner && ls /proc/self >/dev/null' \
-                'USER 5' 'RUN id -u >/tmp/id'
+                'USER 5' 'RUN id -u >/tmp/id' "RUN wget -qO /tmp/fetched $server/file"
         # What is done in there.
         printf '%s\n' 'cd /' "$stage/bin/varve build --no-cache -t \$1 $work/context &&" \
-                "$stage/bin/varve run --rm \$1 cat /owner /tmp/id" >"$work/nested"
+                "$stage/bin/varve run --rm \$1 cat /owner /tmp/id /tmp/fetched" >"$work/nested"
         chmod 755 "$work/nested"
 }
 
-# built NAME: the last run has built the image, with the owners that were meant.
+teardown_file() {
+        stop_serving
+}
+
+# built NAME: the last run has built the image, with the owners that were meant, and what it has
+# fetched through a network of its own.
 built() {
         [ "$status" -eq 0 ] || fail 'the build failed'
         # Podman may have something to say of signals after that.
-        [[ $output = *$'\n33:44\n5'* ]] || fail 'other owners'
+        [[ $output = *$'\n33:44\n5\nfetched'* ]] || fail 'other owners, or nothing fetched'
         varve run --rm "$1" true
 }
 

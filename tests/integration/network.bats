@@ -4,6 +4,8 @@
 
 # shellcheck source=tests/integration/varve.bash
 . "$BATS_TEST_DIRNAME/varve.bash"
+# shellcheck source=tests/integration/host-server.bash
+. "$BATS_TEST_DIRNAME/host-server.bash"
 
 host=$(readlink /proc/self/ns/net)
 
@@ -70,4 +72,32 @@ without_namespaces() {
         [[ $output = *"$host" ]] || fail 'another network'
         run -125 without_namespaces run --rm --userns=single --network=private busybox:1 true
         says 'refuses a network namespace' 'sysctl -w user.max_net_namespaces='
+}
+
+# A repository of packages in $work/repository.
+make_repository() {
+        local deb
+        mkdir "$work/repository"
+        cp "$stage"/cases/local-deb/context/{first_1.0,second_1.0}_all.deb "$work/repository/"
+        for deb in "$work"/repository/*.deb; do
+                dpkg-deb -f "$deb"
+                printf 'Filename: ./%s\nSize: %s\nSHA256: %s\n\n' "${deb##*/}" "$(stat -c %s "$deb")" \
+                        "$(sha256sum <"$deb" | cut -d' ' -f1)"
+        done >"$work/Packages"
+        mv "$work/Packages" "$work/repository/"
+}
+
+@test "apt-get installs from a server of the host, through the private network" {
+        varve import "$stage/debian.tar" debian:12
+        make_repository
+        serve_files "$work/repository"
+        context_of apt 'FROM debian:12' \
+                "RUN rm -rf /etc/apt/sources.list* && echo 'deb [trusted=yes] $server/ ./' >/etc/apt/sources.list" \
+                'RUN apt-get update && apt-get install -y first second && stat -c %U:%G:%a /usr/share/first >/said' \
+                "RUN --network=none ! apt-get update -o APT::Update::Error-Mode=any"
+        run varve build -t apt "$context"
+        stop_serving
+        [ "$status" -eq 0 ] || fail 'not built'
+        [ "$(grep -c '_all.deb' "$work/server.err")" -eq 2 ] || fail "not fetched: $(cat "$work/server.err")"
+        [ "$(varve run --rm apt sh -c 'cat /said; first-tool')" = $'firstd:adm:2755\nfirst' ]
 }
