@@ -86,7 +86,7 @@ setup() {
         varve build -t url "$context"
         [ "$(varve run --rm url stat -c '%a %u:%g %Y %s' /d/file.txt)" = '600 0:0 1580702706 8' ]
         [ "$(varve run --rm url stat -c '%a %Y %s' /d/empty)" = '600 0 0' ]
-        [ "$(varve run --rm url cat /renamed)" = content ]
+        [ "$(varve run --rm url sh -c 'cat /renamed; ls /d')" = $'content\nempty\nfile.txt' ]
         store_is_sound
 }
 
@@ -226,6 +226,12 @@ setup() {
                 ! grep 'varve:.*secret' <<<"$output"
         done
         store_is_sound
+}
+
+@test "a subdirectory of a repository leads to nothing around it" {
+        context_of git-up 'FROM busybox:1' "ADD $git/repo.git#v1:../.. /r" "ADD $git/repo.git#v1:sub/../../.. /s"
+        varve build -t git-up "$context"
+        [ "$(varve run --rm git-up ls -A /r /s)" = $'/r:\nf\nlink\nsub\n\n/s:\nf\nlink\nsub' ]
 }
 
 @test "without git a repository is refused before the first step" {
