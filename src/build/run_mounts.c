@@ -233,9 +233,14 @@ static int open_cache(struct worker *worker, struct run_mount_part *part, struct
         if (r < 0)
                 return r;
         part->tree = part->cache.tree;
-        part->source = path_resolve("/", mount->source ? mount->source : "");
-        if (!part->source)
-                return error_set_oom(err);
+        r = find_in_tree(part->tree, mount, &part->source, err);
+        if (r == -ENOENT) {
+                *err = ERROR_INIT;
+                part->source = path_resolve("/", mount->source ? mount->source : "");
+                r = part->source ? 0 : error_set_oom(err);
+        }
+        if (r < 0)
+                return r;
         return begin_cache(mount, part->source, part->cache.layers.count == 0, part->tree, err);
 }
 

@@ -129,13 +129,14 @@ in_context() {
 @test "a cache begins with a stage, and has the mode and owner that are asked for" {
         context_of cache-from \
                 'FROM busybox:1 AS from' \
-                'RUN mkdir /d && echo begun > /d/f' \
+                'RUN mkdir /d && echo begun > /d/f && ln -s /d /l' \
                 'FROM busybox:1' \
+                'RUN --mount=type=cache,target=/l,from=from,source=/l cat /l/f > /e' \
                 'RUN --mount=type=cache,target=/c,from=from,source=/d cat /c/f > /f; echo more >> /c/f' \
                 'RUN --mount=type=cache,target=/c,from=from,source=/d cat /c/f > /g' \
                 'RUN --mount=type=cache,target=/m,mode=0711,uid=3,gid=4 stat -c "%a %u %g" /m > /m-is'
         varve build -t cache-from "$context"
-        [ "$(varve run --rm cache-from cat /f /g)" = $'begun\nbegun\nmore' ]
+        [ "$(varve run --rm cache-from cat /e /f /g)" = $'begun\nbegun\nbegun\nmore' ]
         [ "$mode" = single ] || [ "$(varve run --rm cache-from cat /m-is)" = '711 3 4' ]
 }
 
