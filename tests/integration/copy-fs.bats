@@ -42,8 +42,8 @@ check_cases() {
         done
 }
 
-@test "modes, names, times and holes are taken back as they are" {
-        check_cases modes names sparse times
+@test "modes, names and holes are taken back as they are" {
+        check_cases modes names sparse
 }
 
 @test "kinds of files, and several names of one" {
@@ -59,7 +59,7 @@ check_cases() {
 }
 
 @test "extended attributes" {
-        check_cases xattrs file-capabilities
+        check_case xattrs
 }
 
 @test "mounts and many files" {
@@ -127,9 +127,9 @@ built_by() {
 }
 
 @test "inspect tells that owners are noted, and nobody's setuid bit is kept where users changed" {
-        context_of tier 'FROM debian:12' \
-                'RUN cp /bin/true /mine && chmod 4755 /mine && cp /bin/true /given && chown 5:6 /given && chmod 4755 /given' \
-                'RUN su -s /bin/sh daemon -c true; cp /bin/true /unsure && chmod 4755 /unsure'
+        context_of tier 'FROM busybox:1' \
+                'RUN echo u:x:7:8::/:/bin/sh >>/etc/passwd && cp /bin/true /mine && chmod 4755 /mine && cp /bin/true /given && chown 5:6 /given && chmod 4755 /given' \
+                'RUN su u -c true; cp /bin/true /unsure && chmod 4755 /unsure'
         varve build -t tier "$context"
         [ "$(varve inspect --format '{{json .RootFS.Owners}}' tier | tr -d '[]" ' | tr , '\n' | tail -n 2 | sort -u)" = T1 ] ||
                 fail "$(varve inspect --format '{{json .RootFS.Owners}}' tier)"
