@@ -44,7 +44,7 @@ struct copy_rules {
         bool unpacks;            /* ADD: local archives are unpacked */
         bool is_literal;         /* the sources are paths, not patterns */
         bool parents;            /* --parents */
-        bool several;            /* the destination has to be a directory, however many there are */
+        bool several; /* there are others besides: the destination has to end with a slash */
         const struct ignore *exclude; /* of --exclude, or NULL: paths below a source */
 };
 

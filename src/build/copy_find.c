@@ -422,8 +422,7 @@ int copy_find(const struct copy_rules *rules, struct copy_items *ret, struct err
         int r = 0;
 
         *ret = (struct copy_items){ .items = NULL };
-        if ((rules->several || rules->source_count > 1) &&
-            !has_trailing_slash(rules->destination)) {
+        if (rules->several && !has_trailing_slash(rules->destination)) {
                 error_set(err, -EINVAL, "several files cannot be copied to the one name %s",
                           rules->destination);
                 return error_hint(err, "End it with a slash to say that it is a directory.");

@@ -130,7 +130,7 @@ static int outline_mounts(struct outline *outline, const struct instruction *ins
                         item.name = mount->id ? mount->id : "default";
                         r = add(&outline->agents, &item);
                 } else if (mount->type == MOUNT_CACHE) {
-                        item.name = mount->id ? mount->id : mount->target;
+                        item.name = mount->id ? mount->id : mount->target ? mount->target : ".";
                         r = add(&outline->caches, &item);
                 }
         }

@@ -44,17 +44,6 @@ static bool is_given(const char *text)
         return text && *text;
 }
 
-int run_mounts_check(const struct instruction_run *run, struct error *err)
-{
-        for (size_t i = 0; i < run->mount_count; i++) {
-                const struct run_mount *mount = &run->mounts[i];
-
-                if (mount->type <= MOUNT_TMPFS && !is_given(mount->target))
-                        return error_set(err, -EINVAL, "--mount=%.200s has no target", mount->text);
-        }
-        return 0;
-}
-
 /* ---- the key ---- */
 
 void run_mounts_key(const struct instruction_run *run, struct key *key)
@@ -216,6 +205,7 @@ static int open_cache(struct worker *worker, struct run_mount_part *part, struct
 {
         const struct run_mount *mount = part->mount;
         struct layers base = { .items = NULL };
+        _cleanup_free_ char *id = NULL;
         struct tree *fetched = NULL;
         int r = 0;
 
@@ -225,8 +215,13 @@ static int open_cache(struct worker *worker, struct run_mount_part *part, struct
         if (r == 0)
                 r = worker_open_layers(worker, &base, &fetched, err);
         tree_free(fetched);
+        if (r == 0 && !is_given(mount->id)) {
+                /* As it is written: one that is relative is the same in all directories. */
+                id = path_clean(is_given(mount->target) ? mount->target : ".");
+                r = id ? 0 : error_set_oom(err);
+        }
         if (r == 0)
-                r = cache_mount_open(worker->store, is_given(mount->id) ? mount->id : part->target,
+                r = cache_mount_open(worker->store, id ? id : mount->id,
                                      is_given(mount->from) ? &base : NULL, mount->sharing,
                                      &part->cache, err);
         layers_done(&base);
@@ -384,7 +379,9 @@ static int open_files(struct worker *worker, struct run_mount_part *part, struct
         const struct run_mount *mount = part->mount;
         int r;
 
-        part->target = path_resolve(worker_workdir(worker), mount->target);
+        /* Without a target it is the working directory. */
+        part->target =
+                path_resolve(worker_workdir(worker), is_given(mount->target) ? mount->target : ".");
         if (!part->target)
                 return error_set_oom(err);
         if (strcmp(part->target, "/") == 0)

@@ -19,9 +19,6 @@ struct run_mounts {
 
 #define RUN_MOUNTS_INIT ((struct run_mounts){ .items = NULL })
 
-/* Refuses what cannot be carried out, before anything is. */
-int run_mounts_check(const struct instruction_run *run, struct error *err);
-
 /* Adds what the mounts are, as written, to the group of a step; no secret. */
 void run_mounts_key(const struct instruction_run *run, struct key *key);
 

@@ -305,12 +305,34 @@ static int add_sources(struct worker *worker, struct copy_step *step,
         return r;
 }
 
+/* Whether not all sources are read together. Then it is not seen that two of them go to one name.
+ */
+static bool are_several_parts(const struct instruction_copy *copy)
+{
+        bool has_local = false, has_remote = false;
+
+        for (size_t i = 0; i < copy->sources.count; i++) {
+                struct error ignored = ERROR_INIT;
+                struct arena arena = ARENA_INIT;
+                enum source_kind kind = SOURCE_PATH;
+                struct git_source git;
+
+                /* What is wrong about it is told when it is got. */
+                source_parse(copy->sources.items[i], false, &arena, &kind, &git, &ignored);
+                has_local |= kind == SOURCE_PATH;
+                has_remote |= kind != SOURCE_PATH;
+                arena_done(&arena);
+        }
+        return (has_remote && copy->sources.count + copy->file_count > 1) ||
+               (has_local && copy->file_count > 0);
+}
+
 static int prepare(struct worker *worker, struct copy_step *step, struct error *err)
 {
         const struct instruction_copy *copy = &worker->instruction->copy;
         bool is_add = worker->instruction->type == INSTRUCTION_ADD;
         struct copy_rules rules = { .parents = copy->parents,
-                                    .several = copy->sources.count + copy->file_count > 1,
+                                    .several = are_several_parts(copy),
                                     .unpacks = copy->unpack == CHOICE_YES ||
                                                (is_add && copy->unpack != CHOICE_NO) };
         int r;

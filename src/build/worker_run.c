@@ -301,9 +301,7 @@ int worker_run(struct worker *worker, bool *ret_cached, struct error *err)
         bool empty = false;
         int r;
 
-        r = run_mounts_check(&worker->instruction->run, err);
-        if (r == 0)
-                r = make_argv(worker, &worker->instruction->run, &argv, err);
+        r = make_argv(worker, &worker->instruction->run, &argv, err);
         if (r == 0)
                 r = run_group(worker, &argv, &group, err);
         if (r == 0 && worker_may_be_cached(worker, &group))

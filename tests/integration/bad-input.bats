@@ -181,6 +181,10 @@ socket.socket(socket.AF_UNIX).bind(sys.argv[1])' "$context/socket"
         sed -i 's/name/bin/' "$context/Dockerfile"
         varve build -t several "$context"
         varve run --rm several ls /bin/x /bin/y
+        context_of directory 'FROM busybox:1' 'COPY x y /bin' 'COPY none* x /one'
+        as_tester touch "$context/x" "$context/y"
+        varve build -t several "$context"
+        varve run --rm several ls /bin/x /bin/y /one
 }
 
 @test "names and values that no config can hold" {
