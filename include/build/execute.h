@@ -68,6 +68,10 @@ struct execution {
          * with NULL before the sandbox goes away; or NULL. */
         void (*started)(void *context, struct sandbox *sandbox);
 
+        /* Called now and then while the command runs; an error, which execute() returns, ends it;
+         * or NULL. */
+        int (*meanwhile)(void *context, struct error *err);
+
         /* Told what a person should know of: a line of text; or NULL. */
         void (*notice)(void *context, const char *text);
         void *context;

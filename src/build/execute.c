@@ -1,6 +1,7 @@
 #include "build/execute.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/path.h"
 #include "copies.h"
 #include "emulation.h"
@@ -355,25 +356,50 @@ static void tell_lost_network(const struct run *run)
                 tell(run, lost.message);
 }
 
+/* How often the caller is asked whether it has something to do while a command runs. */
+#define MEANWHILE_MS 500
+
 /* As a shell tells of a command that SIGKILL has ended. */
 #define STATUS_KILLED 137
 
-/* Waits for the command's end, for as long as it may take. */
+static void end_command(struct run *run, int *ret_status)
+{
+        struct error ignored = ERROR_INIT;
+
+        *ret_status = STATUS_KILLED;
+        sandbox_kill(run->sandbox);
+        sandbox_wait(run->sandbox, -1, &(int){ 0 }, &ignored);
+}
+
+/* Waits for the command's end, for as long as it may take, and lets the caller do other things
+ * meanwhile. */
 static int wait_for_end(struct run *run, int *ret_status, struct error *err)
 {
-        const struct execution_bounds *bounds = run->execution->bounds;
-        int timeout_ms = bounds && bounds->timeout_ms > 0 ? bounds->timeout_ms : -1;
-        int r = sandbox_wait(run->sandbox, timeout_ms, ret_status, err);
+        const struct execution *execution = run->execution;
+        int timeout_ms = execution->bounds ? execution->bounds->timeout_ms : 0;
+        uint64_t began = clock_monotonic_ns();
+        int r = -ETIMEDOUT;
 
-        if (r == -ETIMEDOUT) {
-                struct error ignored = ERROR_INIT;
+        while (r == -ETIMEDOUT) {
+                uint64_t passed_ms = (clock_monotonic_ns() - began) / 1000000;
+                int slice_ms = execution->meanwhile ? MEANWHILE_MS : -1;
 
-                *ret_status = STATUS_KILLED;
-                sandbox_kill(run->sandbox);
-                sandbox_wait(run->sandbox, -1, &(int){ 0 }, &ignored);
+                if (timeout_ms > 0 && passed_ms >= (uint64_t)timeout_ms) {
+                        end_command(run, ret_status);
+                        return error_set(err, -ETIMEDOUT,
+                                         "the command was ended: it took longer than %d.%03d s",
+                                         timeout_ms / 1000, timeout_ms % 1000);
+                }
+                if (timeout_ms > 0 && (slice_ms < 0 || slice_ms > timeout_ms - (int)passed_ms))
+                        slice_ms = timeout_ms - (int)passed_ms;
+                r = sandbox_wait(run->sandbox, slice_ms, ret_status, err);
+                if (r != -ETIMEDOUT)
+                        break;
                 *err = ERROR_INIT;
-                return error_set(err, r, "the command was ended: it took longer than %d.%03d s",
-                                 timeout_ms / 1000, timeout_ms % 1000);
+                if (execution->meanwhile && execution->meanwhile(execution->context, err) < 0) {
+                        end_command(run, ret_status);
+                        return err->code;
+                }
         }
         if (sandbox_ran_out_of_memory(run->sandbox)) {
                 *ret_status = STATUS_KILLED;

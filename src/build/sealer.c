@@ -24,7 +24,6 @@ struct sealer {
         pthread_cond_t changed;
         struct seal_job *first, **last; /* the queue */
         bool ending;
-        bool failed; /* a job */
         pthread_t thread;
         bool started;
 };
@@ -67,7 +66,6 @@ static void *seal(void *userdata)
 
                 pthread_mutex_lock(&sealer->lock);
                 job->done = true;
-                sealer->failed |= job->code < 0;
                 pthread_cond_broadcast(&sealer->changed);
         }
         pthread_mutex_unlock(&sealer->lock);
@@ -130,14 +128,14 @@ struct seal_job *sealer_add(struct sealer *sealer, struct change_list *changes)
         return job;
 }
 
-bool sealer_has_failed(struct sealer *sealer)
+bool seal_job_is_done(struct seal_job *job)
 {
-        bool failed;
+        bool done;
 
-        pthread_mutex_lock(&sealer->lock);
-        failed = sealer->failed;
-        pthread_mutex_unlock(&sealer->lock);
-        return failed;
+        pthread_mutex_lock(&job->sealer->lock);
+        done = job->done;
+        pthread_mutex_unlock(&job->sealer->lock);
+        return done;
 }
 
 int seal_job_finish(struct seal_job *job, struct layer *ret, struct error *err)

@@ -21,8 +21,8 @@ void sealer_free(struct sealer *sealer);
  * out, and the changes are freed then too. */
 struct seal_job *sealer_add(struct sealer *sealer, struct change_list *changes);
 
-/* Whether a job could not be done: what comes after it is in vain. */
-bool sealer_has_failed(struct sealer *sealer);
+/* Whether a job is done, so that nobody would wait for it. */
+bool seal_job_is_done(struct seal_job *job);
 
 /* Waits for a job, frees it, and yields the layer, whose parts the caller owns. */
 int seal_job_finish(struct seal_job *job, struct layer *ret, struct error *err);

@@ -135,8 +135,7 @@ static int build_stage(struct worker *worker, struct error *err)
         message_send(worker->events_fd, MESSAGE_BEGIN, STEP_FROM, NULL, 0);
         message_send(worker->events_fd, MESSAGE_DONE, STEP_FROM, NULL, 0);
         for (size_t i = 0; i < worker->stage->step_count && r == 0; i++) {
-                if (worker->sealer && sealer_has_failed(worker->sealer))
-                        r = worker_join_steps(worker, err);
+                r = worker_join_sealed(worker, err);
                 if (r == 0)
                         r = do_step(worker, &worker->stage->steps[i], err);
         }
@@ -166,25 +165,30 @@ static void worker_done(struct worker *worker)
         stage_result_done(&worker->state);
 }
 
-static int report(struct worker *worker, int r, const struct error *err)
+/* Who hears of a failure ends this process. So what was done before it is recorded first: the next
+ * build need not do it again. */
+static void report_failure(struct worker *worker, const struct error *err)
 {
-        struct message_failure failure = { .where = worker->where };
-        struct error failed = ERROR_INIT;
-        struct buf result = BUF_INIT;
+        struct message_failure failure = { .where = worker->where, .err = *err };
+        struct error ignored = ERROR_INIT;
         uint32_t index = worker->step ? (uint32_t)(worker->step - worker->stage->steps) : STEP_FROM;
 
-        if (r == 0) {
-                r = stage_result_write(&worker->state, &result, &failed);
-                err = &failed;
-        }
-        if (r == 0) {
+        store_explain_full(worker->store, &failure.err);
+        message_send(worker->events_fd, MESSAGE_FAILED, index, NULL, 0);
+        worker_join_steps(worker, &ignored);
+        message_send(worker->events_fd, MESSAGE_FAILURE, index, &failure, sizeof(failure));
+}
+
+static int report(struct worker *worker, int r, struct error *err)
+{
+        struct buf result = BUF_INIT;
+
+        if (r == 0)
+                r = stage_result_write(&worker->state, &result, err);
+        if (r == 0)
                 message_send(worker->events_fd, MESSAGE_RESULT, 0, result.data, result.len);
-        } else {
-                failure.err = *err;
-                store_explain_full(worker->store, &failure.err);
-                message_send(worker->events_fd, MESSAGE_FAILED, index, NULL, 0);
-                message_send(worker->events_fd, MESSAGE_FAILURE, index, &failure, sizeof(failure));
-        }
+        else
+                report_failure(worker, err);
         buf_done(&result);
         return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

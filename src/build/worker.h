@@ -217,6 +217,9 @@ int worker_finish_step(struct worker *worker, const struct digest *group,
 /* Waits until all finished steps are sealed, and records them. */
 int worker_join_steps(struct worker *worker, struct error *err);
 
+/* Records those that are sealed by now. */
+int worker_join_sealed(struct worker *worker, struct error *err);
+
 /* ---- worker_observe.c: what RUN steps have read ---- */
 
 /* The digest of who USER is in a tree. -EINVAL: nobody. */

@@ -106,6 +106,12 @@ static void *relay(void *userdata)
         return NULL;
 }
 
+/* A step may run for hours; those before it are in the cache even if it is killed. */
+static int record_steps(void *context, struct error *err)
+{
+        return worker_join_sealed(context, err);
+}
+
 static void tell_notice(void *context, const char *text)
 {
         const struct worker *worker = context;
@@ -160,6 +166,7 @@ static int run_command(struct worker *worker, const struct strv *argv,
                 .stdio = { input_fd, output_fd, output_fd },
                 .trace = worker->trace,
                 .script = worker->instruction->run.script,
+                .meanwhile = record_steps,
                 .notice = tell_notice,
                 .context = worker,
                 .mounts = mounts->items,

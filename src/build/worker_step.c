@@ -212,37 +212,66 @@ int worker_finish_step(struct worker *worker, const struct digest *group,
         return r;
 }
 
-int worker_join_steps(struct worker *worker, struct error *err)
+/* Waits until a step is sealed, and records it. After a failure it is only taken out of the way. */
+static int join_step(struct worker *worker, struct finished_step *step, bool in_vain,
+                     struct error *err)
+{
+        struct error later = ERROR_INIT;
+        struct layer layer;
+        int sealed = 0, r = 0;
+
+        if (!in_vain)
+                worker->step = step->step; /* whose failure it would be */
+        if (step->seal)
+                sealed = seal_job_finish(step->seal, &layer, in_vain ? &later : err);
+        if (!in_vain)
+                r = sealed;
+        if (r == 0 && !in_vain && step->seal)
+                r = layer_know_content(worker->store, &layer, err);
+        if (r == 0 && !in_vain)
+                r = record_step(worker, step, step->seal ? &layer : NULL, err);
+        if (r == 0 && !in_vain && step->seal)
+                r = worker_add_layer(worker, &layer, err);
+        else if (sealed == 0 && step->seal)
+                descriptor_done(&layer.blob);
+        trace_free(step->trace);
+        return r;
+}
+
+/* Joins the first of the finished steps; where one fails, all: none can be recorded without it. */
+static int join_steps(struct worker *worker, size_t count, struct error *err)
 {
         const struct plan_step *current = worker->step;
+        size_t joined = 0;
         int r = 0;
 
-        for (size_t i = 0; i < worker->finished_count; i++) {
-                struct finished_step *step = &worker->finished[i];
-                struct error later = ERROR_INIT;
-                struct layer layer;
-                int sealed = 0;
+        for (; joined < (r < 0 ? worker->finished_count : count); joined++) {
+                int failed = join_step(worker, &worker->finished[joined], r < 0, err);
 
-                if (r == 0)
-                        worker->step = step->step; /* whose failure it would be */
-                if (step->seal)
-                        sealed = seal_job_finish(step->seal, &layer, r < 0 ? &later : err);
-                if (r == 0)
-                        r = sealed;
-                if (r == 0 && step->seal)
-                        r = layer_know_content(worker->store, &layer, err);
-                if (r == 0)
-                        r = record_step(worker, step, step->seal ? &layer : NULL, err);
-                if (r == 0 && step->seal)
-                        r = worker_add_layer(worker, &layer, err);
-                else if (sealed == 0 && step->seal)
-                        descriptor_done(&layer.blob);
-                trace_free(step->trace);
+                r = r < 0 ? r : failed;
         }
-        worker->finished_count = 0;
+        worker->finished_count -= joined;
+        if (worker->finished_count > 0)
+                memmove(worker->finished, worker->finished + joined,
+                        worker->finished_count * sizeof(*worker->finished));
         if (r == 0)
                 worker->step = current;
         else
                 worker->where = (struct source_position){ .line = 0 }; /* that was of another */
         return r;
+}
+
+int worker_join_steps(struct worker *worker, struct error *err)
+{
+        return join_steps(worker, worker->finished_count, err);
+}
+
+int worker_join_sealed(struct worker *worker, struct error *err)
+{
+        size_t count = 0;
+
+        while (count < worker->finished_count &&
+               (!worker->finished[count].seal || seal_job_is_done(worker->finished[count].seal)))
+                count++;
+        return join_steps(worker, count, err);
 }

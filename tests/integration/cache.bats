@@ -323,3 +323,23 @@ big_step() {
         wait $!
         varve run --rm "$(sed -n 's/^image //p' "$work/log")" cat /two
 }
+
+@test "what was done before a failure, or a kill, is not done again" {
+        context_of ends 'FROM busybox:1' 'RUN echo before-failure >/a' 'RUN false'
+        ! varve build "$context" >"$work/log" 2>&1
+        context_of ends 'FROM busybox:1' 'RUN echo before-failure >/a'
+        run -0 varve build "$context"
+        says '#2 CACHED'
+
+        context_of ends 'FROM busybox:1' 'RUN echo before-kill >/a' 'RUN sleep 1000'
+        varve build "$context" >"$work/log" 2>&1 &
+        for _ in $(seq 100); do
+                [ "$(varve cache ls | grep -c before-kill)" -eq 0 ] || break
+                sleep 0.1
+        done
+        pkill -KILL -u "$user" varve
+        wait $! || :
+        context_of ends 'FROM busybox:1' 'RUN echo before-kill >/a'
+        run -0 varve build "$context"
+        says '#2 CACHED'
+}
