@@ -518,7 +518,9 @@ refused_without() {
 
 @test "a store that others can write to, or that belongs to somebody else" {
         install -d -m 777 -o "$user" "$work/open"
-        for directory in "$work/open" / /tmp; do
+        ln -s / "$work/link"
+        ln -s "$work/open" "$work/link-to-open"
+        for directory in "$work/open" / /tmp "$work/link" "$work/link-to-open"; do
                 run as_tester env VARVE_ROOT="$directory" "$stage/bin/varve" images
                 [ "$status" -eq 1 ] || fail 'it was to fail'
                 says "the store $directory " 'chmod|--root'
