@@ -44,6 +44,13 @@ int layers_open_index(struct store *store, const struct layer *layer, struct ind
 int layer_know_content(struct store *store, struct layer *layer, struct error *err);
 
 /*
+ * Whether a layer of the store is what it was when it was put there: its files' digests are
+ * computed unless they are known of these very files (store_stamp_check()). Returns 1; or 0 where
+ * one was altered, which is removed.
+ */
+int layer_verify(struct store *store, const struct layer *layer, struct error *err);
+
+/*
  * Opens the union of layers, for which tar, index or both are made anew from the blob where they
  * are missing. The spool lies in the process's directory of the store.
  */

@@ -2,7 +2,7 @@
  * The store: images, layers at rest and what is being written: floor 2.
  *
  *     oci/         an OCI image layout (image-spec v1.1, image-layout.md): any OCI tool reads it
- *     layers/      DIFFID.tar and DIFFID.idx: layers at rest
+ *     layers/      DIFFID.tar and DIFFID.idx: layers at rest; DIFFID.ok: that they are whole
  *     cache/       records of build steps, GROUP/KEY
  *     tmp/         what is being written, a directory for each process
  *     lock         taken by whoever changes oci/index.json
@@ -63,6 +63,7 @@ enum store_kind {
         STORE_BLOB,  /* oci/blobs/sha256/HEX, by its own digest */
         STORE_TAR,   /* layers/DIFFID.tar */
         STORE_INDEX, /* layers/DIFFID.idx */
+        STORE_STAMP, /* layers/DIFFID.ok: store_stamp_put() */
 };
 
 /* Opens for reading. -ENOENT, with an error that names it. `ret_size` may be NULL. */
@@ -99,6 +100,15 @@ int store_file_publish(struct store *store, struct store_file *file, enum store_
 /* Lets a layer's plain tar stand as its blob too, without holding its bytes twice where the
  * filesystem has hard links. */
 int store_link_blob(struct store *store, const struct digest *diff_id, struct error *err);
+
+/*
+ * Notes that the files of a layer, and its blob (both times NULL: none), are what they should be as
+ * they lie there. store_stamp_check() tells the files, as bits `1u << kind`, of which that is not
+ * known: that are not noted, or were altered or replaced since. What is missing is not told.
+ */
+void store_stamp_put(struct store *store, const struct digest *diff_id, const struct digest *blob);
+unsigned store_stamp_check(struct store *store, const struct digest *diff_id,
+                           const struct digest *blob);
 
 /* Throws it away. */
 void store_file_discard(struct store *store, struct store_file *file);

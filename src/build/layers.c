@@ -149,19 +149,44 @@ static int layer_files_new(struct store *store, bool blob, struct layer_files *r
         return r;
 }
 
+/* What stands in a place already is left alone, unless it is not known to be what it should be. */
+static int remove_unknown(struct store *store, unsigned unknown, const struct digest *diff_id,
+                          const struct digest *blob, struct error *err)
+{
+        int r = 0;
+
+        if (unknown & 1u << STORE_TAR)
+                r = store_remove(store, STORE_TAR, diff_id, err);
+        if (r == 0 && unknown & 1u << STORE_INDEX)
+                r = store_remove(store, STORE_INDEX, diff_id, err);
+        if (r == 0 && unknown & 1u << STORE_BLOB)
+                r = store_remove(store, STORE_BLOB, blob, err);
+        return r;
+}
+
 /* Puts the files in their places: the tar last, for it says that the layer is there. */
 static int layer_files_publish(struct layer_files *files, const struct digest *diff_id,
                                uint64_t tar_size, const struct digest *blob, struct error *err)
 {
+        unsigned unknown = store_stamp_check(files->store, diff_id, blob);
+        bool knows_blob = true;
         int r;
 
+        if (files->blob.fd < 0) {
+                knows_blob = !(unknown & 1u << STORE_BLOB);
+                unknown &= ~(1u << STORE_BLOB);
+        }
         r = index_builder_finish(files->builder, diff_id->bytes, tar_size, files->index.fd, err);
+        if (r == 0)
+                r = remove_unknown(files->store, unknown, diff_id, blob, err);
         if (r == 0 && files->blob.fd >= 0)
                 r = store_file_publish(files->store, &files->blob, STORE_BLOB, blob, err);
         if (r == 0)
                 r = store_file_publish(files->store, &files->index, STORE_INDEX, diff_id, err);
         if (r == 0)
                 r = store_file_publish(files->store, &files->tar, STORE_TAR, diff_id, err);
+        if (r == 0)
+                store_stamp_put(files->store, diff_id, knows_blob ? blob : NULL);
         return r;
 }
 

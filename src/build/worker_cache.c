@@ -72,15 +72,33 @@ static int tell(struct worker *worker, const char *text, struct error *err)
         return worker_tell(worker, "%s", text) < 0 ? error_set_oom(err) : 0;
 }
 
-/* Whether the store still has a layer at rest; pins it first, so that it stays. */
-static bool layer_is_there(struct worker *worker, const struct layer *layer)
+/* What people should know although the build goes on: somebody alters the store. */
+static int warn(struct worker *worker, const char *what, struct error *err)
+{
+        char text[256];
+
+        snprintf(text, sizeof(text), "the %s of a step in the cache was damaged, and is dropped",
+                 what);
+        message_send(worker->events_fd, MESSAGE_WARNING, 0, text, strlen(text));
+        return worker_tell(worker, "its %s in the cache was damaged, and is dropped", what) < 0
+                       ? error_set_oom(err)
+                       : 0;
+}
+
+/* Whether the store still has a layer at rest, unaltered; pins it first, so that it stays. Returns
+ * 1; or 0, which is told. */
+static int find_layer(struct worker *worker, const struct layer *layer, struct error *err)
 {
         struct error ignored = ERROR_INIT;
+        int r;
 
-        return store_pin(worker->store, &layer->diff_id, &ignored) == 0 &&
-               store_pin(worker->store, &layer->blob.digest, &ignored) == 0 &&
-               store_has(worker->store, STORE_INDEX, &layer->diff_id) &&
-               store_has(worker->store, STORE_TAR, &layer->diff_id);
+        if (store_pin(worker->store, &layer->diff_id, &ignored) < 0 ||
+            store_pin(worker->store, &layer->blob.digest, &ignored) < 0 ||
+            !store_has(worker->store, STORE_INDEX, &layer->diff_id) ||
+            !store_has(worker->store, STORE_TAR, &layer->diff_id))
+                return tell(worker, "its layer was removed from the store", err);
+        r = layer_verify(worker->store, layer, err);
+        return r == 0 ? warn(worker, "layer", err) : r;
 }
 
 static int tell_hit(struct worker *worker, const struct record *record, const char *how,
@@ -109,8 +127,9 @@ static int take_over(struct worker *worker, struct record *record, const char *h
         struct layer layer;
         int r;
 
-        if (record->has_layer && !layer_is_there(worker, &record->layer))
-                return tell(worker, "its layer was removed from the store", err);
+        r = record->has_layer ? find_layer(worker, &record->layer, err) : 1;
+        if (r <= 0)
+                return r;
         *ret_empty = !record->has_layer;
         worker->created = record->created;
         r = tell_hit(worker, record, how, err);
@@ -145,7 +164,7 @@ static int get_record(struct worker *worker, const struct digest *group, const s
         }
         if (r == -EBADMSG) {
                 store_record_remove(worker->store, group, key, &ignored);
-                return tell(worker, "its record in the cache was damaged, and is dropped", err);
+                return warn(worker, "record", err);
         }
         return r == -ENOMEM ? error_set_oom(err) : 0;
 }

@@ -61,11 +61,13 @@ static int run_group(const struct worker *worker, const struct strv *argv, struc
                      struct error *err)
 {
         const struct instruction_run *run = &worker->instruction->run;
+        _cleanup_free_ char *platform = platform_format(&worker->state.config.platform);
         struct key key;
         int r = key_begin(&key, "RUN", err);
 
         if (r < 0)
                 return r;
+        key_add_text(&key, platform);
         key_add_strv(&key, argv);
         /* Not the predefined proxy ARGs: they say how to get at something, not what it is. */
         key_add_strv(&key, &worker->state.config.env);

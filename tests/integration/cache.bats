@@ -258,6 +258,47 @@ expect() {
         says '^#2 CACHED' '^#3 CACHED'
 }
 
+# The file of the layer that the last build has made, tar or idx.
+newest() {
+        find "$store/layers" -name "*.$1" -newer "$context/Dockerfile" | head -n 1
+}
+
+# flip FILE: its size and its time of modification stay as they are.
+flip() {
+        local offset
+        offset=$(($(stat -c %s "$1") / 2))
+        touch -r "$1" "$work/times"
+        printf '\377' | dd of="$1" bs=1 seek="$offset" conv=notrunc status=none
+        touch -r "$work/times" "$1"
+}
+
+@test "a layer that was altered is found before it is handed on, told, and its step is run" {
+        context_of altered 'FROM busybox:1' 'RUN yes | head -c 100000 >/big' 'RUN wc -c </big'
+        sleep 0.01
+        varve build -t altered "$context" 2>/dev/null
+        flip "$(newest tar)"
+        run varve build -t altered "$context"
+        [ "$status" -eq 0 ]
+        says 'warning: the layer of a step in the cache was damaged, and is dropped' \
+                '^#2 not cached: its layer in the cache was damaged, and is dropped' '^#3 CACHED'
+        store_is_sound
+        [ "$(varve run --rm altered md5sum /big)" = "$(yes | head -c 100000 | md5sum | cut -c-32)  /big" ]
+        # An index is made anew of the tar.
+        flip "$(newest idx)"
+        run varve build -t altered "$context"
+        says '^#2 CACHED' '^#3 CACHED'
+        varve run --rm altered md5sum /big
+        # The blob that it travels as, of a file that does not compress.
+        context_of altered 'FROM busybox:1' 'COPY big /big'
+        head -c 100000 /dev/urandom >"$context/big"
+        sleep 0.01
+        varve build -t altered "$context" 2>/dev/null
+        flip "$(find "$store/oci/blobs" -type f -size +90k -newer "$context/big" | head -n 1)"
+        run varve build -t altered "$context"
+        says '^#2 not cached: its layer in the cache was damaged, and is dropped'
+        store_is_sound
+}
+
 # The steps that the cache holds.
 steps() {
         varve cache ls | tail -n +2 | wc -l
