@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2154
-# What is measured on: for each case of tests/bench/rows (all of the builders' are `build`) its image,
+# What is measured on: for each case of tests/bench/rows (of the builders' most are of `build`) its image,
 # its layers and its mounts. Sourced by tests/bench/measure, with `stage` and `disk` set.
 
 # The case's image, as a tar: a Debian base, in its /bench what is run, and what the case adds.
@@ -24,8 +24,8 @@ case_image() {
 # Which of the images of tests/bench/image it begins with.
 case_kind() {
         case $1 in
-        lower | upper | file | dpkg | build) echo base ;;
-        npm | compile) echo tools ;;
+        lower | upper | file | dpkg | build | python) echo base ;;
+        npm | compile | node) echo tools ;;
         *) echo small ;;
         esac
 }
