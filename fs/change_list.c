@@ -9,8 +9,8 @@
 /* A file is archived as sparse when its holes are worth it: not every reader of tars knows how. */
 #define HOLES_BYTES_MIN ((uint64_t)1 << 20)
 
-/* How many files that cannot be read are told by name. */
-#define UNREADABLE_NAMES_MAX 8
+/* How many names of files that may not be read are told. */
+#define FORBIDDEN_NAMES_MAX 8
 
 struct change_list *change_list_new(struct tree *tree)
 {
@@ -104,48 +104,45 @@ size_t change_list_count(const struct change_list *list)
         return list->count;
 }
 
-/* ---- what cannot be read ---- */
+/* ---- what may not be read ---- */
 
-static int check_readable(const struct change_list *list, const struct change *change)
+static bool is_forbidden(const struct change_list *list, const struct change *change)
 {
         char data[65536];
-        uint64_t offset = 0;
+        ssize_t n = 1;
 
-        while (change->type == ENTRY_FILE && offset < change->content.size) {
-                ssize_t n =
-                        content_read(&change->content, &list->store, offset, data, sizeof(data));
-
-                if (n <= 0)
-                        return n < 0 ? (int)n : -EIO;
-                offset += (uint64_t)n;
-        }
-        return 0;
+        if (change->type != ENTRY_FILE)
+                return false;
+        for (uint64_t offset = 0; n > 0; offset += (uint64_t)n)
+                n = content_read(&change->content, &list->store, offset, data, sizeof(data));
+        return n == -EACCES || n == -EPERM;
 }
 
-int change_list_drop_unreadable(struct change_list *list, struct buf *ret_names)
+int change_list_drop_forbidden(struct change_list *list, struct buf *ret_names)
 {
         bool *dropped = calloc(list->strings.len + 1, sizeof(*dropped)); /* by the path's offset */
         size_t kept = 0;
-        int count = 0, r = dropped ? 0 : -ENOMEM;
+        int count = 0, r = 0;
 
+        if (!dropped)
+                return -ENOMEM;
         for (size_t i = 0; i < list->count; i++) {
                 struct change *change = &list->changes[i];
-                const char *path = list->strings.data + change->path;
-                int unreadable = r < 0 ? 0 : check_readable(list, change);
+                bool linked = change->type == ENTRY_HARDLINK;
 
-                if (unreadable < 0) {
-                        dropped[change->path] = true;
-                        if (count++ < UNREADABLE_NAMES_MAX)
-                                r = buf_appendf(ret_names, "%s/%s (%s)", count > 1 ? ", " : "",
-                                                path, strerror(-unreadable));
-                }
-                if (unreadable < 0 ||
-                    (dropped && change->type == ENTRY_HARDLINK && dropped[change->link]))
-                        drop(change);
-                else
+                dropped[change->path] = linked ? dropped[change->link] : is_forbidden(list, change);
+                if (!dropped[change->path]) {
                         list->changes[kept++] = *change;
+                        continue;
+                }
+                if (count++ < FORBIDDEN_NAMES_MAX && r == 0)
+                        r = buf_appendf(ret_names, "%s/%s", ret_names->len > 0 ? ", " : "",
+                                        list->strings.data + change->path);
+                drop(change);
         }
         list->count = kept;
+        if (r == 0 && count > FORBIDDEN_NAMES_MAX)
+                r = buf_appendf(ret_names, " and %d more", count - FORBIDDEN_NAMES_MAX);
         free(dropped);
         return r < 0 ? r : count;
 }

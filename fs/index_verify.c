@@ -6,6 +6,12 @@
 #include "index_format.h"
 #include "xattr.h"
 
+#include "base/io.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
 static bool fits(uint64_t offset, uint64_t len, uint64_t size)
 {
         return offset <= size && len <= size - offset;
@@ -144,5 +150,72 @@ bool index_is_sound(const struct index *index)
         for (uint32_t i = 0; i < index->header->entry_count; i++)
                 if (!entry_is_sound(index, i))
                         return false;
+        return true;
+}
+
+/* ---- and its tar ---- */
+
+/* Of how many files the headers are looked at. */
+#define HEADERS_LOOKED_AT 64u
+
+/* The ustar header (POSIX.1-2017, pax) right before a file's content. */
+#define HEADER_BYTES    512u
+#define HEADER_NAME     100u
+#define HEADER_SIZE_AT  124
+#define HEADER_MTIME_AT 136
+#define HEADER_NUMBER   12
+#define HEADER_MAGIC_AT 257
+
+/* A number in octal, as far as it is one: a larger one stands elsewhere, and fits. */
+static bool number_fits(const char *field, uint64_t number)
+{
+        char digits[HEADER_NUMBER + 1] = "";
+        char *end;
+        uint64_t found;
+
+        memcpy(digits, field, HEADER_NUMBER);
+        found = strtoull(digits, &end, 8);
+        return end == digits || number >> (3 * (HEADER_NUMBER - 1)) != 0 || found == number;
+}
+
+/* The last component, where the header has the whole name: a long one, or one that is not plain
+ * text, stands elsewhere. */
+static bool name_fits(const char *field, const char *name, size_t len)
+{
+        size_t at = strnlen(field, HEADER_NAME);
+
+        for (size_t i = 0; i < len; i++)
+                if (name[i] <= ' ' || name[i] > '~')
+                        return true;
+        return at == HEADER_NAME || (at >= len && memcmp(field + at - len, name, len) == 0);
+}
+
+static bool header_fits(const struct index *index, const struct index_inode *inode, int tar_fd)
+{
+        const struct index_entry *entry = &index->entries[inode->entry];
+        char header[HEADER_BYTES];
+
+        return inode->place >= sizeof(header) &&
+               io_pread(tar_fd, header, sizeof(header), (off_t)(inode->place - sizeof(header))) ==
+                       (ssize_t)sizeof(header) &&
+               memcmp(header + HEADER_MAGIC_AT, "ustar", strlen("ustar")) == 0 &&
+               name_fits(header, index_name(index, entry), entry->name_len) &&
+               number_fits(header + HEADER_SIZE_AT, inode->size) &&
+               (inode->mtime_sec < 0 ||
+                number_fits(header + HEADER_MTIME_AT, (uint64_t)inode->mtime_sec));
+}
+
+bool index_fits_tar(const struct index *index, int tar_fd)
+{
+        uint32_t count = index->header->inode_count;
+        uint32_t step = count / HEADERS_LOOKED_AT + 1;
+
+        for (uint32_t i = INDEX_ROOT; i < count; i += step) {
+                const struct index_inode *inode = index_inode(index, i);
+
+                if (S_ISREG(inode->mode) && inode->size > 0 && !(inode->flags & INDEX_SPARSE) &&
+                    !header_fits(index, inode, tar_fd))
+                        return false;
+        }
         return true;
 }

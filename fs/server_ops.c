@@ -8,6 +8,7 @@
 #include "server_internal.h"
 
 #include <errno.h>
+#include <linux/xattr.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
@@ -521,18 +522,37 @@ static void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t
         free(data);
 }
 
+/* Takes out what the kernel tells nobody but root the value of. */
+static ssize_t hide_trusted(char *list, ssize_t size)
+{
+        char *to = list;
+
+        for (const char *name = list; name < list + size;) {
+                size_t len = strlen(name) + 1;
+                const char *next = name + len;
+
+                if (strncmp(name, XATTR_TRUSTED_PREFIX, XATTR_TRUSTED_PREFIX_LEN) != 0)
+                        to = (char *)memmove(to, name, len) + len;
+                name = next;
+        }
+        return to - list;
+}
+
 static void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 {
-        char *data;
+        char *data = malloc(XATTR_BYTES_MAX);
+        ssize_t n;
 
-        if (size > XATTR_BYTES_MAX)
-                size = XATTR_BYTES_MAX;
-        data = malloc(size + 1);
         if (!data) {
                 fuse_reply_err(req, ENOMEM);
                 return;
         }
-        reply_xattr(req, tree_listxattr(server_of(req)->tree, ino, data, size), data, size);
+        n = tree_listxattr(server_of(req)->tree, ino, data, XATTR_BYTES_MAX);
+        if (n > 0 && fuse_req_ctx(req)->uid != 0)
+                n = hide_trusted(data, n);
+        if (size > 0 && n > (ssize_t)size)
+                n = -ERANGE;
+        reply_xattr(req, n, data, size);
         free(data);
 }
 

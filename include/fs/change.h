@@ -38,11 +38,11 @@ void change_list_free(struct change_list *list);
 size_t change_list_count(const struct change_list *list);
 
 /*
- * Takes out of the list each file that cannot be read to its end, with its hard links. Returns how
- * many files that were, and says of the first ones in `ret_names` which and why; -ENOMEM. Whoever
- * seals a list and finds that something cannot be read saves the rest with it.
+ * Takes out of the list each name of a file that may not be read, which no second try will change
+ * (EACCES, EPERM). Returns how many names that were, and tells the first ones in `ret_names`;
+ * -ENOMEM. Whoever seals a list and meets such a file saves the rest with it.
  */
-int change_list_drop_unreadable(struct change_list *list, struct buf *ret_names);
+int change_list_drop_forbidden(struct change_list *list, struct buf *ret_names);
 
 /* The list as a source of entries (archive/entry.h), from its first one on. Whiteouts are empty
  * files. */

@@ -67,6 +67,10 @@ typedef int (*index_differs)(void *context, const struct index_difference *diffe
 int index_compare(const struct index *was, const struct index *is, index_differs differs,
                   void *context);
 
+/* Whether files that the index tells of have in the tar the headers that they should: looks at a
+ * few dozen. The tar's size is the index's. */
+bool index_fits_tar(const struct index *index, int tar_fd);
+
 /* The bytes of content of all its files. */
 uint64_t index_content_bytes(const struct index *index);
 

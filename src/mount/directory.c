@@ -231,7 +231,8 @@ static int find_link(struct scan *scan, const struct stat *st)
 {
         struct linked *linked;
 
-        if (st->st_nlink < 2)
+        /* What is mounted on a file's name has names of another filesystem, if any. */
+        if (st->st_nlink < 2 || st->st_dev != scan->dev)
                 return 0;
         HASH_FIND(hh, scan->linked, &st->st_ino, sizeof(st->st_ino), linked);
         if (linked) {

@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -36,12 +37,11 @@ static int name_beside(const char *tar, const char *suffix, char ret[static NAME
 
 /* ---- opening ---- */
 
-/* Passes a tar through the reader, and digests it. */
+/* Passes a tar through the reader, and digests it. `ret_complete`: its end is marked. */
 static int read_tar(int fd, const char *name, struct tar_reader *reader,
-                    struct digest_hasher *hasher, struct error *err)
+                    struct digest_hasher *hasher, bool *ret_complete, struct error *err)
 {
         _cleanup_free_ uint8_t *data = malloc(READ_BYTES);
-        bool complete;
         off_t at = 0;
 
         if (!data)
@@ -53,7 +53,7 @@ static int read_tar(int fd, const char *name, struct tar_reader *reader,
                 if (n < 0)
                         return error_set_errno(err, (int)n, "cannot read %s", name);
                 if (n == 0)
-                        return tar_reader_finish(reader, &complete, err);
+                        return tar_reader_finish(reader, ret_complete, err);
                 if (at == 0 && decompress_sniff(data, (size_t)n) != CODEC_NONE) {
                         error_set(err, -EBADMSG, "%s is compressed", name);
                         return error_hint(err, "Unpack it: a layer is read where it lies.");
@@ -72,7 +72,7 @@ DEFINE_CLEANUP(hasher, struct digest_hasher, digest_hasher_free)
 DEFINE_CLEANUP(builder, struct index_builder, index_builder_free)
 
 /* Makes the index of a tar, in memory. */
-static int make_index(int tar_fd, const char *name, off_t size, struct index **ret,
+static int make_index(int tar_fd, const char *name, off_t size, bool own, struct index **ret,
                       struct error *err)
 {
         _cleanup_close_ int index_fd = memfd_create("index", MFD_CLOEXEC);
@@ -81,6 +81,7 @@ static int make_index(int tar_fd, const char *name, off_t size, struct index **r
         _cleanup_(cleanup_hasher) struct digest_hasher *hasher = NULL;
         struct entry_sink sink;
         struct digest digest;
+        bool complete;
         int r;
 
         if (index_fd < 0)
@@ -93,7 +94,9 @@ static int make_index(int tar_fd, const char *name, off_t size, struct index **r
         sink = index_builder_sink(builder);
         r = tar_reader_new(&sink, NULL, &reader, err);
         if (r == 0)
-                r = read_tar(tar_fd, name, reader, hasher, err);
+                r = read_tar(tar_fd, name, reader, hasher, &complete, err);
+        if (r == 0 && own && !complete)
+                r = error_set(err, -EBADMSG, "its end is missing");
         if (r == 0)
                 r = digest_hasher_finish(hasher, &digest, err);
         if (r == 0)
@@ -105,45 +108,48 @@ static int make_index(int tar_fd, const char *name, off_t size, struct index **r
 
 /*
  * Whether an index is of a tar: it came after it, or the tar is named after what it digests to, as
- * in a store. Another tar may have been put in the place of the one that it was made of.
+ * in a store; and it leads to the headers of files. Another tar may have been put in the place of
+ * the one that it was made of.
  */
 static bool is_index_of(const struct index *index, const struct stat *index_st, const char *tar,
-                        const struct stat *tar_st)
+                        int tar_fd, const struct stat *tar_st)
 {
         const struct timespec *made = &index_st->st_ctim, *changed = &tar_st->st_ctim;
         struct digest digest;
         char hex[DIGEST_HEX_MAX];
+        bool later = made->tv_sec != changed->tv_sec ? made->tv_sec > changed->tv_sec
+                                                     : made->tv_nsec >= changed->tv_nsec;
 
-        if (index_tar_size(index) != (uint64_t)tar_st->st_size)
-                return false;
-        if (made->tv_sec != changed->tv_sec ? made->tv_sec > changed->tv_sec
-                                            : made->tv_nsec >= changed->tv_nsec)
-                return true;
         memcpy(digest.bytes, index_diff_id(index), sizeof(digest.bytes));
         digest_format_hex(&digest, hex);
-        return strncmp(tar, hex, strlen(hex)) == 0;
+        return (later || strncmp(tar, hex, strlen(hex)) == 0) && index_fits_tar(index, tar_fd);
 }
 
-/* Opens the index beside a tar. Any error means that it has to be made again. */
-static int open_index(int dir_fd, const char *name, const char *tar, const struct stat *tar_st,
-                      struct index **ret)
+/* Opens the index beside a tar. Any error but -EBADMSG means that it has to be made again. */
+static int open_index(int dir_fd, const char *name, const char *tar, int tar_fd,
+                      const struct stat *tar_st, bool own, struct index **ret, struct error *err)
 {
         _cleanup_close_ int fd = openat(dir_fd, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
         struct error ignored = ERROR_INIT;
         struct stat st;
-        int r;
 
-        if (fd < 0 || fstat(fd, &st) < 0)
-                return -errno;
-        r = index_open(fd, name, ret, &ignored);
-        if (r == 0 && !is_index_of(*ret, &st, tar, tar_st)) {
-                index_free(*ret);
+        if (fd < 0 || fstat(fd, &st) < 0 || index_open(fd, name, ret, &ignored) < 0)
                 return -ESTALE;
+        if (index_tar_size(*ret) == (uint64_t)tar_st->st_size &&
+            is_index_of(*ret, &st, tar, tar_fd, tar_st))
+                return 0;
+        if (own && index_tar_size(*ret) != (uint64_t)tar_st->st_size) {
+                error_set(err, -EBADMSG,
+                          "%s has %" PRIu64 " bytes, and had %" PRIu64 " when it was sealed", tar,
+                          (uint64_t)tar_st->st_size, index_tar_size(*ret));
+                error_hint(err, "Bring the file back. To go on with what is left, remove %s.",
+                           name);
         }
-        return r;
+        index_free(*ret);
+        return own && error_is_set(err) ? err->code : -ESTALE;
 }
 
-int sealed_open(int dir_fd, const char *tar, struct tree_layer *ret, struct error *err)
+int sealed_open(int dir_fd, const char *tar, bool own, struct tree_layer *ret, struct error *err)
 {
         _cleanup_close_ int fd = openat(dir_fd, tar, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
         char name[NAME_MAX + 1];
@@ -156,13 +162,12 @@ int sealed_open(int dir_fd, const char *tar, struct tree_layer *ret, struct erro
         if (!S_ISREG(st.st_mode))
                 return error_set(err, -EBADMSG, "%s is neither a directory nor a layer", tar);
         r = name_beside(tar, ".idx", name, err);
+        if (r == 0)
+                r = open_index(dir_fd, name, tar, fd, &st, own, &index, err);
+        if (r == -ESTALE)
+                r = make_index(fd, tar, st.st_size, own, &index, err);
         if (r < 0)
                 return r;
-        if (open_index(dir_fd, name, tar, &st, &index) < 0) {
-                r = make_index(fd, tar, st.st_size, &index, err);
-                if (r < 0)
-                        return r;
-        }
         *ret = (struct tree_layer){ .index = index, .tar_fd = TAKE_FD(fd) };
         return 0;
 }
@@ -214,16 +219,13 @@ static int write_layer(int dir_fd, const struct names *names, struct change_list
         return 1;
 }
 
-/* After an error: once more, if it was that something cannot be read, without that. */
-static int write_readable(int dir_fd, const struct names *names, struct change_list *changes,
-                          struct buf *ret_left_out, struct error *err)
+/* Again, without what may not be read, if it was that. */
+static int write_allowed(int dir_fd, const struct names *names, struct change_list *changes,
+                         struct buf *ret_left_out, struct error *err)
 {
-        int left_out;
-
-        if (err->code == -ENOSPC || err->code == -EDQUOT)
+        if (err->code != -EACCES && err->code != -EPERM)
                 return err->code;
-        left_out = change_list_drop_unreadable(changes, ret_left_out);
-        if (left_out <= 0)
+        if (change_list_drop_forbidden(changes, ret_left_out) <= 0)
                 return err->code;
         *err = ERROR_INIT;
         return write_layer(dir_fd, names, changes, err);
@@ -274,7 +276,7 @@ int sealed_replace(int dir_fd, const char *tar, struct change_list *changes,
                 return r;
         r = write_layer(dir_fd, &names, changes, err);
         if (r < 0)
-                r = write_readable(dir_fd, &names, changes, ret_left_out, err);
+                r = write_allowed(dir_fd, &names, changes, ret_left_out, err);
         if (r >= 0) {
                 published = publish(dir_fd, &names, tar, r > 0);
                 r = published < 0 ? error_set_errno(err, published, "cannot replace %s", tar) : 0;
@@ -282,4 +284,15 @@ int sealed_replace(int dir_fd, const char *tar, struct change_list *changes,
         remove_file(dir_fd, names.tar);
         remove_file(dir_fd, names.idx);
         return r;
+}
+
+void sealed_remove_rest(int dir_fd, const char *tar)
+{
+        struct error ignored = ERROR_INIT;
+        char name[NAME_MAX + 1];
+
+        if (name_beside(tar, ".tar.new", name, &ignored) == 0)
+                remove_file(dir_fd, name);
+        if (name_beside(tar, ".idx.new", name, &ignored) == 0)
+                remove_file(dir_fd, name);
 }

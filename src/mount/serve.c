@@ -22,8 +22,9 @@
 /* What is written stays in memory up to this. */
 #define SPOOL_MEMORY_BYTES ((uint64_t)64 << 20)
 
-/* How long to wait until a sealing that failed is tried again. */
-#define RETRY_SECONDS 2
+/* How long to wait until a sealing that failed is tried again: twice as long each time. */
+#define RETRY_SECONDS_MIN 1
+#define RETRY_SECONDS_MAX 60
 
 /* Tells the thread that waits for signals that it is no longer wanted. */
 #define SERVING_ENDED SIGUSR1
@@ -102,8 +103,8 @@ static int add_tar(struct mounted *mounted, const char *path, struct error *err)
                 return error_set_errno(err, -errno, "cannot open %s", dir);
         if (mounted->layer_count == TREE_LAYERS_MAX)
                 return error_set(err, -E2BIG, "over %u layers", TREE_LAYERS_MAX);
-        r = sealed_open(dir_fd, slash ? slash + 1 : path, &mounted->layers[mounted->layer_count],
-                        err);
+        r = sealed_open(dir_fd, slash ? slash + 1 : path, false,
+                        &mounted->layers[mounted->layer_count], err);
         if (r < 0)
                 return error_wrap(err, "%s", path);
         mounted->layer_count++;
@@ -163,9 +164,17 @@ static int open_work(struct mounted *mounted, struct error *err)
         } else {
                 if (!path)
                         path = options->upper ? options->upper : options->lowers.items[0];
-                mounted->work_fd = open(path, O_RDONLY | O_CLOEXEC);
+                mounted->work_fd =
+                        open(path, O_RDONLY | O_CLOEXEC | (options->work ? O_DIRECTORY : 0));
         }
-        return mounted->work_fd < 0 ? error_set_errno(err, -errno, "cannot open %s", path) : 0;
+        if (mounted->work_fd < 0)
+                return error_set_errno(err, -errno, "cannot open %s", path);
+        /* Better now than when memory no longer holds what is written. */
+        if (mounted->upper.own_fd >= 0 &&
+            faccessat(mounted->work_fd, ".", W_OK | X_OK, AT_EACCESS) < 0)
+                return error_set_errno(err, -errno, "cannot write to %s",
+                                       path ? path : options->upper);
+        return 0;
 }
 
 static int make_tree(struct mounted *mounted, struct error *err)
@@ -239,9 +248,9 @@ static int start(struct mounted *mounted, struct error *err)
 /* ---- sealing ---- */
 
 /* Waits before another try. Returns false where a signal asks to give up. */
-static bool wait_to_retry(void)
+static bool wait_to_retry(unsigned seconds)
 {
-        const struct timespec pause = { .tv_sec = RETRY_SECONDS };
+        const struct timespec pause = { .tv_sec = seconds };
         sigset_t set;
 
         endings(&set);
@@ -254,9 +263,9 @@ static void tell_stuck(struct mounted *mounted, const struct mount_events *event
 {
         error_wrap(err, "cannot seal %s", mounted->options->upper);
         error_hint(err,
-                   "What was changed is kept until it can be sealed, which is tried every %u s. "
-                   "`kill %d` gives it up.",
-                   RETRY_SECONDS, (int)getpid());
+                   "What was changed is kept until it can be sealed, which is tried again, every "
+                   "%u s in the end. `kill %d` gives it up.",
+                   RETRY_SECONDS_MAX, (int)getpid());
         upper_keep_message(&mounted->upper, err->message);
         farewell_tell(&mounted->farewell, err);
         events->stuck(events->context, err);
@@ -267,19 +276,18 @@ static int seal_changes(struct mounted *mounted, const struct mount_events *even
                         struct change_list *changes, struct error *err)
 {
         _cleanup_(buf_done) struct buf left_out = BUF_INIT;
-        bool stuck = false;
-        int r;
+        unsigned seconds = RETRY_SECONDS_MIN;
 
-        while ((r = upper_seal(&mounted->upper, changes, &left_out, err)) < 0) {
-                if (!stuck)
+        while (upper_seal(&mounted->upper, changes, &left_out, err) < 0) {
+                if (seconds == RETRY_SECONDS_MIN && upper_is_there(&mounted->upper))
                         tell_stuck(mounted, events, err);
-                stuck = true;
-                if (!wait_to_retry())
+                if (!upper_is_there(&mounted->upper) || !wait_to_retry(seconds))
                         return error_wrap(err, "what was changed is lost");
+                seconds = seconds * 2 > RETRY_SECONDS_MAX ? RETRY_SECONDS_MAX : seconds * 2;
                 *err = ERROR_INIT;
         }
         if (left_out.len > 0)
-                return error_set(err, -EIO, "%s is sealed without what cannot be read: %s",
+                return error_set(err, -EIO, "%s is sealed without what may not be read: %s",
                                  mounted->options->upper, buf_str(&left_out));
         upper_keep_message(&mounted->upper, NULL);
         return 0;

@@ -100,8 +100,11 @@ static int take_lock(int fd, bool to_change, const char *path, struct error *err
         int type = to_change ? F_WRLCK : F_RDLCK;
         int r = wait_for_byte(fd, type, BYTE_MOUNTED, is_time_up, &end);
 
-        if (r == -EBUSY)
-                return error_set(err, -EBUSY, "%s is in use by another mount", path);
+        if (r == -EBUSY) {
+                error_set(err, -EBUSY, "%s is in use by another mount", path);
+                return error_hint(err, "Unmount it. Processes in a mount namespace of their own (a "
+                                       "container, unshare) may hold a copy of it until they end.");
+        }
         if (r == 0)
                 r = wait_for_byte(fd, type, BYTE_UNSEALED, is_stuck, &sealing);
         if (r == -EBUSY)
@@ -120,8 +123,9 @@ static int take_message(const struct upper *upper, const char *path, struct buf 
                 r = buf_appendf(ret, "of the mount before: %s", message);
         if (r < 0)
                 return error_set_errno(err, r, "cannot read %s/%s/lock", path, DIRECTORY_OWN);
-        upper_keep_message(upper, NULL);
-        return 0;
+        r = upper_keep_message(upper, NULL);
+        return r < 0 ? error_set_errno(err, r, "cannot write to %s/%s/lock", path, DIRECTORY_OWN)
+                     : 0;
 }
 
 static int open_own(struct upper *upper, const char *path, bool to_change, struct error *err)
@@ -155,6 +159,8 @@ int upper_open(const char *path, bool to_change, struct upper *ret, struct buf *
         r = open_own(&upper, path, to_change, err);
         if (r == 0 && to_change)
                 r = take_message(&upper, path, ret_warning, err);
+        if (r == 0 && to_change)
+                sealed_remove_rest(upper.own_fd, LAYER);
         if (r < 0) {
                 upper_done(&upper);
                 return r;
@@ -175,7 +181,7 @@ int upper_layers(const struct upper *upper, const char *path, struct tree_layer 
         *ret_count = 1;
         if (upper->own_fd < 0)
                 return 0;
-        r = sealed_open(upper->own_fd, LAYER, &ret[1], &sealed);
+        r = sealed_open(upper->own_fd, LAYER, true, &ret[1], &sealed);
         if (r == -ENOENT)
                 return 0;
         *ret_count += r == 0;
@@ -197,13 +203,21 @@ int upper_seal(const struct upper *upper, struct change_list *changes, struct bu
         return sealed_replace(upper->own_fd, LAYER, changes, ret_left_out, err);
 }
 
-void upper_keep_message(const struct upper *upper, const char *message)
+bool upper_is_there(const struct upper *upper)
+{
+        struct stat st;
+
+        return fstat(upper->own_fd, &st) < 0 || st.st_nlink > 0;
+}
+
+int upper_keep_message(const struct upper *upper, const char *message)
 {
         char room[MESSAGE_BYTES] = "";
+        int r;
 
         if (message)
                 memcpy(room, message, strnlen(message, sizeof(room) - 1));
         /* Whoever asked for the end of the mount is told too; this is for those that cannot be. */
-        (void)!io_pwrite(upper->lock_fd, room, sizeof(room), MESSAGE_AT);
-        fsync(upper->lock_fd);
+        r = io_pwrite(upper->lock_fd, room, sizeof(room), MESSAGE_AT);
+        return r == 0 && fsync(upper->lock_fd) < 0 ? -errno : r;
 }

@@ -46,5 +46,9 @@ int upper_seal(const struct upper *upper, struct change_list *changes, struct bu
                struct error *err);
 
 /* Keeps a message for those that want the directory before it is sealed, and for the next mount if
- * it never is. NULL: there is none any more. */
-void upper_keep_message(const struct upper *upper, const char *message);
+ * it never is. NULL: there is none any more. Returns 0, or a negative errno, which is not that the
+ * disk is full: there is room for it since the directory was opened. */
+int upper_keep_message(const struct upper *upper, const char *message);
+
+/* Whether the directory is still there. */
+bool upper_is_there(const struct upper *upper);
