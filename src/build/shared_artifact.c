@@ -78,7 +78,7 @@ static bool is_whole(int dir_fd, const char *path, const struct digest *digest)
         struct digest found;
         bool equal = false;
         ssize_t n = 0;
-        int r;
+        int r = 0;
 
         if (!chunk || digest_hasher_new(&hasher, &ignored) < 0)
                 return false;

@@ -367,7 +367,7 @@ big_step() {
 
 @test "what was done before a failure, or a kill, is not done again" {
         context_of ends 'FROM busybox:1' 'RUN echo before-failure >/a' 'RUN false'
-        ! varve build "$context" >"$work/log" 2>&1
+        run -1 varve build "$context"
         context_of ends 'FROM busybox:1' 'RUN echo before-failure >/a'
         run -0 varve build "$context"
         says '#2 CACHED'
