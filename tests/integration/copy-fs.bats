@@ -72,7 +72,7 @@ check_cases() {
 
 # built_by HOW: the tree of what the last context builds in this way with one id.
 built_by() {
-        as_tester env VARVE_ROOT="$store" prlimit --nofile=256 "$stage/bin/varve" build --no-cache \
+        as_tester env VARVE_ROOT="$store" prlimit --nofile=128 "$stage/bin/varve" build --no-cache \
                 --userns=single --fs="$1" -t "$1" "$context" >&2
         saved "$1"
         whole_manifest "oci:$work/saved:image"
@@ -80,7 +80,7 @@ built_by() {
 
 @test "what a step leaves behind to mislead the walk is taken back as it is" {
         local deep
-        deep=$(printf 'd/%.0s' {1..500})
+        deep=$(printf 'd/%.0s' {1..150})
         install -d -o "$user" -g "$user" "$work/canary"
         echo untouched >"$work/canary/file"
         chown "$user" "$work/canary/file"
