@@ -234,6 +234,14 @@ static int fill_tag_and_digest(const char *text, const struct parts *parts,
         return 0;
 }
 
+/* Of the text that reference_format() makes. */
+static size_t whole_length(const struct reference *reference)
+{
+        return strlen(reference->host) + 1 + strlen(reference->path) +
+               (reference->tag ? 1 + strlen(reference->tag) : 0) +
+               (reference->has_digest ? DIGEST_TEXT_MAX : 0);
+}
+
 int reference_parse(const char *text, struct reference *ret, struct error *err)
 {
         _cleanup_(reference_done) struct reference reference = REFERENCE_INIT;
@@ -255,6 +263,10 @@ int reference_parse(const char *text, struct reference *ret, struct error *err)
         r = fill_tag_and_digest(text, &parts, &reference, err);
         if (r < 0)
                 return r;
+        /* What is accepted can be written as a whole and read back. */
+        if (whole_length(&reference) > REFERENCE_TEXT_MAX)
+                return error_set(err, -EINVAL, "an image reference is longer than %d characters",
+                                 REFERENCE_TEXT_MAX);
         *ret = reference;
         reference = REFERENCE_INIT;
         return 0;

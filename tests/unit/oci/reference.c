@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define HEX  "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 #define LONG "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
@@ -130,6 +131,21 @@ Test(reference, counts_the_length_of_the_path_as_completed)
         reference_done(&reference);
         cr_assert_eq(reference_parse(text + 6, &reference, &err), -EINVAL, "library/ counts");
         strcat(text, "a");
+        cr_assert_eq(reference_parse(text, &reference, &err), -EINVAL);
+}
+
+Test(reference, what_is_accepted_is_no_longer_as_a_whole_than_it_may_be)
+{
+        struct reference reference;
+        struct error err = ERROR_INIT;
+        char text[REFERENCE_TEXT_MAX + 1];
+
+        /* A host of as many letters that ":latest" still fits. */
+        memset(text, 'a', sizeof(text));
+        strcpy(text + REFERENCE_TEXT_MAX - strlen(".b/x:latest"), ".b/x");
+        cr_assert_eq(reference_parse(text, &reference, &err), 0, "%s", err.message);
+        reference_done(&reference);
+        strcpy(text + REFERENCE_TEXT_MAX - strlen(".b/x:latest"), "a.b/x");
         cr_assert_eq(reference_parse(text, &reference, &err), -EINVAL);
 }
 
