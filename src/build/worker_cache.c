@@ -96,7 +96,9 @@ static int find_layer(struct worker *worker, const struct layer *layer, struct e
             store_pin(worker->store, &layer->blob.digest, &ignored) < 0 ||
             !store_has(worker->store, STORE_INDEX, &layer->diff_id) ||
             !store_has(worker->store, STORE_TAR, &layer->diff_id))
-                return tell(worker, "its layer was removed from the store", err);
+                return worker->told.len > 0
+                               ? 0
+                               : tell(worker, "its layer was removed from the store", err);
         r = layer_verify(worker->store, layer, err);
         return r == 0 ? warn(worker, "layer", err) : r;
 }
@@ -288,7 +290,7 @@ static int find(struct worker *worker, const struct digest *group, const struct 
                 r = find_shared(worker, &wanted, ret_empty, err);
         if (r == 0 && observes)
                 r = find_observed(worker, &wanted, ret_empty, err);
-        if (r == 0 && (!observes || worker->told.len == 0))
+        if (r == 0 && worker->told.len == 0)
                 r = tell_chain(worker, &wanted, err);
         if (r > 0 && worker_add_step(worker, group, &wanted.key, err) < 0)
                 r = err->code;
