@@ -23,6 +23,10 @@
 #define FOREIGN_AGE_S (7 * 24 * 3600)
 #define PARTIAL_AGE_S (7 * 24 * 3600)
 
+/* The file of a process's directory that its pins are appended to, each as its digest's bytes. */
+#define PINS           "pins"
+#define PINS_BYTES_MAX ((size_t)64 << 20)
+
 /* When a process began, in ticks since the system did. Returns 0 where there is none such, or one
  * that is dead and only waits for its parent to notice. */
 static uint64_t start_time(pid_t pid)
@@ -91,6 +95,11 @@ void store_leave(struct store *store)
                 return;
         if (store->process == getpid())
                 io_remove_tree(store->tmp_fd, store->process_name, &err);
+        if (store->pins_process == getpid()) {
+                cleanup_close(&store->pins_fd);
+                store->pins_fd = -1;
+                store->gathers = false;
+        }
         cleanup_close(&store->process_fd);
         store->process_fd = -1;
 }
@@ -193,37 +202,55 @@ void store_sweep(struct store *store)
                 closedir(dir);
 }
 
-static void pin_name(const struct digest *digest, char ret[static DIGEST_HEX_MAX + 4])
+/* Opens the file that takes this process's pins; where they are gathered, that of its ancestor. */
+static int open_pins(struct store *store, struct error *err)
 {
-        digest_format_hex(digest, stpcpy(ret, "pin-"));
+        int dir_fd;
+
+        if (store->pins_fd >= 0 && (store->gathers || store->pins_process == getpid()))
+                return store->pins_fd;
+        dir_fd = store_process_dir(store, err);
+        if (dir_fd < 0)
+                return dir_fd;
+        cleanup_close(&store->pins_fd);
+        store->pins_process = getpid();
+        store->pins_fd = openat(dir_fd, PINS, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+        return store->pins_fd < 0
+                       ? error_set_errno(err, -errno, "cannot write to the store %s", store->root)
+                       : store->pins_fd;
 }
 
 int store_gather_pins(struct store *store, struct error *err)
 {
-        int fd = store_process_dir(store, err);
+        int fd = open_pins(store, err);
 
-        if (fd < 0)
-                return fd;
-        cleanup_close(&store->pins_fd);
-        store->pins_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-        return store->pins_fd < 0
-                       ? error_set_errno(err, -errno, "cannot write to the store %s", store->root)
-                       : 0;
+        store->gathers = fd >= 0;
+        return fd < 0 ? fd : 0;
 }
 
 int store_pin(struct store *store, const struct digest *digest, struct error *err)
 {
-        char name[DIGEST_HEX_MAX + 4];
-        int fd, dir_fd = store->pins_fd >= 0 ? store->pins_fd : store_process_dir(store, err);
+        int r, fd = open_pins(store, err);
 
-        if (dir_fd < 0)
-                return dir_fd;
-        pin_name(digest, name);
-        fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
         if (fd < 0)
-                return error_set_errno(err, -errno, "cannot write to the store %s", store->root);
-        close(fd);
-        return 0;
+                return fd;
+        r = io_write(fd, digest->bytes, sizeof(digest->bytes));
+        return r < 0 ? error_set_errno(err, r, "cannot write to the store %s", store->root) : 0;
+}
+
+static bool has_pinned(const struct store *store, const char *process, const struct digest *digest)
+{
+        char path[NAME_MAX + sizeof(PINS) + 2];
+        struct error ignored = ERROR_INIT;
+        struct buf pins = BUF_INIT;
+        bool found;
+
+        snprintf(path, sizeof(path), "%s/" PINS, process);
+        /* Anywhere: what was appended to a full disk may be cut. */
+        found = io_read_file(store->tmp_fd, path, PINS_BYTES_MAX, &pins, &ignored) == 0 &&
+                memmem(pins.data, pins.len, digest->bytes, sizeof(digest->bytes));
+        buf_done(&pins);
+        return found;
 }
 
 bool store_is_pinned(struct store *store, const struct digest *digest)
@@ -231,16 +258,10 @@ bool store_is_pinned(struct store *store, const struct digest *digest)
         DIR *dir = open_tmp(store);
         struct dirent *entry;
         bool pinned = false;
-        char name[DIGEST_HEX_MAX + 4], path[NAME_MAX + sizeof(name) + 2];
 
-        pin_name(digest, name);
-        while (dir && !pinned && (entry = readdir(dir))) {
-                if (entry->d_name[0] == '.')
-                        continue;
-                snprintf(path, sizeof(path), "%s/%s", entry->d_name, name);
-                pinned = faccessat(store->tmp_fd, path, F_OK, 0) == 0 &&
+        while (dir && !pinned && (entry = readdir(dir)))
+                pinned = entry->d_name[0] != '.' && has_pinned(store, entry->d_name, digest) &&
                          store_process_lives(store, entry->d_name);
-        }
         if (dir)
                 closedir(dir);
         return pinned;

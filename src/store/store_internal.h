@@ -20,8 +20,10 @@ struct store {
         pid_t process;
         int process_fd;
         char process_name[128];
-        unsigned serial; /* of files in it */
-        int pins_fd;     /* the directory that takes the pins, where it is another one */
+        unsigned serial;    /* of files in it */
+        int pins_fd;        /* the file that takes the pins ... */
+        pid_t pins_process; /* ... of this process ... */
+        bool gathers;       /* ... and of those that it forks */
 };
 
 /* The directory and the name of a stored file. `ret_name` has room for STORE_NAME_MAX. */
