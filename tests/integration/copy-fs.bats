@@ -58,12 +58,8 @@ check_cases() {
         check_cases ownership user-run
 }
 
-@test "extended attributes" {
-        check_case xattrs
-}
-
-@test "mounts and many files" {
-        check_cases run-mount many-files writes
+@test "mounts and writes" {
+        check_cases run-mount writes
 }
 
 @test "a package with a user of its own" {
