@@ -148,6 +148,9 @@ static int apply(struct copy_step *step, struct tree *image, struct digest *ret_
 
                 /* Of .git no two checkouts are the same. */
                 key_add_text(&key, part->commit);
+                if (part->commit && step->manner.owner)
+                        key_add_number(&key, (uint64_t)step->manner.owner->uid << 32 |
+                                                     step->manner.owner->gid);
                 if (image || !part->commit)
                         r = copy_items_apply(&part->source, &part->items, &step->manner, image,
                                              part->commit ? NULL : &key, err);

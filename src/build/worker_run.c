@@ -57,6 +57,30 @@ static struct network_options network_of(const struct worker *worker)
         return network;
 }
 
+/* How a command is run, as far as it can tell. */
+static void key_add_manner(const struct worker *worker, struct key *key)
+{
+        const struct execution_bounds *bounds = worker->options->bounds;
+        enum sandbox_network network = network_of(worker).mode;
+
+        /* Of a network of its own it makes no difference which program leads out. */
+        if (network != SANDBOX_NETWORK_NONE && network != SANDBOX_NETWORK_HOST)
+                network = SANDBOX_NETWORK_PRIVATE;
+        key_add_number(key, network);
+        key_add_strv(key, &worker->options->network.hosts);
+        key_add_number(key, worker->instruction->run.security);
+        key_add_number(key, worker->copied);
+        key_add_number(key, bounds ? bounds->limit_count : 0);
+        for (size_t i = 0; bounds && i < bounds->limit_count; i++) {
+                key_add_number(key, (uint64_t)bounds->limits[i].resource);
+                key_add_number(key, bounds->limits[i].value.rlim_cur);
+                key_add_number(key, bounds->limits[i].value.rlim_max);
+        }
+        key_add_number(key, bounds ? bounds->shm_size_bytes : 0);
+        key_add_number(key, bounds && bounds->no_new_privileges);
+        key_add_number(key, bounds && bounds->unfiltered);
+}
+
 static int run_group(const struct worker *worker, const struct strv *argv, struct digest *ret,
                      struct error *err)
 {
@@ -75,10 +99,7 @@ static int run_group(const struct worker *worker, const struct strv *argv, struc
         key_add_text(&key, worker_workdir(worker));
         key_add_text(&key, worker->state.config.user);
         key_add_text(&key, run->script);
-        /* The way to the network makes no difference, but whether there is one. */
-        key_add_number(&key, network_of(worker).mode == SANDBOX_NETWORK_NONE);
-        key_add_strv(&key, &worker->options->network.hosts);
-        key_add_number(&key, run->security);
+        key_add_manner(worker, &key);
         run_mounts_key(run, &key);
         return key_finish(&key, ret, err);
 }

@@ -1,7 +1,7 @@
 /*
- * Below tmp/ each process has a directory, named by its host, its number and the time when it
- * began: so everybody can tell whether it still lives. In it lie the files that it is writing, and
- * its pins.
+ * Below tmp/ each process has a directory, named by its host and PID namespace, its number and the
+ * time when it began: so everybody can tell whether it still lives. In it lie the files that it is
+ * writing, and its pins.
  */
 #include "store_internal.h"
 
@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Of a process on another host nobody can tell whether it lives. */
+/* Of a process on another host, or in another namespace, nobody can tell whether it lives. */
 #define FOREIGN_AGE_S (7 * 24 * 3600)
 #define PARTIAL_AGE_S (7 * 24 * 3600)
 
@@ -52,12 +52,24 @@ static uint64_t start_time(pid_t pid)
         return start;
 }
 
-static void name_of_process(pid_t pid, char *ret, size_t size)
+/* Where a process's number means that process: a host, and a PID namespace of it. */
+static void name_of_host(char ret[static HOST_NAME_MAX + 1])
 {
         char host[HOST_NAME_MAX + 1] = "";
+        struct stat st = { .st_ino = 0 };
 
         gethostname(host, sizeof(host) - 1);
-        snprintf(ret, size, "%.64s.%d.%" PRIu64, host, (int)pid, start_time(pid));
+        /* Without /proc nobody can tell who lives, either. */
+        (void)stat("/proc/self/ns/pid", &st);
+        snprintf(ret, HOST_NAME_MAX + 1, "%.40s-%" PRIx64, host, (uint64_t)st.st_ino);
+}
+
+static void name_of_process(pid_t pid, char *ret, size_t size)
+{
+        char host[HOST_NAME_MAX + 1];
+
+        name_of_host(host);
+        snprintf(ret, size, "%s.%d.%" PRIu64, host, (int)pid, start_time(pid));
 }
 
 int store_process_dir(struct store *store, struct error *err)
@@ -126,15 +138,14 @@ static bool parse_name(const char *name, char host[static HOST_NAME_MAX + 1], pi
 
 bool store_process_lives(const struct store *store, const char *name)
 {
-        char host[HOST_NAME_MAX + 1], own[HOST_NAME_MAX + 1] = "";
+        char host[HOST_NAME_MAX + 1], own[HOST_NAME_MAX + 1];
         uint64_t start;
         struct stat st;
         pid_t pid;
 
         if (!parse_name(name, host, &pid, &start))
                 return false;
-        gethostname(own, sizeof(own) - 1);
-        own[64] = '\0';
+        name_of_host(own);
         if (strcmp(host, own) == 0)
                 return start_time(pid) == start;
         return fstatat(store->tmp_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&

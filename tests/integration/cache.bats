@@ -393,3 +393,27 @@ big_step() {
         run -0 varve build "$context"
         says '#2 CACHED'
 }
+
+@test "a step that is run in another way is another step" {
+        context_of manner 'FROM busybox:1' 'RUN ulimit -n >/limit; ls /sys/class/net >/interfaces; df /dev/shm >/shm'
+        varve build --ulimit nofile=100 "$context"
+        for how in --ulimit=nofile=200 --shm-size=1m --network=none; do
+                run -0 varve build "$how" "$context"
+                ! grep -q '#2 CACHED' <<<"$output" || fail "$how makes no difference"
+                run -0 varve build "$how" "$context"
+                says '#2 CACHED'
+        done
+}
+
+@test "a build in another PID namespace is left alone" {
+        context_of apart 'FROM busybox:1' 'RUN sleep 2; echo 1 >/one'
+        unshare --pid --fork --mount-proc setpriv --reuid "$user" --regid "$user" --init-groups \
+                --inh-caps=-all env -i HOME=/ PATH="$PATH" VARVE_ROOT="$store" \
+                "$stage/bin/varve" build "$context" >"$work/log" 2>&1 &
+        until grep -q '^#2 \[' "$work/log"; do
+                sleep 0.1
+        done
+        varve images >/dev/null
+        varve cache prune
+        wait $! || fail "$(cat "$work/log")"
+}
