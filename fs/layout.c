@@ -205,6 +205,24 @@ int layout_chown(struct layout *layout, int fd, uint32_t uid, uint32_t gid)
         return chmod(path, mode) < 0 ? -errno : 0;
 }
 
+int layout_own(struct layout *layout, int dir_fd, const char *name, const struct tree_owner *owner)
+{
+        struct layout_record *record;
+        struct statx stx;
+        int r = layout_look(dir_fd, name, &stx);
+
+        if (r < 0)
+                return r;
+        record = layout_find_or_add(layout, &stx);
+        if (!record)
+                return -ENOMEM;
+        if (record->laid || record->owned)
+                return 0;
+        record->owner = *owner;
+        record->owned = record->noted = true;
+        return 0;
+}
+
 int layout_mknod(struct layout *layout, int dir_fd, const char *name,
                  const struct tree_new_inode *inode)
 {

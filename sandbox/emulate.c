@@ -64,6 +64,14 @@ static int (*const handlers[EMULATE_CALL_COUNT])(struct request *) = {
         [EMULATE_PRCTL] = emulate_prctl,
         [EMULATE_CAPSET] = emulate_capset,
         [EMULATE_GETSOCKOPT] = emulate_getsockopt,
+        [EMULATE_CREAT] = emulate_create,
+        [EMULATE_OPEN] = emulate_create,
+        [EMULATE_OPENAT] = emulate_create,
+        [EMULATE_OPENAT2] = emulate_create,
+        [EMULATE_MKDIR] = emulate_create,
+        [EMULATE_MKDIRAT] = emulate_create,
+        [EMULATE_SYMLINK] = emulate_create,
+        [EMULATE_SYMLINKAT] = emulate_create,
 };
 
 static void handle(struct emulator *emulator, const struct seccomp_notif *notification)
@@ -76,8 +84,12 @@ static void handle(struct emulator *emulator, const struct seccomp_notif *notifi
                 .call = filter_emulated_call(notification->data.arch, notification->data.nr),
                 .args = (const uint64_t *)notification->data.args,
         };
-        int r = handlers[request.call] ? handlers[request.call](&request) : REQUEST_PASS;
+        const struct emulate_tree *tree = &emulator->tree;
+        int r;
 
+        if (tree->settle)
+                tree->settle(tree->context, request.pid);
+        r = handlers[request.call] ? handlers[request.call](&request) : REQUEST_PASS;
         if (r == REQUEST_PASS)
                 response.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
         else if (r < 0)

@@ -129,6 +129,8 @@ int emulate_mknod(struct request *request)
         struct walk_place *place;
         int r;
 
+        if (!S_ISCHR(mode) && !S_ISBLK(mode))
+                return emulate_create(request);
         r = request_find(request, &target, NULL, &place);
         if (r < 0)
                 return r;

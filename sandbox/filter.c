@@ -5,7 +5,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 
-/* filter_policy, filter_fake, filter_devices, filter_emulate, and the numbers of emulated calls. */
+/* filter_policy, filter_fake, filter_devices, filter_emulate, filter_create, and the numbers of emulated calls. */
 #include "filter_tables.inc"
 
 int filter_append_emulation(enum filter_emulation emulation, struct buf *ret)
@@ -17,6 +17,8 @@ int filter_append_emulation(enum filter_emulation emulation, struct buf *ret)
                 return buf_append(ret, filter_devices, sizeof(filter_devices));
         case FILTER_EMULATE:
                 return buf_append(ret, filter_emulate, sizeof(filter_emulate));
+        case FILTER_CREATE:
+                return buf_append(ret, filter_create, sizeof(filter_create));
         case FILTER_EMULATION_COUNT:
                 break;
         }

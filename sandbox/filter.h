@@ -13,6 +13,7 @@ enum filter_emulation {
         FILTER_FAKE,    /* what needs more ids than there are succeeds without effect */
         FILTER_DEVICES, /* making a device is asked of the listener */
         FILTER_EMULATE, /* all that root emulation needs to know is */
+        FILTER_CREATE,  /* so is all that makes a name, for a root that does not see who makes it */
         FILTER_EMULATION_COUNT,
 };
 
@@ -58,6 +59,15 @@ enum emulate_call {
         EMULATE_PRCTL,      /* of capabilities that are kept */
         EMULATE_CAPSET,     /* header, data */
         EMULATE_GETSOCKOPT, /* socket, level, who the peer is, value, size */
+        EMULATE_CREAT,      /* path, mode */
+        EMULATE_OPEN,       /* path, flags, mode */
+        EMULATE_OPENAT,     /* dirfd, path, flags, mode */
+        EMULATE_OPENAT2,    /* dirfd, path, struct open_how, size */
+        EMULATE_MKDIR,      /* path, mode */
+        EMULATE_MKDIRAT,    /* dirfd, path, mode */
+        EMULATE_SYMLINK,    /* target, path */
+        EMULATE_SYMLINKAT,  /* target, dirfd, path */
+        EMULATE_MOVE,       /* a name that moves, or one more name */
         EMULATE_CALL_COUNT,
 };
 

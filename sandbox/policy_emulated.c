@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
@@ -63,7 +64,23 @@ static const struct {
         { "prctl", "prctl", EMULATE_PRCTL },
         { "capset", "capset", EMULATE_CAPSET },
         { "getsockopt", NULL, EMULATE_GETSOCKOPT },
+        { "creat", "creat", EMULATE_CREAT },
+        { "open", "open", EMULATE_OPEN },
+        { "openat", "openat", EMULATE_OPENAT },
+        { "openat2", "openat2", EMULATE_OPENAT2 },
+        { "mkdir", "mkdir", EMULATE_MKDIR },
+        { "mkdirat", "mkdirat", EMULATE_MKDIRAT },
+        { "symlink", "symlink", EMULATE_SYMLINK },
+        { "symlinkat", "symlinkat", EMULATE_SYMLINKAT },
+        { "rename", "rename", EMULATE_MOVE },
+        { "renameat", "renameat", EMULATE_MOVE },
+        { "renameat2", "renameat2", EMULATE_MOVE },
+        { "link", "link", EMULATE_MOVE },
+        { "linkat", "linkat", EMULATE_MOVE },
 };
+
+/* The bit of O_TMPFILE that is not O_DIRECTORY. */
+#define O_UNNAMED (O_TMPFILE & ~O_DIRECTORY)
 
 /* Calls that are asked for with some arguments alone: the lower half of argument `index`, masked,
  * is one of two values. */
@@ -78,6 +95,8 @@ static const struct condition {
         { EMULATE_MKNODAT, 2, S_IFMT, { S_IFCHR, S_IFBLK } },
         { EMULATE_PRCTL, 0, UINT32_MAX, { PR_SET_KEEPCAPS, PR_SET_SECUREBITS } },
         { EMULATE_GETSOCKOPT, 2, UINT32_MAX, { SO_PEERCRED, SO_PEERCRED } },
+        { EMULATE_OPEN, 1, O_CREAT | O_UNNAMED, { O_CREAT, O_UNNAMED } },
+        { EMULATE_OPENAT, 2, O_CREAT | O_UNNAMED, { O_CREAT, O_UNNAMED } },
 };
 
 /* The number of what `i` of `emulated` names, or a negative number where the architecture has none.
@@ -89,8 +108,10 @@ static int number_on(const struct policy_arch *arch, size_t i)
         return name ? seccomp_syscall_resolve_name_arch(arch->token, name) : -1;
 }
 
-static const struct condition *condition_of(enum emulate_call call)
+static const struct condition *condition_of(enum filter_emulation emulation, enum emulate_call call)
 {
+        if (emulation == FILTER_CREATE && (call == EMULATE_MKNOD || call == EMULATE_MKNODAT))
+                return NULL;
         for (size_t i = 0; i < ARRAY_SIZE(conditions); i++) {
                 if (conditions[i].call == call)
                         return &conditions[i];
@@ -107,6 +128,8 @@ static bool is_asked_for(enum filter_emulation emulation, enum emulate_call call
         case FILTER_DEVICES:
                 return call == EMULATE_MKNOD || call == EMULATE_MKNODAT;
         case FILTER_EMULATE:
+                return call < EMULATE_CREAT;
+        case FILTER_CREATE:
                 return true;
         case FILTER_EMULATION_COUNT:
                 break;
@@ -181,7 +204,7 @@ static int append_arch(struct buf *code, enum filter_emulation emulation,
         int r = 0;
 
         for (size_t i = 0; r == 0 && i < ARRAY_SIZE(emulated); i++) {
-                const struct condition *condition = condition_of(emulated[i].call);
+                const struct condition *condition = condition_of(emulation, emulated[i].call);
                 int number = number_on(arch, i);
 
                 if (number < 0 || !is_asked_for(emulation, emulated[i].call))
@@ -189,7 +212,9 @@ static int append_arch(struct buf *code, enum filter_emulation emulation,
                 r = condition ? append_condition(code, (uint32_t)number, condition, action)
                               : append_call(code, (uint32_t)number, action);
         }
-        return r == 0 && emulation == FILTER_EMULATE ? append_limit_calls(code, arch) : r;
+        if (r == 0 && (emulation == FILTER_EMULATE || emulation == FILTER_CREATE))
+                r = append_limit_calls(code, arch);
+        return r;
 }
 
 int policy_compile_emulation(enum filter_emulation emulation, uint32_t kernel, struct buf *ret)

@@ -25,6 +25,7 @@ static const char *const emulations[] = {
         [FILTER_FAKE] = "filter_fake",
         [FILTER_DEVICES] = "filter_devices",
         [FILTER_EMULATE] = "filter_emulate",
+        [FILTER_CREATE] = "filter_create",
 };
 
 static void print_code(const char *name, const struct buf *code)

@@ -71,6 +71,7 @@ int emulate_chroot(struct request *request);
 int emulate_prctl(struct request *request);
 int emulate_capset(struct request *request);
 int emulate_getsockopt(struct request *request);
+int emulate_create(struct request *request);
 
 /* Whether the process still waits in this very call. */
 bool request_is_alive(const struct request *request);

@@ -143,12 +143,16 @@ static struct wire_span put_filter(struct spec_writer *writer, const struct sand
                                    const struct sandbox_spec *spec)
 {
         bool single = host->users == SANDBOX_USERS_SINGLE;
+        const enum filter_emulation recorded = !single ? FILTER_DEVICES
+                                               : spec->root == SANDBOX_ROOT_DIRECTORY
+                                                       ? FILTER_CREATE
+                                                       : FILTER_EMULATE;
         struct wire_span span = { 0, 0 };
         struct buf code = BUF_INIT;
         int r = 0;
 
         if (spec->emulation == SANDBOX_EMULATE_RECORD)
-                r = filter_append_emulation(single ? FILTER_EMULATE : FILTER_DEVICES, &code);
+                r = filter_append_emulation(recorded, &code);
         else if (spec->emulation == SANDBOX_EMULATE_FAKE && single)
                 r = filter_append_emulation(FILTER_FAKE, &code);
         if (r == 0 && !spec->unconfined && !spec->unfiltered)

@@ -18,19 +18,17 @@
 enum owners {
         OWNERS_UNKNOWN, /* of a layer that no step of this store has made */
         OWNERS_FAKED, /* tier 0: all are root's, whoever was meant; no file has got a setuid bit */
-        OWNERS_NOTED, /* tier 1: those that were set; what was made by another user than the step's
-                       * is the step's own, and gets no setuid bit */
-        OWNERS_EMULATED, /* tier 2: recorded, with users of processes and truthful stat */
+        OWNERS_EMULATED, /* tiers 1 and 2: recorded, with truthful stat and users of processes */
         OWNERS_REAL,     /* the kernel knew all users */
         OWNERS_DECLARED, /* as COPY, ADD or WORKDIR say */
         OWNERS_COUNT,
 };
 
-/* "", "T0", "T1", "T2", "real", "declared". */
+/* "", "T0", "T2", "real", "declared". */
 const char *owners_name(enum owners owners);
 
-/* What the owners of a RUN step are, whose files were copied or not. */
-enum owners owners_of_host(const struct sandbox_host *host, bool copied);
+/* What the owners of a RUN step are. */
+enum owners owners_of_host(const struct sandbox_host *host);
 
 /* Fills `ret`, one for each layer, out of the store's records. Where several steps have made a
  * layer, the least sure counts. */

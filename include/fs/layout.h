@@ -6,7 +6,7 @@
  * has changed, and does the same to the tree. What comes out is what the server would have left
  * there, but for what one user's plain files cannot hold:
  *   - Owners are noted beside the files (layout_chown()); what the step has made and nobody was
- *     told of belongs to one owner, whoever has made it.
+ *     told of (layout_own()) belongs to one owner, whoever has made it.
  *   - A device is an empty file that is known to mean one.
  *   - Only xattrs of user.* and file capabilities that the step sets are seen by it, and others
  *     stay what they were in the tree. Access control lists that it sets are lost.
@@ -53,6 +53,9 @@ int layout_getattr(struct layout *layout, int fd, struct tree_attr *ret);
 
 /* Notes an owner, and clears setuid and setgid as the kernel does. */
 int layout_chown(struct layout *layout, int fd, uint32_t uid, uint32_t gid);
+
+/* Notes whose `name` is, which somebody has made; nothing where that is known already. -ENOENT. */
+int layout_own(struct layout *layout, int dir_fd, const char *name, const struct tree_owner *owner);
 
 /* Makes what stands for a device. */
 int layout_mknod(struct layout *layout, int dir_fd, const char *name,

@@ -73,6 +73,16 @@ struct emulate_tree {
                      uint32_t uid, uint32_t gid);
         int (*setxattr)(void *context, uint64_t ino, const char *name, const void *value,
                         size_t len, int flags);
+
+        /*
+         * NULL both, or for a tree that is not told who makes what (a sandbox whose root is
+         * SANDBOX_ROOT_DIRECTORY). announce(): thread `pid` is about to make `name`, which is not
+         * there yet, and shall belong to these. settle(): what was announced may be there by now;
+         * where `pid` itself had announced it, it is or never will be. Called before each call.
+         */
+        void (*announce)(void *context, pid_t pid, uint64_t dir, const char *name, uint32_t uid,
+                         uint32_t gid);
+        void (*settle)(void *context, pid_t pid);
 };
 
 struct emulator;

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -169,6 +170,45 @@ static int node_setxattr(void *context, uint64_t ino, const char *name, const vo
         return fd < 0 ? fd : layout_setxattr(emulation->layout, fd, name, value, len);
 }
 
+/* ---- whose what is made is ---- */
+
+static void node_announce(void *context, pid_t pid, uint64_t dir, const char *name, uint32_t uid,
+                          uint32_t gid)
+{
+        struct emulation_layout *emulation = context;
+        size_t at = emulation->announced_count;
+        int fd = descriptor_of(emulation, dir);
+
+        if (fd < 0 || at == EMULATION_ANNOUNCED_MAX)
+                return;
+        fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+        if (fd < 0)
+                return;
+        emulation->announced[at].dir = fd;
+        emulation->announced[at].pid = pid;
+        emulation->announced[at].owner = (struct tree_owner){ .uid = uid, .gid = gid };
+        snprintf(emulation->announced[at].name, sizeof(emulation->announced[at].name), "%s", name);
+        emulation->announced_count++;
+}
+
+static void node_settle(void *context, pid_t pid)
+{
+        struct emulation_layout *emulation = context;
+        size_t kept = 0;
+
+        for (size_t i = 0; i < emulation->announced_count; i++) {
+                int fd = emulation->announced[i].dir;
+                int r = layout_own(emulation->layout, fd, emulation->announced[i].name,
+                                   &emulation->announced[i].owner);
+
+                if (r == -ENOENT && emulation->announced[i].pid != pid)
+                        emulation->announced[kept++] = emulation->announced[i];
+                else
+                        close(fd);
+        }
+        emulation->announced_count = kept;
+}
+
 int emulation_layout_init(struct emulation_layout *emulation, struct layout *layout,
                           const struct sandbox_host *host, const struct sandbox_spec *spec,
                           struct error *err)
@@ -180,7 +220,9 @@ int emulation_layout_init(struct emulation_layout *emulation, struct layout *lay
                                       .readlink = node_readlink,
                                       .chown = node_chown,
                                       .mknod = node_mknod,
-                                      .setxattr = node_setxattr };
+                                      .setxattr = node_setxattr,
+                                      .announce = node_announce,
+                                      .settle = node_settle };
         struct stat st;
 
         *emulation = (struct emulation_layout){ .layout = layout };
@@ -194,6 +236,10 @@ void emulation_layout_done(struct emulation_layout *emulation)
 {
         emulator_free(emulation->emulator);
         emulation->emulator = NULL;
+        node_settle(emulation, 0);
+        for (size_t i = 0; i < emulation->announced_count; i++)
+                close(emulation->announced[i].dir);
+        emulation->announced_count = 0;
         for (size_t i = 0; i < emulation->seen_count && i < EMULATION_SEEN_MAX; i++)
                 close(emulation->seen[i].fd);
         emulation->seen_count = 0;

@@ -7,8 +7,14 @@
 #include "fs/layout.h"
 #include "sandbox/emulate.h"
 
+#include <limits.h>
+#include <sys/types.h>
+
 /* A walk goes back to no more inodes than these. */
 #define EMULATION_SEEN_MAX 128
+
+/* No more threads than these make something at one time. */
+#define EMULATION_ANNOUNCED_MAX 64
 
 struct emulation_layout {
         struct layout *layout;
@@ -21,6 +27,15 @@ struct emulation_layout {
                 int fd; /* O_PATH */
         } seen[EMULATION_SEEN_MAX];
         size_t seen_count; /* ever */
+
+        /* What is being made, in no order. */
+        struct {
+                int dir; /* O_PATH */
+                char name[NAME_MAX + 1];
+                pid_t pid;
+                struct tree_owner owner;
+        } announced[EMULATION_ANNOUNCED_MAX];
+        size_t announced_count;
 };
 
 /* Makes the emulator for a sandbox of `spec` whose root the layout's directory is; `emulation`

@@ -7,8 +7,11 @@
 #include <string.h>
 
 static const char *const names[OWNERS_COUNT] = {
-        [OWNERS_UNKNOWN] = "",    [OWNERS_FAKED] = "T0",  [OWNERS_NOTED] = "T1",
-        [OWNERS_EMULATED] = "T2", [OWNERS_REAL] = "real", [OWNERS_DECLARED] = "declared",
+        [OWNERS_UNKNOWN] = "",
+        [OWNERS_FAKED] = "T0",
+        [OWNERS_EMULATED] = "T2",
+        [OWNERS_REAL] = "real",
+        [OWNERS_DECLARED] = "declared",
 };
 
 const char *owners_name(enum owners owners)
@@ -16,13 +19,13 @@ const char *owners_name(enum owners owners)
         return names[owners];
 }
 
-enum owners owners_of_host(const struct sandbox_host *host, bool copied)
+enum owners owners_of_host(const struct sandbox_host *host)
 {
         if (sandbox_host_users(host) == SANDBOX_USERS_RANGES)
                 return OWNERS_REAL;
         if (sandbox_host_emulation(host) != SANDBOX_EMULATE_RECORD)
                 return OWNERS_FAKED;
-        return copied ? OWNERS_NOTED : OWNERS_EMULATED;
+        return OWNERS_EMULATED;
 }
 
 struct owners_search {

@@ -193,7 +193,7 @@ int worker_finish_step(struct worker *worker, const struct digest *group,
 
         worker->trace = NULL;
         if (worker->step->instruction->type == INSTRUCTION_RUN)
-                step.owners = owners_of_host(worker->host, worker->copied);
+                step.owners = owners_of_host(worker->host);
         worker->created = step.created;
         r = tree_commit(worker->tree, &changes, err);
         if (r < 0) {

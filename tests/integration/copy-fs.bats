@@ -122,14 +122,16 @@ built_by() {
         nothing_runs
 }
 
-@test "inspect tells that owners are noted, and nobody's setuid bit is kept where users changed" {
-        context_of tier 'FROM busybox:1' \
-                'RUN echo u:x:7:8::/:/bin/sh >>/etc/passwd && cp /bin/true /mine && chmod 4755 /mine && cp /bin/true /given && chown 5:6 /given && chmod 4755 /given' \
-                'RUN su u -c true; cp /bin/true /unsure && chmod 4755 /unsure'
-        varve build -t tier "$context"
-        [ "$(varve inspect --format '{{json .RootFS.Owners}}' tier | tr -d '[]" ' | tr , '\n' | tail -n 2 | sort -u)" = T1 ] ||
-                fail "$(varve inspect --format '{{json .RootFS.Owners}}' tier)"
-        [ "$(varve run --rm tier stat -c '%u:%g %a' /mine /given /unsure 2>/dev/null)" = $'0:0 4755\n5:6 4755\n0:0 755' ]
+@test "who makes a file owns it, whatever becomes of its name" {
+        context_of makers 'FROM busybox:1' \
+                'RUN echo u:x:7:8::/:/bin/sh >>/etc/passwd && mkdir -m 777 /d && mkdir -m 3777 /s && chgrp 9 /s && cp /bin/true /mine && chmod 4755 /mine' \
+                "RUN su u -c 'cd /d && echo >tmp && mv tmp file && ln -s x link && mkdir -p dir/in && mkfifo fifo && cp /bin/true suid && chmod 4755 suid && echo >one && ln one two && rm one && echo >/s/file && mkdir /s/dir && echo >gone && rm gone && stat -c %u:%g file >stat' && echo >/d/gone; cp /bin/true /root-suid && chmod 4755 /root-suid; echo >/s/root"
+        built_by copy >"$work/by-copy"
+        [ "$(varve inspect --format '{{json .RootFS.Owners}}' copy | tr -d '[]" ' | tr , '\n' | tail -n 2 | sort -u)" = T2 ] ||
+                fail "$(varve inspect --format '{{json .RootFS.Owners}}' copy)"
+        built_by fuse >"$work/by-fuse"
+        diff -u "$work/by-fuse" "$work/by-copy"
+        grep -q 'd/suid.*4755' "$work/by-copy"
 }
 
 @test "nothing is left of the copies when varve is killed" {

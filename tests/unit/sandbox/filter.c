@@ -7,6 +7,7 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -236,6 +237,35 @@ Test(filter, asks_for_devices_and_lets_fifos_through)
                                                        : SECCOMP_RET_ALLOW);
                 buf_done(&code);
         }
+}
+
+Test(filter, asks_who_makes_a_name_only_where_told_to)
+{
+        struct buf create = compile(AUDIT_ARCH_X86_64, FILTER_CREATE);
+        struct buf plain = compile(AUDIT_ARCH_X86_64, FILTER_EMULATE);
+        const uint32_t both[] = { AUDIT_ARCH_X86_64, AUDIT_ARCH_I386 };
+
+        for (size_t i = 0; i < ARRAY_SIZE(both); i++) {
+                static const char *const makers[] = { "mkdir", "symlink", "rename", "openat2" };
+
+                for (size_t j = 0; j < ARRAY_SIZE(makers); j++) {
+                        cr_expect_eq(ask(&create, both[i], makers[j], 0, 0, 0),
+                                     SECCOMP_RET_USER_NOTIF, "%s", makers[j]);
+                        cr_expect_eq(ask(&plain, both[i], makers[j], 0, 0, 0), SECCOMP_RET_ALLOW,
+                                     "%s", makers[j]);
+                }
+                cr_expect_eq(ask(&create, both[i], "mknod", 0, S_IFIFO | 0600, 0),
+                             SECCOMP_RET_USER_NOTIF);
+                cr_expect_eq(ask(&create, both[i], "open", 0, O_WRONLY, 0), SECCOMP_RET_ALLOW);
+                cr_expect_eq(ask(&create, both[i], "open", 0, O_WRONLY | O_CREAT, 0),
+                             SECCOMP_RET_USER_NOTIF);
+                cr_expect_eq(ask(&create, both[i], "openat", 0, 0, O_RDWR | O_TMPFILE),
+                             SECCOMP_RET_USER_NOTIF);
+                cr_expect_eq(ask(&plain, both[i], "openat", 0, 0, O_RDWR | O_CREAT),
+                             SECCOMP_RET_ALLOW);
+        }
+        buf_done(&create);
+        buf_done(&plain);
 }
 
 Test(filter, leaves_the_struct_stat_of_32_bits_to_the_kernel)
