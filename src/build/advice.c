@@ -138,7 +138,7 @@ static bool is_used(const struct plan *plan, const char *name)
                 for (size_t j = 0; j < plan->stages[i].trigger_count; j++)
                         if (declares(&plan->stages[i].triggers[j]->instructions[0], name))
                                 return true;
-        return worker_is_proxy_arg(name);
+        return worker_is_proxy_arg(name) || builder_args_know(name);
 }
 
 static int tell_unused_args(const struct plan *plan, const struct build_options *options)

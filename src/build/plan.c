@@ -77,34 +77,64 @@ int plan_blame(const struct plan *plan, const struct instruction *instruction,
 static int parse_dockerfile(struct plan *plan, struct build_fault *ret_fault, struct error *err)
 {
         struct source_position where = { .line = 0 };
-        int r = dockerfile_parse(buf_str(&plan->text), plan->text.len, NULL, &plan->file, &where,
-                                 err);
+        const struct builder_args *args = &plan->builder_args;
+        int r = dockerfile_parse(buf_str(&plan->text), plan->text.len,
+                                 args->has_lint ? &args->lint : NULL, &plan->file, &where, err);
 
+        /* An argument that names another syntax was looked at before. */
+        if (r == 0 && plan->file->syntax && !builder_args_name_syntax(plan->options->args))
+                r = builder_check_syntax(plan->file->syntax, err);
         return r < 0 ? blame(plan, where, where.line, ret_fault, err) : 0;
 }
 
 /* ---- global arguments ---- */
 
+/* What TARGETSTAGE is: the name of the stage that is asked for, else of the last. */
+static const char *target_name(const struct plan *plan)
+{
+        const char *name = plan->options->target;
+
+        if (!name)
+                name = plan->file->stages[plan->file->stage_count - 1].from->from.name;
+        return name ? name : "default";
+}
+
+/* Known without being declared, and what --build-arg says goes before it. */
+static int set_predefined(const struct strv *args, const char *side, const char *name,
+                          const char *value, struct strv *globals)
+{
+        _cleanup_free_ char *whole = NULL;
+        const char *given;
+
+        if (asprintf(&whole, "%s%s", side, name) < 0) {
+                whole = NULL;
+                return -ENOMEM;
+        }
+        given = args ? strv_env_get(args, whole) : NULL;
+        return strv_env_set(globals, whole, given ? given : value ? value : "");
+}
+
 /* TARGETPLATFORM and its like, for this machine's platform, and TARGETSTAGE. */
-static int set_platform_args(const struct plan *plan, struct strv *globals)
+static int set_platform_args(const struct plan *plan, const struct strv *args, struct strv *globals)
 {
         static const char *const sides[] = { "BUILD", "TARGET" };
-        _cleanup_free_ char *text = platform_format(&plan->platform);
-        const char *target = plan->options->target;
-        int r = text ? strv_addf(globals, "TARGETSTAGE=%s", target ? target : "default") : -ENOMEM;
+        const struct platform *platform = &plan->platform;
+        _cleanup_free_ char *text = platform_format(platform);
+        const struct {
+                const char *name, *value;
+        } parts[] = {
+                { "PLATFORM", text },
+                { "OS", platform->os },
+                { "OSVERSION", platform->os_version },
+                { "ARCH", platform->architecture },
+                { "VARIANT", platform->variant },
+        };
+        int r = text ? set_predefined(args, "TARGET", "STAGE", target_name(plan), globals)
+                     : -ENOMEM;
 
-        for (size_t i = 0; i < ARRAY_SIZE(sides) && r == 0; i++) {
-                const struct platform *platform = &plan->platform;
-
-                r = strv_addf(globals, "%sPLATFORM=%s", sides[i], text);
-                if (r == 0)
-                        r = strv_addf(globals, "%sOS=%s", sides[i], platform->os);
-                if (r == 0)
-                        r = strv_addf(globals, "%sARCH=%s", sides[i], platform->architecture);
-                if (r == 0)
-                        r = strv_addf(globals, "%sVARIANT=%s", sides[i],
-                                      platform->variant ? platform->variant : "");
-        }
+        for (size_t i = 0; i < ARRAY_SIZE(sides); i++)
+                for (size_t j = 0; j < ARRAY_SIZE(parts) && r == 0; j++)
+                        r = set_predefined(args, sides[i], parts[j].name, parts[j].value, globals);
         return r;
 }
 
@@ -132,7 +162,7 @@ int plan_globals(const struct plan *plan, const struct strv *args, struct strv *
 {
         struct source_position nowhere = { .line = 0 };
 
-        if (set_platform_args(plan, ret) < 0)
+        if (set_platform_args(plan, args, ret) < 0)
                 return error_set_oom(err);
         for (size_t i = 0; i < plan->file->global_count; i++) {
                 const struct instruction *instruction = &plan->file->instructions[i];
@@ -454,6 +484,8 @@ int plan_make(struct store *store, const struct build_options *options, struct p
 
         *plan = (struct plan){ .options = options, .context = CONTEXT_INIT };
         r = platform_host(&plan->platform) < 0 ? error_set_oom(err) : 0;
+        if (r == 0)
+                r = builder_args_read(options->args, &plan->builder_args, err);
         if (r == 0)
                 r = plan_open_context(store, options, plan, err);
         if (r == 0)

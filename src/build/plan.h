@@ -5,6 +5,7 @@
 
 #include "build/build.h"
 #include "build/layers.h"
+#include "builder_args.h"
 #include "context.h"
 #include "dockerfile/dockerfile.h"
 #include "dockerfile/expand.h"
@@ -74,6 +75,7 @@ struct plan {
         struct plan_image *images; /* owned */
         size_t image_count;
         struct platform platform;
+        struct builder_args builder_args;
 };
 
 void plan_done(struct plan *plan);

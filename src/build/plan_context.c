@@ -33,8 +33,6 @@
 /* BuildKit's name for the file that a URL leads to. */
 #define URL_FILE "context"
 
-#define KEEP_GIT_ARG "BUILDKIT_CONTEXT_KEEP_GIT_DIR"
-
 static bool begins(const char *text, const char *prefix)
 {
         return strncmp(text, prefix, strlen(prefix)) == 0;
@@ -175,14 +173,12 @@ static void tell_fetching(const struct build_options *options, const char *url)
         options->event(options->event_context, &note);
 }
 
-static int open_git(struct store *store, const struct build_options *options,
+static int open_git(struct store *store, const struct build_options *options, bool keep,
                     struct git_source *git, struct context *ret, struct error *err)
 {
-        const char *keep = options->args ? strv_env_get(options->args, KEEP_GIT_ARG) : NULL;
         _cleanup_free_ char *commit = NULL;
-        bool kept;
 
-        if (keep && value_parse_bool(keep, &kept) == 0 && kept)
+        if (keep)
                 git->keep_git_dir = CHOICE_YES;
         if (git_check(git, err) < 0)
                 return err->code;
@@ -216,10 +212,12 @@ static int open_url(struct store *store, const char *url, bool unpacks, struct c
         return r;
 }
 
-/* `unpacks`: archives are. Returns 1 for a context of one file, that of a URL. */
-static int open_remote(struct store *store, const struct build_options *options, const char *text,
-                       bool unpacks, struct context *ret, struct error *err)
+/* Of the main context archives are unpacked. Returns 1 for a context of one file, that of a URL. */
+static int open_remote(struct store *store, const struct plan *plan, const char *text, bool is_main,
+                       struct context *ret, struct error *err)
 {
+        const struct build_options *options = plan->options;
+        bool keep = is_main && plan->builder_args.keep_git_dir;
         struct arena arena = ARENA_INIT;
         enum source_kind kind;
         struct git_source git;
@@ -228,8 +226,8 @@ static int open_remote(struct store *store, const struct build_options *options,
         if (r == 0)
                 tell_fetching(options, kind == SOURCE_GIT ? git.remote : text);
         if (r == 0)
-                r = kind == SOURCE_GIT ? open_git(store, options, &git, ret, err)
-                                       : open_url(store, text, unpacks, ret, err);
+                r = kind == SOURCE_GIT ? open_git(store, options, keep, &git, ret, err)
+                                       : open_url(store, text, is_main, ret, err);
         arena_done(&arena);
         return r;
 }
@@ -240,7 +238,7 @@ static int open_main(struct store *store, const struct build_options *options, s
         if (is_standard_input(options))
                 return open_standard_input(store, options, plan, err);
         if (build_context_is_remote(options->context))
-                return open_remote(store, options, options->context, true, &plan->context, err);
+                return open_remote(store, plan, options->context, true, &plan->context, err);
         return context_open_directory(options->context, &plan->context, err);
 }
 
@@ -409,7 +407,7 @@ int plan_get_context(struct store *store, struct plan *plan, struct plan_context
         else if (begins(context->text, LAYOUT_SCHEME))
                 r = get_layout_image(store, plan, context, err);
         else
-                r = open_remote(store, plan->options, context->text, false, &context->context, err);
+                r = open_remote(store, plan, context->text, false, &context->context, err);
         context->resolved = r >= 0;
         return r < 0 ? r : 0;
 }

@@ -200,6 +200,22 @@ static int begin_cache(const struct run_mount *mount, const char *source, bool i
         return r < 0 ? error_set_errno(err, r, "cannot make the cache's directory %s", source) : 0;
 }
 
+/* What a cache without an id is called is its target as it is written: one that is relative is the
+ * same in all directories. */
+static int name_cache(const struct worker *worker, const struct run_mount *mount, char **ret,
+                      struct error *err)
+{
+        const char *space = worker->plan->builder_args.cache_namespace;
+        _cleanup_free_ char *target = path_clean(is_given(mount->target) ? mount->target : ".");
+        const char *id = is_given(mount->id) ? mount->id : target;
+
+        if (!target || asprintf(ret, "%s%s%s", space ? space : "", space ? "/" : "", id) < 0) {
+                *ret = NULL;
+                return error_set_oom(err);
+        }
+        return 0;
+}
+
 static int open_cache(struct worker *worker, struct run_mount_part *part, struct key *key,
                       struct error *err)
 {
@@ -215,15 +231,11 @@ static int open_cache(struct worker *worker, struct run_mount_part *part, struct
         if (r == 0)
                 r = worker_open_layers(worker, &base, &fetched, err);
         tree_free(fetched);
-        if (r == 0 && !is_given(mount->id)) {
-                /* As it is written: one that is relative is the same in all directories. */
-                id = path_clean(is_given(mount->target) ? mount->target : ".");
-                r = id ? 0 : error_set_oom(err);
-        }
         if (r == 0)
-                r = cache_mount_open(worker->store, id ? id : mount->id,
-                                     is_given(mount->from) ? &base : NULL, mount->sharing,
-                                     &part->cache, err);
+                r = name_cache(worker, mount, &id, err);
+        if (r == 0)
+                r = cache_mount_open(worker->store, id, is_given(mount->from) ? &base : NULL,
+                                     mount->sharing, &part->cache, err);
         layers_done(&base);
         if (r < 0)
                 return r;

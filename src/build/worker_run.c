@@ -19,7 +19,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define HOSTNAME "varve"
+static const char *hostname_of(const struct worker *worker)
+{
+        const char *hostname = worker->plan->builder_args.hostname;
+
+        return hostname ? hostname : "varve";
+}
 
 static int make_argv(const struct worker *worker, const struct instruction_run *run,
                      struct strv *ret, struct error *err)
@@ -70,6 +75,7 @@ static void key_add_manner(const struct worker *worker, struct key *key)
         key_add_strv(key, &worker->options->network.hosts);
         key_add_number(key, worker->instruction->run.security);
         key_add_number(key, worker->copied);
+        key_add_text(key, hostname_of(worker));
         key_add_number(key, bounds ? bounds->limit_count : 0);
         for (size_t i = 0; bounds && i < bounds->limit_count; i++) {
                 key_add_number(key, (uint64_t)bounds->limits[i].resource);
@@ -182,7 +188,7 @@ static int run_command(struct worker *worker, const struct strv *argv,
                 .env = &env,
                 .workdir = worker_workdir(worker),
                 .user = worker->state.config.user,
-                .hostname = HOSTNAME,
+                .hostname = hostname_of(worker),
                 .network = &network,
                 .bounds = worker->options->bounds,
                 .insecure = worker->instruction->run.security == RUN_SECURITY_INSECURE,

@@ -1,6 +1,7 @@
 #include "build_flags.h"
 
 #include "base/cleanup.h"
+#include "dockerfile/value.h"
 #include "oci/platform.h"
 
 #include <errno.h>
@@ -207,6 +208,18 @@ int build_flags_args(const struct strv *written, struct strv *ret, struct error 
                         return error_set(err, -EINVAL, "--build-arg %s has no name", item);
         }
         return 0;
+}
+
+int build_flags_inline_cache(const struct strv *args, struct strv *cache_to, struct error *err)
+{
+        static const char option[] = "type=inline";
+        const char *value = strv_env_get(args, "BUILDKIT_INLINE_CACHE");
+        bool wanted;
+
+        if (!value || value_parse_bool(value, &wanted) < 0 || !wanted ||
+            strv_contains(cache_to, option))
+                return 0;
+        return strv_add(cache_to, option) < 0 ? error_set_oom(err) : 0;
 }
 
 int build_flags_map(const struct strv *written, struct strmap *ret, struct error *err)

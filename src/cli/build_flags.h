@@ -37,6 +37,9 @@ int build_flags_contexts(const struct strv *written, struct build_lists *ret, st
  */
 int build_flags_args(const struct strv *written, struct strv *ret, struct error *err);
 
+/* BuildKit's older way of saying --cache-to type=inline, by a build argument: adds that. */
+int build_flags_inline_cache(const struct strv *args, struct strv *cache_to, struct error *err);
+
 /* "[manifest:]NAME=VALUE", as Docker has it. -EOPNOTSUPP for what is not of the manifest: there is
  * no index around an image of one platform. */
 int build_flags_annotations(const struct strv *written, struct strmap *ret, struct error *err);

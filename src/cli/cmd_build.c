@@ -213,7 +213,7 @@ static int parse_caches(const struct build_flags *flags, struct shared_caches *c
         return r;
 }
 
-static int build(struct store *store, const struct build_flags *flags,
+static int build(struct store *store, struct build_flags *flags,
                  const struct execution_bounds *bounds, const char *context,
                  struct progress *progress, struct build_fault *fault, struct error *err)
 {
@@ -244,6 +244,8 @@ static int build(struct store *store, const struct build_flags *flags,
                 r = check_iidfile(flags->iidfile, err);
         if (r == 0)
                 r = build_flags_args(&flags->args, &args, err);
+        if (r == 0)
+                r = build_flags_inline_cache(&args, &flags->cache_to, err);
         if (r == 0)
                 r = build_flags_map(&flags->labels, &labels, err);
         if (r == 0)

@@ -127,6 +127,50 @@ Test(plan, runs_the_triggers_of_a_base_first)
                       "4 [stage-1 3/3] RUN own\n");
 }
 
+static void assert_global(const char *dockerfile, const char *target, const char *given,
+                          const char *name, const char *expected)
+{
+        char text[64], *items[] = { text, NULL };
+        struct strv args = { .items = items, .count = given ? 1 : 0 };
+        struct fixture fixture;
+        const char *value;
+
+        snprintf(text, sizeof(text), "%s", given ? given : "");
+        begin(&fixture, dockerfile);
+        fixture.options.target = target;
+        fixture.options.args = &args;
+        cr_assert_eq(make(&fixture), 0, "%s", fixture.err.message);
+        value = strv_env_get(&fixture.plan.globals, name);
+        cr_assert_not_null(value, "%s", name);
+        cr_assert_str_eq(value, expected);
+        end(&fixture);
+}
+
+Test(plan, knows_arguments_that_nobody_has_declared)
+{
+        assert_global("FROM base\n", NULL, NULL, "TARGETSTAGE", "default");
+        assert_global("FROM base AS a\nFROM a AS b\n", NULL, NULL, "TARGETSTAGE", "b");
+        assert_global("FROM base AS a\nFROM a AS b\n", "a", NULL, "TARGETSTAGE", "a");
+        assert_global("FROM base\n", NULL, NULL, "TARGETOS", "linux");
+        assert_global("FROM base\n", NULL, NULL, "BUILDOSVERSION", "");
+        assert_global("FROM base\n", NULL, "TARGETOS=other", "TARGETOS", "other");
+        assert_global("FROM base\n", NULL, "TARGETOS=other", "BUILDOS", "linux");
+}
+
+Test(plan, refuses_a_file_in_another_syntax)
+{
+        char given[] = "BUILDKIT_SYNTAX=docker/dockerfile:1", *items[] = { given, NULL };
+        struct strv args = { .items = items, .count = 1 };
+        struct fixture fixture;
+
+        assert_refused("# syntax=example/other:1\nFROM base\n", NULL, -EOPNOTSUPP,
+                       "the syntax example/other:1 is not supported", false);
+        begin(&fixture, "# syntax=example/other:1\nFROM base\n");
+        fixture.options.args = &args;
+        cr_assert_eq(make(&fixture), 0, "%s", fixture.err.message);
+        end(&fixture);
+}
+
 Test(plan, takes_a_base_from_an_argument)
 {
         char given[] = "WHICH=base", *items[] = { given, NULL };
