@@ -25,6 +25,7 @@ struct mode_step {
 struct mode_change {
         struct mode_step steps[MODE_STEPS_MAX];
         unsigned int count;
+        bool octal; /* it says all bits, whatever there was before */
 };
 
 /* Returns 0 or -EINVAL. */

@@ -13,7 +13,8 @@
 #include <string.h>
 #include <uthash.h>
 
-#define CHUNK_BYTES ((size_t)256 << 10)
+#define CHUNK_BYTES  ((size_t)256 << 10)
+#define SYMLINKS_MAX 40 /* as the kernel */
 
 /* A file of several names that was met: its other names become links to it. */
 struct linked_file {
@@ -260,13 +261,18 @@ int copy_check_target(const char *path, struct error *err)
                          path);
 }
 
-/* A directory on the way to what is copied: made if it is not there. */
+/* A directory on the way to what is copied: made if it is not there. As BuildKit does, an octal
+ * --chmod goes for it too, a symbolic one does not. */
 static int make_directory(struct apply *apply, const char *path, struct tree_attr *ret,
                           struct error *err)
 {
         static const struct tree_owner root = { .uid = 0 };
-        int r = tree_make_path(apply->image, path, 0755,
-                               apply->manner->owner ? apply->manner->owner : &root, ret);
+        const struct copy_manner *manner = apply->manner;
+        uint32_t mode = manner->mode && manner->mode->octal
+                                ? mode_apply(manner->mode, 0, true) & ACCESSPERMS
+                                : 0755;
+        int r = tree_make_path(apply->image, path, mode, manner->owner ? manner->owner : &root,
+                               ret);
 
         return r < 0 ? explain(r, "make the directory", path, err) : 0;
 }
@@ -343,6 +349,48 @@ static int make_room(struct apply *apply, uint64_t dir, const char *target, stru
         return explain(r, "replace", target, err);
 }
 
+/* The target that a symlink at `path` stands for: NULL where there is none. */
+static int follow_once(struct apply *apply, const char *path, char **ret, struct error *err)
+{
+        const struct copy_source image = { .root_fd = -1, .tree = apply->image };
+        _cleanup_free_ char *parent = strndup(path, (size_t)(path_base(path) - path)), *real = NULL;
+        struct buf link = BUF_INIT;
+        struct tree_attr attr;
+        int r = parent ? 0 : error_set_oom(err);
+
+        *ret = NULL;
+        if (r < 0 || tree_resolve(apply->image, path, false, &attr) < 0 || !S_ISLNK(attr.mode))
+                return r;
+        r = copy_source_resolve(&image, parent, &real, err);
+        if (r == 0)
+                r = copy_source_readlink(&image, path, &link, err);
+        while (r == 0 && link.len > 1 && link.data[link.len - 1] == '/')
+                link.data[--link.len] = '\0';
+        if (r == 0 &&
+            asprintf(ret, "/%s/%s", *buf_str(&link) == '/' ? "" : real, buf_str(&link)) < 0) {
+                *ret = NULL;
+                r = error_set_oom(err);
+        }
+        buf_done(&link);
+        return r < 0 && !error_is_set(err) ? explain(r, "follow", path, err) : r;
+}
+
+/* Symlinks that a destination is are followed inside the image, also to where nothing is yet. */
+static int follow_target(struct apply *apply, char **target, struct error *err)
+{
+        char *next;
+        int r;
+
+        for (unsigned links = 0; links < SYMLINKS_MAX; links++) {
+                r = follow_once(apply, *target, &next, err);
+                if (r < 0 || !next)
+                        return r;
+                free(*target);
+                *target = next;
+        }
+        return explain(-ELOOP, "follow", *target, err);
+}
+
 /* Where an item goes: into the directory that its target is, or to the target. */
 static int find_target(struct apply *apply, const struct copy_item *item, char **ret,
                        struct error *err)
@@ -362,6 +410,8 @@ static int find_target(struct apply *apply, const struct copy_item *item, char *
                 return error_hint(err, "End it with a slash to say that it is a directory.");
         }
         apply->renamed |= item->name && !inside;
+        if (item->name && !inside && follow_target(apply, ret, err) < 0)
+                return err->code;
         return copy_check_target(*ret, err);
 }
 

@@ -78,8 +78,8 @@ static int find_destination(const struct worker *worker, struct copy_step *step,
         const char *written = worker->instruction->copy.destination;
         size_t len = strlen(written);
         _cleanup_free_ char *clean = path_resolve(worker_workdir(worker), written);
-        bool directory = len > 0 && (written[len - 1] == '/' || strcmp(written, ".") == 0 ||
-                                     (len > 1 && strcmp(written + len - 2, "/.") == 0));
+        bool directory = len == 0 || written[len - 1] == '/' || strcmp(written, ".") == 0 ||
+                         (len > 1 && strcmp(written + len - 2, "/.") == 0);
 
         if (!clean || asprintf(&step->destination, "%s%s", clean,
                                directory && strcmp(clean, "/") != 0 ? "/" : "") < 0)

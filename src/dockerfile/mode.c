@@ -173,6 +173,7 @@ int mode_parse(const char *text, struct mode_change *ret, struct error *err)
         uint64_t octal;
 
         if (*text >= '0' && *text <= '9') {
+                change.octal = true;
                 if (value_parse_number(text, 8, MODE_ALL, &octal) < 0)
                         return mode_bad(&parser, err);
                 change.steps[change.count++] = (struct mode_step){ '-', 0, MODE_ALL, MODE_ALL };

@@ -8,15 +8,17 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-/* Copies some of a tree to a directory of `image`, NULL for the key alone. Returns the error. */
-static int copy(struct tree *from, const char *const *sources, size_t count, struct tree *image,
-                struct digest *ret_key, struct error *err)
+/* Copies some of a tree into `image`, NULL for the key alone. Returns the error. */
+static int copy_to(const char *destination, const struct mode_change *mode, struct tree *from,
+                   const char *const *sources, size_t count, struct tree *image,
+                   struct digest *ret_key, struct error *err)
 {
         struct copy_source source = { .root_fd = -1, .tree = from };
-        struct copy_rules rules = {
-                .source = &source, .sources = sources, .source_count = count, .destination = "/to/"
-        };
-        struct copy_manner manner = { .owner = NULL };
+        struct copy_rules rules = { .source = &source,
+                                    .sources = sources,
+                                    .source_count = count,
+                                    .destination = destination };
+        struct copy_manner manner = { .mode = mode };
         struct copy_items items;
         struct key key;
         int r;
@@ -30,6 +32,12 @@ static int copy(struct tree *from, const char *const *sources, size_t count, str
         else
                 cr_assert_eq(key_finish(&key, ret_key, err), 0);
         return r;
+}
+
+static int copy(struct tree *from, const char *const *sources, size_t count, struct tree *image,
+                struct digest *ret_key, struct error *err)
+{
+        return copy_to("/to/", NULL, from, sources, count, image, ret_key, err);
 }
 
 /* Copies all of `from` into a new tree, and has the key of that. */
@@ -143,6 +151,77 @@ Test(copy_apply, writes_a_further_name_anew_where_the_first_was_replaced)
         tree_free(image);
         assert_same_key(from, sources, ARRAY_SIZE(sources));
         tree_free(from);
+}
+
+static int copy_file_to(struct tree *image, const char *destination, struct error *err)
+{
+        static const char *const source = "file";
+        struct tree *from = small_tree(NULL, 0);
+        struct digest key;
+        int r;
+
+        small_tree_file(from, "/file", "new");
+        r = copy_to(destination, NULL, from, &source, 1, image, &key, err);
+        tree_free(from);
+        return r;
+}
+
+Test(copy_apply, follows_the_symlinks_that_a_destination_is)
+{
+        struct tree *image = small_tree(NULL, 0);
+        struct error err = ERROR_INIT;
+
+        small_tree_file(image, "/real/old", "old");
+        small_tree_symlink(image, "/links/dir", "../real");
+        small_tree_symlink(image, "/links/file", "dir/old");
+        small_tree_symlink(image, "/links/to-file", "/links/file");
+        small_tree_symlink(image, "/links/nowhere", "../new/../none/x/");
+        small_tree_symlink(image, "/links/out", "../../../../out");
+        cr_assert_eq(copy_file_to(image, "/links/to-file", &err), 0, "%s", err.message);
+        assert_holds(image, "/real/old", "new");
+        cr_assert(S_ISLNK(attr_of(image, "/links/to-file").mode));
+        cr_assert_eq(copy_file_to(image, "/links/nowhere", &err), 0, "%s", err.message);
+        assert_holds(image, "/none/x", "new");
+        cr_assert_eq(copy_file_to(image, "/links/out", &err), 0, "%s", err.message);
+        assert_holds(image, "/out", "new");
+        tree_free(image);
+}
+
+Test(copy_apply, refuses_a_destination_that_is_a_circle_of_symlinks)
+{
+        struct tree *image = small_tree(NULL, 0);
+        struct error err = ERROR_INIT;
+
+        small_tree_symlink(image, "/a", "b");
+        small_tree_symlink(image, "/b", "a");
+        cr_assert_eq(copy_file_to(image, "/a", &err), -ELOOP, "%s", err.message);
+        tree_free(image);
+}
+
+static void assert_made(const char *chmod, mode_t directories, mode_t file)
+{
+        static const char *const source = "file";
+        struct tree *from = small_tree(NULL, 0), *image = small_tree(NULL, 0);
+        struct error err = ERROR_INIT;
+        struct mode_change mode;
+        struct digest key;
+
+        cr_assert_eq(mode_parse(chmod, &mode, &err), 0, "%s", err.message);
+        small_tree_file(from, "/file", "text");
+        cr_assert_eq(copy_to("/a/b/", &mode, from, &source, 1, image, &key, &err), 0, "%s",
+                     err.message);
+        cr_assert_eq(attr_of(image, "/a").mode, S_IFDIR | directories, "%s", chmod);
+        cr_assert_eq(attr_of(image, "/a/b").mode, S_IFDIR | directories, "%s", chmod);
+        cr_assert_eq(attr_of(image, "/a/b/file").mode, S_IFREG | file, "%s", chmod);
+        tree_free(from);
+        tree_free(image);
+}
+
+Test(copy_apply, gives_an_octal_mode_to_the_directories_that_it_makes_as_well)
+{
+        assert_made("700", 0700, 0700);
+        assert_made("4751", 0751, 04751);
+        assert_made("go-rwx", 0755, 0600);
 }
 
 Test(copy_apply, refuses_a_name_that_would_be_a_deletion_in_a_layer)
