@@ -12,28 +12,26 @@ static const char *second_name(const char *name)
         return name + strlen(name) + 1;
 }
 
-/* Whether nothing is set that a layer holds: the kernel sends the times that it has kept itself
- * when it gives up an inode, one that was just unlinked among them. */
-static bool sets_nothing(struct tree *tree, const struct fuse_in_header *in)
+/* Whether nothing is set that a layer holds: the time of access; or times that the kernel has kept
+ * itself, which it sends when it gives up an inode, one that was just unlinked among them. No
+ * process sets the time of change. */
+static bool sets_nothing(uint32_t valid)
 {
-        static const uint32_t times = FATTR_ATIME | FATTR_ATIME_NOW | FATTR_MTIME | FATTR_CTIME |
-                                      FATTR_FH | FATTR_LOCKOWNER;
-        const struct fuse_setattr_in *arg = (const void *)(in + 1);
-        struct tree_attr attr;
+        static const uint32_t access = FATTR_ATIME | FATTR_ATIME_NOW | FATTR_FH | FATTR_LOCKOWNER;
 
-        if (arg->valid & ~times)
-                return false;
-        return !(arg->valid & FATTR_MTIME) || (tree_getattr(tree, in->nodeid, &attr) == 0 &&
-                                               (uint64_t)attr.mtime.tv_sec == arg->mtime &&
-                                               (uint64_t)attr.mtime.tv_nsec == arg->mtimensec);
+        if (valid & FATTR_CTIME)
+                return !(valid & ~(access | FATTR_MTIME | FATTR_CTIME));
+        return !(valid & ~access);
 }
 
-static void observe_setattr(struct tree *tree, struct trace *trace, const struct fuse_in_header *in)
+static void observe_setattr(struct trace *trace, const struct fuse_in_header *in)
 {
         const struct fuse_setattr_in *arg = (const void *)(in + 1);
 
-        if (sets_nothing(tree, in))
+        if (sets_nothing(arg->valid))
                 return;
+        if (arg->valid & FATTR_MTIME && !(arg->valid & FATTR_MTIME_NOW))
+                trace_inode(trace, in->nodeid, TRACE_TIMED);
         if (arg->valid & FATTR_SIZE && arg->size == 0)
                 trace_inode(trace, in->nodeid, TRACE_CUT);
         trace_inode(trace, in->nodeid, TRACE_CHANGED);
@@ -111,10 +109,11 @@ void observe_request(struct server *server, const struct fuse_in_header *in)
                 break;
         case FUSE_GETXATTR:
         case FUSE_LISTXATTR:
+        case FUSE_TMPFILE: /* what is made has what the directory's default list says */
                 trace_inode(trace, in->nodeid, TRACE_XATTRS);
                 break;
         case FUSE_SETATTR:
-                observe_setattr(server->tree, trace, in);
+                observe_setattr(trace, in);
                 break;
         case FUSE_WRITE:
         case FUSE_FALLOCATE:

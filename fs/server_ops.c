@@ -35,10 +35,12 @@ static uint32_t shown_id(const struct server *server, uint32_t id)
 
 void server_stat(const struct server *server, const struct tree_attr *attr, struct stat *ret)
 {
+        bool is_plain = server->options.plain_links && S_ISDIR(attr->mode);
+
         *ret = (struct stat){
                 .st_ino = attr->number,
                 .st_mode = attr->mode,
-                .st_nlink = attr->nlink,
+                .st_nlink = is_plain ? 1 : attr->nlink,
                 .st_uid = shown_id(server, attr->uid),
                 .st_gid = shown_id(server, attr->gid),
                 .st_rdev = makedev(attr->rdev_major, attr->rdev_minor),

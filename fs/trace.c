@@ -3,10 +3,12 @@
  */
 #include "trace_internal.h"
 
+#include "base/path.h"
 #include "hash.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* ---- tables ---- */
 
@@ -220,12 +222,86 @@ void trace_renamed(struct trace *trace, uint64_t dir, const char *name)
         use_name(trace, dir, name, TRACE_NAME_CHANGED | TRACE_RENAMED);
 }
 
-void trace_refuse(struct trace *trace)
+void trace_refuse(struct trace *trace, const char *why)
 {
         pthread_mutex_lock(&trace->lock);
         trace->failure = -EOPNOTSUPP;
+        if (!trace->refused)
+                trace->refused = why;
         pthread_mutex_unlock(&trace->lock);
 }
+
+/* ---- paths ---- */
+
+/* Calls `visit` for each name of a path, which may not be there (`ino` 0), and what is below that
+ * neither. Returns 1 where the path has a symlink or a dot: the rest is not looked at. */
+static int walk(struct trace *trace, struct tree *tree, const char *path,
+                void (*visit)(struct trace *trace, uint64_t dir, const char *name, bool exists,
+                              bool last))
+{
+        uint64_t dir = TREE_ROOT;
+        const char *name;
+        size_t len;
+
+        while ((len = path_next(&path, &name)) > 0) {
+                bool last = path[strspn(path, "/")] == '\0';
+                struct tree_attr attr = { .ino = 0 };
+                char text[TREE_NAME_MAX + 1];
+                int r;
+
+                if (len > TREE_NAME_MAX)
+                        return -ENAMETOOLONG;
+                if (path_name_is_dot(name, len))
+                        return 1;
+                memcpy(text, name, len);
+                text[len] = '\0';
+                r = tree_lookup(tree, dir, text, &attr);
+                if (r < 0 && r != -ENOENT)
+                        return r;
+                trace_name(trace, dir, text, r == 0 ? attr.ino : 0);
+                visit(trace, dir, text, r == 0, last);
+                if (r < 0)
+                        return 0;
+                if (S_ISLNK(attr.mode) && !last)
+                        return 1;
+                dir = attr.ino;
+        }
+        return 0;
+}
+
+static void cover(struct trace *trace, uint64_t dir, const char *name, bool exists, bool last)
+{
+        (void)exists;
+        if (last)
+                use_name(trace, dir, name, TRACE_COVERED);
+}
+
+int trace_cover(struct trace *trace, struct tree *tree, const char *path)
+{
+        int r = walk(trace, tree, path, cover);
+
+        return r < 0 ? r : 0;
+}
+
+static void make(struct trace *trace, uint64_t dir, const char *name, bool exists, bool last)
+{
+        (void)last;
+        if (!exists)
+                trace_name_changed(trace, dir, name);
+}
+
+int trace_make_path(struct trace *trace, struct tree *tree, const char *path)
+{
+        struct tree_attr attr;
+        int r = walk(trace, tree, path, make);
+
+        /* Also where the last name is a symlink that leads nowhere. */
+        if (r > 0 || (r == 0 && tree_resolve(tree, path, false, &attr) == 0 && S_ISLNK(attr.mode)))
+                trace_refuse(trace, "its working directory was made behind a symlink");
+        return r < 0 ? r : 0;
+}
+
+/* ---- inodes ---- */
 
 void trace_inode(struct trace *trace, uint64_t ino, unsigned uses)
 {

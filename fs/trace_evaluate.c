@@ -23,6 +23,17 @@ struct header {
 };
 
 static const unsigned changing = TRACE_CHANGED | TRACE_CUT | TRACE_NAME_CHANGED | TRACE_RENAMED;
+static const unsigned made_again = TRACE_CUT | TRACE_NAME_CHANGED;
+
+/* What of a file of this mode can be observed beyond its value. */
+static uint32_t uses_of(uint32_t mode)
+{
+        uint32_t all = TRACE_XATTRS | TRACE_TIMED;
+
+        if (mode == 0)
+                return 0;
+        return S_ISDIR(mode) ? all | TRACE_LISTED : S_ISREG(mode) ? all | TRACE_READ : all;
+}
 
 /* ---- evaluating ---- */
 
@@ -142,9 +153,11 @@ static int settle_uses(struct evaluation *evaluation, uint32_t at, const struct 
                 seen->uses |= TRACE_XATTRS;
         if (moved && !directory)
                 seen->uses |= TRACE_READ;
-        if (!directory && seen->uses & (TRACE_CUT | TRACE_NAME_CHANGED) &&
-            !layer_decides(evaluation, at))
-                seen->uses |= TRACE_READ | TRACE_XATTRS;
+        /* What is equal to what was there before is in no layer: its time was the same, too. */
+        if (seen->uses & (made_again | TRACE_TIMED) && layer_decides(evaluation, at))
+                seen->uses &= ~(uint32_t)TRACE_TIMED;
+        else if (!directory && seen->uses & made_again)
+                seen->uses |= TRACE_READ | TRACE_XATTRS | TRACE_TIMED;
         if (directory && seen->uses & TRACE_RENAMED) {
                 seen->uses |= TRACE_LISTED;
                 r = tree_readdir(evaluation->answers.tree, evaluation->answers.inodes[at], 0, false,
@@ -152,9 +165,7 @@ static int settle_uses(struct evaluation *evaluation, uint32_t at, const struct 
                 seen = &evaluation->seen.items[at];
                 r = r < 0 ? r : expansion.code;
         }
-        seen->uses &= directory              ? TRACE_LISTED | TRACE_XATTRS
-                      : S_ISREG(value->mode) ? TRACE_READ | TRACE_XATTRS
-                                             : TRACE_XATTRS;
+        seen->uses &= uses_of(value->mode);
         seen->value = *value;
         return r;
 }
@@ -186,10 +197,15 @@ static int add_digests(struct evaluation *evaluation, uint32_t at)
 
 static int evaluate_name(struct evaluation *evaluation, uint32_t at)
 {
+        uint32_t uses = evaluation->seen.items[at].uses;
         struct seen_value value;
-        int r = answer_name(&evaluation->answers, evaluation->seen.items, at,
-                            name_at(evaluation, at), &value);
+        int r;
 
+        if (uses & TRACE_COVERED && !(uses & changing))
+                return answer_nothing(&evaluation->answers, at);
+        evaluation->seen.items[at].uses &= ~TRACE_COVERED;
+        r = answer_name(&evaluation->answers, evaluation->seen.items, at, name_at(evaluation, at),
+                        &value);
         if (r < 0)
                 return r;
         if (value.mode == 0) {
@@ -202,8 +218,8 @@ static int evaluate_name(struct evaluation *evaluation, uint32_t at)
 }
 
 /*
- * Keeps what says something: below a name that was not there, nothing does. What stays is numbered
- * anew.
+ * Keeps what says something: below a name that was not there, nothing does, nor what was covered.
+ * What stays is numbered anew.
  */
 static int keep(struct evaluation *evaluation)
 {
@@ -216,7 +232,7 @@ static int keep(struct evaluation *evaluation)
                 struct seen *seen = &list->items[i];
 
                 numbers[i] = UINT32_MAX;
-                if (i > 0 && (numbers[seen->parent] == UINT32_MAX ||
+                if (i > 0 && (seen->uses & TRACE_COVERED || numbers[seen->parent] == UINT32_MAX ||
                               list->items[numbers[seen->parent]].value.mode == 0))
                         continue;
                 numbers[i] = kept;
@@ -269,7 +285,7 @@ int trace_evaluate(const struct trace *trace, struct tree *before, const struct 
                                          "the step has looked at more than %u names",
                                          TRACE_NAMES_MAX);
                 if (r == -EOPNOTSUPP && !error_is_set(err))
-                        return error_set(err, r, "the step depends on where symlinks lead mounts");
+                        return error_set(err, r, "%s", trace->refused);
                 return error_is_set(err) ? r : error_set_errno(err, r, "cannot look at a tree");
         }
         *ret = evaluation.result;
@@ -384,12 +400,8 @@ static bool could_be_seen(const struct observations *observations, uint32_t at)
         const struct seen *seen = &observations->items[at];
         const char *name = observations->strings + seen->name;
         size_t len = strlen(name);
-        unsigned uses = seen->value.mode == 0       ? 0
-                        : S_ISDIR(seen->value.mode) ? TRACE_LISTED | TRACE_XATTRS
-                        : S_ISREG(seen->value.mode) ? TRACE_READ | TRACE_XATTRS
-                                                    : TRACE_XATTRS;
 
-        if (seen->uses & ~uses)
+        if (seen->uses & ~uses_of(seen->value.mode))
                 return false;
         if (at == 0)
                 return len == 0 && S_ISDIR(seen->value.mode);
@@ -456,12 +468,13 @@ static const char *difference_of(const struct seen_value *was, const struct seen
 static const char *digest_difference(const struct seen *seen, unsigned which)
 {
         static const char *const texts[] = { "leads elsewhere", "lists other names",
-                                             "has another content",
-                                             "has other extended attributes" };
-        const bool has[] = { S_ISLNK(seen->value.mode), seen->uses & TRACE_LISTED,
-                             seen->uses & TRACE_READ, seen->uses & TRACE_XATTRS };
+                                             "has another content", "has other extended attributes",
+                                             "has another time" };
+        const bool has[DIGESTS_MAX] = { S_ISLNK(seen->value.mode), seen->uses & TRACE_LISTED,
+                                        seen->uses & TRACE_READ, seen->uses & TRACE_XATTRS,
+                                        seen->uses & TRACE_TIMED };
 
-        for (unsigned i = 0; i < 4; i++)
+        for (unsigned i = 0; i < DIGESTS_MAX; i++)
                 if (has[i] && which-- == 0)
                         return texts[i];
         return "differs";
@@ -471,7 +484,7 @@ static int check_name(const struct observations *observations, struct answers *a
                       const char **ret_difference, struct error *err)
 {
         const struct seen *seen = &observations->items[at];
-        struct digest digests[4];
+        struct digest digests[DIGESTS_MAX];
         struct seen_value value;
         int r = answer_name(answers, observations->items, at, observations->strings + seen->name,
                             &value);

@@ -13,9 +13,11 @@
 #define TRACE_NAME_CHANGED (1u << 8)
 #define TRACE_RENAMED      (1u << 9)
 #define TRACE_ON_THE_WAY   (1u << 10) /* something below it changed */
+#define TRACE_COVERED      (1u << 11) /* something is mounted on it */
 
 /* Each of these has a digest in observations. */
-#define TRACE_DIGESTED (TRACE_LISTED | TRACE_READ | TRACE_XATTRS)
+#define TRACE_DIGESTED (TRACE_LISTED | TRACE_READ | TRACE_XATTRS | TRACE_TIMED)
+#define DIGESTS_MAX    5
 
 /* What a name was; `mode` 0: there was none. */
 struct seen_value {
@@ -33,7 +35,7 @@ struct seen_value {
 /*
  * A name that was looked up. The first is the root; others come behind their parent. In
  * observations its digests follow one another from `digest` on: a symlink's target, the listing,
- * the content, the xattrs.
+ * the content, the xattrs, the time as it is.
  */
 struct seen {
         uint32_t parent;
@@ -69,6 +71,7 @@ struct trace {
         struct seen_list seen;
         struct number_map inodes; /* to where they were first seen */
         int failure;
+        const char *refused; /* borrowed; why, where `failure` is -EOPNOTSUPP */
 };
 
 struct observations {
@@ -106,9 +109,12 @@ void answers_done(struct answers *answers);
 int answer_name(struct answers *answers, const struct seen *items, uint32_t at, const char *name,
                 struct seen_value *ret);
 
+/* The same of a name that is not asked for: nothing is below it. */
+int answer_nothing(struct answers *answers, uint32_t at);
+
 /* How many digests a name has. */
 unsigned digests_of(const struct seen *seen);
 
-/* Fills them, at most four. */
+/* Fills them, at most DIGESTS_MAX. */
 int answer_digests(const struct answers *answers, const struct seen *items, uint32_t at,
                    struct digest *ret, struct error *err);

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 void answers_done(struct answers *answers)
 {
@@ -73,6 +74,15 @@ int answer_name(struct answers *answers, const struct seen *items, uint32_t at, 
                 return 0;
         ret->same = at;
         return number_map_put(&answers->links, attr.ino, at);
+}
+
+int answer_nothing(struct answers *answers, uint32_t at)
+{
+        int r = reserve(answers, at);
+
+        if (r == 0)
+                answers->inodes[at] = 0;
+        return r;
 }
 
 /* ---- digests ---- */
@@ -185,6 +195,21 @@ static int xattrs_digest(struct tree *tree, uint64_t ino, struct digest *ret, st
         return r;
 }
 
+/* A time as it is, in the room of a digest. */
+static int time_digest(struct tree *tree, uint64_t ino, struct digest *ret, struct error *err)
+{
+        struct tree_attr attr;
+        int r = tree_getattr(tree, ino, &attr);
+
+        if (r < 0)
+                return error_set_errno(err, r, "cannot look at a file");
+        *ret = (struct digest){ .bytes = { 0 } };
+        memcpy(ret->bytes, &attr.mtime.tv_sec, sizeof(attr.mtime.tv_sec));
+        memcpy(ret->bytes + sizeof(attr.mtime.tv_sec), &attr.mtime.tv_nsec,
+               sizeof(attr.mtime.tv_nsec));
+        return 0;
+}
+
 int answer_digests(const struct answers *answers, const struct seen *items, uint32_t at,
                    struct digest *ret, struct error *err)
 {
@@ -199,5 +224,7 @@ int answer_digests(const struct answers *answers, const struct seen *items, uint
                 r = tree_content_digest(answers->tree, ino, ret++, err);
         if (r == 0 && items[at].uses & TRACE_XATTRS)
                 r = xattrs_digest(answers->tree, ino, ret++, err);
+        if (r == 0 && items[at].uses & TRACE_TIMED)
+                r = time_digest(answers->tree, ino, ret++, err);
         return r;
 }

@@ -38,6 +38,10 @@ struct server_options {
          * 0:0 with `single_id`. `pid` is numbered as the mounter's pid namespace does. */
         void (*owner_of)(void *context, pid_t pid, struct tree_owner *ret);
 
+        /* A directory is shown with one link, as btrfs and overlayfs do, whatever is in it: a look
+         * at it does not tell of the directories below. */
+        bool plain_links;
+
         /* What the step observes is noted here, or NULL. A listing then gives names and types
          * alone, so that a look at what is listed is known from the listing. */
         struct trace *trace;

@@ -11,8 +11,10 @@
  * What a change carries over into the layer of what was there before counts as observed too: the
  * content of a file that is appended to, the attributes of the directories on the way.
  *
- * Not observed are times, inode numbers, the blocks that a file occupies, the order in which a
- * directory is listed, and its number of links, which would tell of subdirectories on the way.
+ * Not observed are times, but for one that the step has set to what it was; inode numbers, the
+ * blocks that a file occupies, the order in which a directory is listed, and how much room the
+ * filesystem has. A directory's number of links would tell of the directories in it:
+ * server_options.plain_links shows none.
  */
 #pragma once
 
@@ -39,6 +41,7 @@ enum trace_use {
         TRACE_XATTRS = 1 << 2,
         TRACE_CHANGED = 1 << 3, /* in part: the rest of it goes into the layer as it was */
         TRACE_CUT = 1 << 4,     /* emptied: what it held before does not matter any more */
+        TRACE_TIMED = 1 << 5,   /* given a time, which may be the one that it has */
 };
 
 /* A name of a directory was looked up and means this inode, or nothing (0). An inode is known to
@@ -54,8 +57,16 @@ void trace_name_emptied(struct trace *trace, uint64_t dir, const char *name);
 /* What a name means is about to get another one. */
 void trace_renamed(struct trace *trace, uint64_t dir, const char *name);
 
-/* The step depends on the tree by what is not noted: trace_evaluate() says so. */
-void trace_refuse(struct trace *trace);
+/* The step depends on the tree by what is not noted: trace_evaluate() fails with `why`, a text that
+ * outlives the trace. The first one counts. */
+void trace_refuse(struct trace *trace, const char *why);
+
+/* Something is mounted on a path, which has no symlink: of what lies below it the step sees
+ * nothing. Returns 0 or a negative errno of the tree. */
+int trace_cover(struct trace *trace, struct tree *tree, const char *path);
+
+/* Directories are about to be made, where there are none, by tree_make_path(). */
+int trace_make_path(struct trace *trace, struct tree *tree, const char *path);
 
 /* An inode is used, as enum trace_use says. What the step has made is passed over. */
 void trace_inode(struct trace *trace, uint64_t ino, unsigned uses);

@@ -75,8 +75,17 @@ static int prepare_env(struct run *run, struct error *err)
         return r < 0 ? error_set_oom(err) : 0;
 }
 
-/* Where something is mounted there has to be something to mount it on. */
-static int add_stubs(struct tree *tree, bool script, struct error *err)
+/* Where something is mounted there has to be something to mount it on, which the command does not
+ * see. */
+static int add_stub(const struct execution *execution, const char *path, bool directory)
+{
+        int r = tree_add_stub(execution->tree, path, directory);
+
+        return r == 0 && execution->trace ? trace_cover(execution->trace, execution->tree, path)
+                                          : r;
+}
+
+static int add_stubs(const struct execution *execution, struct error *err)
 {
         const struct {
                 const char *path;
@@ -91,8 +100,8 @@ static int add_stubs(struct tree *tree, bool script, struct error *err)
                 { EXECUTE_SCRIPT_PATH, false }, /* the last */
         };
 
-        for (size_t i = 0; i < ARRAY_SIZE(stubs) - !script; i++) {
-                int r = tree_add_stub(tree, stubs[i].path, stubs[i].directory);
+        for (size_t i = 0; i < ARRAY_SIZE(stubs) - !execution->script; i++) {
+                int r = add_stub(execution, stubs[i].path, stubs[i].directory);
 
                 if (r < 0)
                         return error_set_errno(err, r, "cannot make the mount point %s",
@@ -102,12 +111,17 @@ static int add_stubs(struct tree *tree, bool script, struct error *err)
 }
 
 /* A working directory that is not there is made, as Docker makes it. */
-static int make_workdir(struct tree *tree, const char *workdir, struct error *err)
+static int make_workdir(const struct execution *execution, const char *workdir, struct error *err)
 {
         static const struct tree_owner root = { .uid = 0 };
+        struct tree *tree = execution->tree;
         struct tree_attr attr;
-        int r = tree_make_path(tree, workdir, 0755, &root, &attr);
+        int r = tree_resolve(tree, workdir, true, &attr);
 
+        if (r == -ENOENT && execution->trace)
+                r = trace_make_path(execution->trace, tree, workdir);
+        if (r == 0 || r == -ENOENT)
+                r = tree_make_path(tree, workdir, 0755, &root, &attr);
         if (r < 0)
                 return error_set_errno(err, r, "cannot use %s as the working directory", workdir);
         return 0;
@@ -196,6 +210,7 @@ static int start(struct run *run, struct error *err)
                                          .id_max = UINT16_MAX,
                                          .owners_unknown = single && !emulated,
                                          .owner_of = single && emulated ? emulation_owner_of : NULL,
+                                         .plain_links = true,
                                          .trace = execution->trace,
                                          .confine = confine_server,
                                          .context = &run->emulation };
@@ -286,11 +301,16 @@ static int note_targets(const struct run *run, struct error *err)
 
         for (size_t i = 0; execution->trace && i < execution->mount_count; i++) {
                 _cleanup_free_ char *plain = path_resolve("/", execution->mounts[i].mount.target);
+                int r;
 
                 if (!plain)
                         return error_set_oom(err);
                 if (strcmp(plain, run->targets.items[i]) != 0)
-                        trace_refuse(execution->trace);
+                        trace_refuse(execution->trace,
+                                     "symlinks lead to where it mounts something");
+                r = trace_cover(execution->trace, execution->tree, run->targets.items[i]);
+                if (r < 0)
+                        return error_set_errno(err, r, "cannot look at %s", run->targets.items[i]);
         }
         return 0;
 }
@@ -303,7 +323,7 @@ static int make_copies(struct run *run, struct error *err)
         if (is_emulated(run))
                 owner = (struct tree_owner){ .uid = run->user.uid, .gid = run->user.gid };
         if (run->execution->trace)
-                trace_refuse(run->execution->trace);
+                trace_refuse(run->execution->trace, "it ran in a copy of its files (--fs=copy)");
         return copies_make(&run->copies, run->execution, &owner, err);
 }
 
@@ -319,11 +339,11 @@ static int prepare(struct run *run, struct error *err)
         if (r == 0)
                 r = network_files_make(&run->network, execution->hostname, &run->files, err);
         if (r == 0 && workdir && *workdir)
-                r = make_workdir(execution->tree, workdir, err);
+                r = make_workdir(execution, workdir, err);
         if (r == 0 && execution->mount_count > SANDBOX_MOUNTS_MAX - OWN_MOUNTS)
                 r = error_set(err, -E2BIG, "more than %d mounts", SANDBOX_MOUNTS_MAX - OWN_MOUNTS);
         if (r == 0)
-                r = add_stubs(execution->tree, execution->script, err);
+                r = add_stubs(execution, err);
         if (r == 0)
                 r = mount_points_add(execution->tree, execution->mounts, execution->mount_count,
                                      &run->targets, err);

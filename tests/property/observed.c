@@ -116,7 +116,7 @@ static void run_script(int socket, const char *mount_options, uint64_t seed)
 
 static void run_step(struct tree *tree, struct trace *trace, uint64_t seed)
 {
-        struct server_options options = { .single_id = true, .trace = trace };
+        struct server_options options = { .single_id = true, .plain_links = true, .trace = trace };
         struct buf mount_options = BUF_INIT;
         struct error err = ERROR_INIT;
         struct server *server;

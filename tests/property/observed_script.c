@@ -71,9 +71,7 @@ static void look_stat(struct memory *memory, const char *path, bool follow)
         remember_number(memory, st.st_mode);
         remember_number(memory, st.st_uid);
         remember_number(memory, st.st_gid);
-        /* Of a directory it is not observed (fs/trace.h). */
-        if (!S_ISDIR(st.st_mode))
-                remember_number(memory, (int64_t)st.st_nlink);
+        remember_number(memory, (int64_t)st.st_nlink);
         remember_number(memory, st.st_size);
         remember_number(memory, (int64_t)st.st_rdev);
 }

@@ -237,3 +237,111 @@ Test(trace, of_somebody_else_is_not_believed_what_cannot_be)
         trace_free(trace);
         tree_free(tree);
 }
+
+static void set_time(struct tree *tree, uint64_t ino, time_t seconds)
+{
+        struct tree_attr attr = { .mtime.tv_sec = seconds };
+
+        cr_assert_eq(tree_setattr(tree, ino, &attr, TREE_SET_MTIME, &attr), 0);
+}
+
+Test(trace, knows_the_time_of_a_file_that_a_step_has_given_the_same)
+{
+        struct trace *trace = new_trace();
+        struct tree *tree = make_tree();
+        struct observations *observations;
+        uint64_t dir = look_up(trace, tree, TREE_ROOT, "dir");
+        uint64_t file = look_up(trace, tree, dir, "file"), other;
+
+        other = look_up(trace, tree, dir, "other");
+        trace_inode(trace, file, TRACE_TIMED);
+        trace_inode(trace, file, TRACE_CHANGED);
+        set_time(tree, file, 5);
+        observations = evaluate(trace, tree);
+        set_time(tree, other, 6);
+        assert_differs(observations, tree, NULL);
+        set_time(tree, file, 6);
+        assert_differs(observations, tree, "/dir/file has another time");
+        observations_free(observations);
+        trace_free(trace);
+        tree_free(tree);
+}
+
+Test(trace, of_what_is_covered_knows_nothing)
+{
+        struct trace *trace = new_trace();
+        struct tree *tree = make_tree();
+        struct observations *observations;
+        struct tree_attr attr;
+
+        cr_assert_eq(trace_cover(trace, tree, "/dir/file"), 0);
+        cr_assert_eq(trace_cover(trace, tree, "/dir/missing"), 0);
+        cr_assert_eq(trace_cover(trace, tree, "/nowhere/missing"), 0);
+        observations = evaluate(trace, tree);
+        /* The root, /dir and /nowhere. */
+        cr_assert_eq(observations_count(observations), 3);
+        cr_assert_eq(tree_resolve(tree, "/dir/file", false, &attr), 0);
+        cr_assert_eq(tree_write(tree, attr.ino, 0, "longer", 6, false), 0);
+        small_tree_file(tree, "/dir/missing", "");
+        assert_differs(observations, tree, NULL);
+        small_tree_file(tree, "/nowhere/missing", "");
+        assert_differs(observations, tree, "/nowhere is there now");
+        observations_free(observations);
+        trace_free(trace);
+        tree_free(tree);
+}
+
+Test(trace, of_what_is_covered_and_moved_knows_all)
+{
+        struct trace *trace = new_trace();
+        struct tree *tree = make_tree();
+        struct observations *observations;
+        struct tree_attr attr;
+
+        cr_assert_eq(trace_cover(trace, tree, "/dir/file"), 0);
+        trace_renamed(trace, TREE_ROOT, "dir");
+        observations = evaluate(trace, tree);
+        cr_assert_eq(tree_resolve(tree, "/dir/file", false, &attr), 0);
+        cr_assert_eq(tree_write(tree, attr.ino, 0, "two", 3, false), 0);
+        assert_differs(observations, tree, "/dir/file has another content");
+        observations_free(observations);
+        trace_free(trace);
+        tree_free(tree);
+}
+
+Test(trace, of_a_path_that_is_made_knows_the_directories_on_the_way)
+{
+        static const struct tree_owner root = { .uid = 0 };
+        struct trace *trace = new_trace();
+        struct tree *tree = make_tree();
+        struct observations *observations;
+        struct tree_attr attr;
+
+        cr_assert_eq(trace_make_path(trace, tree, "/dir/new/newer"), 0);
+        observations = evaluate(trace, tree);
+        assert_differs(observations, tree, NULL);
+        cr_assert_eq(tree_resolve(tree, "/dir", false, &attr), 0);
+        cr_assert_eq(tree_setxattr(tree, attr.ino, "user.x", "1", 1, 0), 0);
+        assert_differs(observations, tree, "/dir has other extended attributes");
+        cr_assert_eq(tree_removexattr(tree, attr.ino, "user.x"), 0);
+        cr_assert_eq(tree_make_path(tree, "/dir/new", 0755, &root, &attr), 0);
+        assert_differs(observations, tree, "/dir/new is there now");
+        observations_free(observations);
+        trace_free(trace);
+        tree_free(tree);
+}
+
+Test(trace, says_that_a_path_made_behind_a_symlink_cannot_be_known)
+{
+        struct observations *observations;
+        struct trace *trace = new_trace();
+        struct tree *tree = make_tree();
+        struct error err = ERROR_INIT;
+
+        small_tree_symlink(tree, "/astray", "missing");
+        cr_assert_eq(trace_make_path(trace, tree, "/astray"), 0);
+        cr_assert_eq(trace_evaluate(trace, tree, NULL, &observations, &err), -EOPNOTSUPP);
+        cr_assert_str_eq(err.message, "its working directory was made behind a symlink");
+        trace_free(trace);
+        tree_free(tree);
+}
