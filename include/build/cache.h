@@ -14,6 +14,7 @@
 
 /* A step that was carried out, or what a RUN --mount=type=cache keeps. */
 struct cache_entry {
+        struct digest id; /* of group and key */
         struct digest group;
         struct digest key;
         char *step;            /* owned; its instruction, "" where it is not known */

@@ -160,6 +160,24 @@ static int tell_unused_args(const struct plan *plan, const struct build_options 
         return 0;
 }
 
+/* Stages are named to be carried out anew: a name that is written wrong would do nothing. */
+static int tell_unknown_stages(const struct plan *plan, const struct build_options *options)
+{
+        const struct strv *names = options->no_cache_stages;
+
+        for (size_t i = 0; names && i < names->count; i++) {
+                _cleanup_free_ char *text = NULL;
+
+                if (dockerfile_find_stage_or_number(plan->file, names->items[i], plan->stage_count))
+                        continue;
+                if (asprintf(&text, "--no-cache-filter %s: the Dockerfile has no such stage",
+                             names->items[i]) < 0)
+                        return -ENOMEM;
+                tell(options, text);
+        }
+        return 0;
+}
+
 int advice_tell(struct plan *plan, const struct build_options *options, struct error *err)
 {
         const struct lint *lint = &plan->file->lint;
@@ -171,6 +189,8 @@ int advice_tell(struct plan *plan, const struct build_options *options, struct e
                 r = tell_lint(plan, options);
         if (r == 0)
                 r = tell_unused_args(plan, options);
+        if (r == 0)
+                r = tell_unknown_stages(plan, options);
         if (r < 0)
                 return error_set_oom(err);
         if (lint->options.error && lint->count > 0)

@@ -1,6 +1,7 @@
 #include "build/cache.h"
 
 #include "base/cleanup.h"
+#include "key.h"
 #include "record.h"
 #include "store/images.h"
 
@@ -97,18 +98,34 @@ static uint64_t size_of(struct store *store, enum store_kind kind, const struct 
         return size;
 }
 
+/* Steps of one key are told apart by what they did. */
+static int id_of(const struct store_record *place, struct digest *ret, struct error *err)
+{
+        struct key key;
+        int r = key_begin(&key, "entry", err);
+
+        if (r < 0)
+                return r;
+        key_add_digest(&key, &place->group);
+        key_add_digest(&key, &place->key);
+        return key_finish(&key, ret, err);
+}
+
 static int read_entry(struct store *store, const struct store_record *place,
                       struct cache_entry *entry, struct error *err)
 {
         struct error ignored = ERROR_INIT;
         struct buf head = BUF_INIT;
-        int r = 0;
+        int r;
 
         *entry = (struct cache_entry){ .group = place->group,
                                        .key = place->key,
                                        .used = place->used,
                                        .record_bytes = place->size_bytes,
                                        .size_bytes = place->size_bytes };
+        r = id_of(place, &entry->id, err);
+        if (r < 0)
+                return r;
         if (store_record_head(store, &place->group, &place->key, &head, &ignored) == 0) {
                 const char *line = buf_str(&head);
 

@@ -148,7 +148,7 @@ static int take_step(struct walk *walk, const struct step_key *step, struct erro
         }
         buf_done(&text);
         if (r < 0)
-                return r == -ENOENT || r == -EBADMSG ? 0 : r;
+                return r == -ENOENT || r == -EBADMSG || r == -ESTALE ? 0 : r;
         r = take_record(walk, step, &record, err);
         record_done(&record);
         return r;

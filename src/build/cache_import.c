@@ -412,15 +412,15 @@ int cache_import_read(const struct cache_import *import, const struct imported_s
 {
         const struct source *source = &import->sources[step->source];
         struct record record;
-        struct digest key;
         int r = record_read(step->record.text, step->record.len, &record);
 
+        if (r == -ENOMEM)
+                return error_set_oom(err);
         if (r < 0)
-                return r == -ENOMEM ? error_set_oom(err)
-                                    : error_set(err, r, "its record is damaged");
-        r = key_of_step(&record.below, &record.input, &key, err);
-        if (r == 0 && !digest_equal(&key, &step->record.key))
-                r = error_set(err, -EBADMSG, "its record has another key");
+                return error_set(err, r,
+                                 r == -ESTALE ? "its record is of another version"
+                                              : "its record is damaged");
+        r = record_check(&record, &step->record.group, &step->record.key, err);
         if (r == 0 && record.has_layer && !has_blob(source, &record.layer.blob))
                 r = error_set(err, -EBADMSG, "its layer is none of the cache's");
         if (r == 0 && record.observations)

@@ -2,13 +2,15 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "key.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define RECORD_HEAD "varve step 2 "
+#define RECORD_KIND "varve step "
+#define RECORD_HEAD RECORD_KIND "3"
 
 /* Of what people have written. */
 #define TEXT_MAX 2048
@@ -56,6 +58,8 @@ static int write_body(const struct record *record, struct buf *ret)
         if (r == 0 && record->step)
                 r = buf_appendf(ret, "step %s\n", record->step);
         if (r == 0)
+                r = add_digest(ret, "group", &record->group);
+        if (r == 0)
                 r = add_digest(ret, "below", &record->below);
         if (r == 0)
                 r = add_digest(ret, "input", &record->input);
@@ -82,7 +86,7 @@ int record_write(const struct record *record, struct buf *ret)
                 r = digest_of(body.data, body.len, &digest, &ignored);
         if (r == 0) {
                 digest_format(&digest, text);
-                r = buf_appendf(ret, RECORD_HEAD "%s\n", text);
+                r = buf_appendf(ret, RECORD_HEAD " %s\n", text);
         }
         if (r == 0)
                 r = buf_append(ret, body.data, body.len);
@@ -133,7 +137,7 @@ static bool check_digest(const char **at, const char *end)
         struct error ignored = ERROR_INIT;
         struct digest promised, actual;
 
-        return take_digest(at, end, "varve step 2", &promised) &&
+        return take_digest(at, end, RECORD_HEAD, &promised) &&
                digest_of(*at, (size_t)(end - *at), &actual, &ignored) == 0 &&
                digest_equal(&promised, &actual);
 }
@@ -173,7 +177,8 @@ static int read_body(const char *at, const char *end, struct record *record)
         r = take_text(&at, end, "step", &record->step);
         if (r < 0)
                 return r;
-        if (!take_digest(&at, end, "below", &record->below) ||
+        if (!take_digest(&at, end, "group", &record->group) ||
+            !take_digest(&at, end, "below", &record->below) ||
             !take_digest(&at, end, "input", &record->input) ||
             !take_digest(&at, end, "user", &record->user))
                 return -EBADMSG;
@@ -188,12 +193,20 @@ static int read_body(const char *at, const char *end, struct record *record)
         return at == end ? 0 : observations_read(at, (size_t)(end - at), &record->observations);
 }
 
+static bool is_of_another_version(const char *data, size_t len)
+{
+        return len > strlen(RECORD_HEAD) && memcmp(data, RECORD_KIND, strlen(RECORD_KIND)) == 0 &&
+               memcmp(data, RECORD_HEAD, strlen(RECORD_HEAD)) != 0;
+}
+
 int record_read(const void *data, size_t len, struct record *ret)
 {
         const char *at = data, *end = at + len;
         struct record record = { .layer = { .blob = DESCRIPTOR_INIT } };
         int r;
 
+        if (is_of_another_version(data, len))
+                return -ESTALE;
         if (!check_digest(&at, end))
                 return -EBADMSG;
         r = read_body(at, end, &record);
@@ -203,4 +216,15 @@ int record_read(const void *data, size_t len, struct record *ret)
         }
         *ret = record;
         return 0;
+}
+
+int record_check(const struct record *record, const struct digest *group, const struct digest *key,
+                 struct error *err)
+{
+        struct digest own;
+        int r = key_of_step(&record->below, &record->input, &own, err);
+
+        if (r == 0 && (!digest_equal(&record->group, group) || !digest_equal(&own, key)))
+                r = error_set(err, -EBADMSG, "its record is another step's");
+        return r;
 }

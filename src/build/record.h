@@ -12,12 +12,13 @@
 
 /* Whose digest is the group of what is no step's record: what stages were when they were last built
  * (worker_memory.c). */
-#define RECORD_MEMORY "varve memory 1"
+#define RECORD_MEMORY "varve memory 2"
 
 struct record {
         char *step; /* owned; the instruction, for people, or NULL */
         struct timespec created;
-        bool has_layer; /* false: the step has changed nothing */
+        struct digest group; /* what was done */
+        bool has_layer;      /* false: the step has changed nothing */
         struct layer layer;
         enum owners owners;
         struct digest below;               /* what the layers below held */
@@ -31,5 +32,11 @@ void record_done(struct record *record);
 
 int record_write(const struct record *record, struct buf *ret);
 
-/* Returns 0; -EBADMSG for what is no record, of another version, or was altered; -ENOMEM. */
+/* Returns 0; -ESTALE for a record of another version; -EBADMSG for what is none, or was altered;
+ * -ENOMEM. */
 int record_read(const void *data, size_t len, struct record *ret);
+
+/* Whether a record is that of this step: its group is this one, and its parts give this key.
+ * Returns 0, -EBADMSG or -ENOMEM. */
+int record_check(const struct record *record, const struct digest *group, const struct digest *key,
+                 struct error *err);

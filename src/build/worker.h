@@ -49,11 +49,12 @@ int stage_result_read(const void *data, size_t len, struct stage_result *ret, st
 struct finished_step {
         const struct plan_step *step;
         struct timespec created;
-        struct digest group; /* what was done ... */
-        struct digest input; /* ... with what content besides the image's */
-        bool stands_alone;   /* ... whatever the image's is */
-        struct digest user;  /* who the command was run as */
-        struct trace *trace; /* owned; what it has observed, or NULL */
+        struct digest group;    /* what was done ... */
+        struct digest input;    /* ... with what content besides the image's */
+        bool stands_alone;      /* ... whatever the image's is */
+        struct digest user;     /* who the command was run as */
+        struct trace *trace;    /* owned; what it has observed, or NULL */
+        const char *unobserved; /* why not, or NULL; static */
         enum owners owners;
         struct seal_job *seal; /* NULL: nothing was changed */
 };
@@ -100,6 +101,7 @@ struct worker {
         struct memory present;           /* the steps so far */
         size_t inherited;                /* how many steps the stage began with */
         struct trace *trace;             /* owned; what the current step observes, or NULL */
+        const char *unobserved;          /* why not, or NULL; static */
         struct digest user;              /* who its command is run as */
         const struct plan_step *step;    /* the current one */
         struct instruction *instruction; /* expanded */
@@ -136,6 +138,11 @@ const char *worker_workdir(const struct worker *worker);
  * reason. */
 int worker_try_cache(struct worker *worker, const struct digest *group, const struct digest *input,
                      bool *ret_empty, struct error *err);
+
+/* Reads a record of the store. Returns 1 with it, or 0: one that was altered, or is of another
+ * step, is dropped with a warning, which is told. */
+int worker_get_record(struct worker *worker, const struct digest *group, const struct digest *key,
+                      struct record *ret, struct error *err);
 
 /* Whether looking is worth it: such a step was carried out before. */
 bool worker_may_be_cached(const struct worker *worker, const struct digest *group);
@@ -235,10 +242,14 @@ int worker_record_observations(struct worker *worker, const struct finished_step
  * or 0, with what differs from the most recently used one added to `worker->told`. All steps are
  * joined. */
 int worker_find_observed(struct worker *worker, const struct digest *group,
-                         const struct digest *input, struct record *ret, const char **ret_source,
-                         struct error *err);
+                         const struct digest *below, const struct digest *input, struct record *ret,
+                         const char **ret_source, struct error *err);
 
 /* ---- the steps ---- */
+
+/* Adds a line for each thing that a RUN is carried out with beside the environment, as memory has
+ * them. Returns 0 or -ENOMEM. */
+int worker_run_with(const struct worker *worker, struct strv *ret);
 
 int worker_run(struct worker *worker, bool *ret_cached, struct error *err);
 int worker_copy(struct worker *worker, bool *ret_cached, struct error *err);

@@ -149,20 +149,24 @@ static int take_over(struct worker *worker, struct record *record, const char *h
         return r < 0 ? r : 1;
 }
 
-/* Returns 1 with the record, or 0. One that was altered is dropped. */
-static int get_record(struct worker *worker, const struct digest *group, const struct digest *key,
+int worker_get_record(struct worker *worker, const struct digest *group, const struct digest *key,
                       struct record *ret, struct error *err)
 {
         struct error ignored = ERROR_INIT;
         struct buf text = BUF_INIT;
+        struct record record;
         int r = store_record_get(worker->store, group, key, &text, &ignored);
 
         if (r == 0)
-                r = record_read(text.data, text.len, ret);
+                r = record_read(text.data, text.len, &record);
         buf_done(&text);
         if (r == 0) {
-                store_record_use(worker->store, group, key);
-                return 1;
+                r = record_check(&record, group, key, &ignored);
+                if (r == 0) {
+                        *ret = record;
+                        return 1;
+                }
+                record_done(&record);
         }
         if (r == -EBADMSG) {
                 store_record_remove(worker->store, group, key, &ignored);
@@ -208,10 +212,11 @@ static int find_stored(struct worker *worker, const struct wanted *wanted, bool 
                        struct error *err)
 {
         struct record record;
-        int r = get_record(worker, wanted->group, &wanted->key, &record, err);
+        int r = worker_get_record(worker, wanted->group, &wanted->key, &record, err);
 
         if (r <= 0)
                 return r;
+        store_record_use(worker->store, wanted->group, &wanted->key);
         r = take_over(worker, &record, "same chain", ret_empty, err);
         record_done(&record);
         return r;
@@ -227,6 +232,7 @@ static int adopt(struct worker *worker, const struct wanted *wanted, struct reco
         if (asprintf(&text, source ? "%s, of %s" : "%s", how, source) < 0)
                 return error_set_oom(err);
         record->below = wanted->below;
+        record->input = *wanted->input;
         r = worker_put_record(worker, wanted->group, &wanted->key, record, err);
         return r < 0 ? r : take_over(worker, record, text, ret_empty, err);
 }
@@ -263,7 +269,8 @@ static int find_observed(struct worker *worker, const struct wanted *wanted, boo
 {
         const char *source = NULL;
         struct record record;
-        int r = worker_find_observed(worker, wanted->group, wanted->input, &record, &source, err);
+        int r = worker_find_observed(worker, wanted->group, &wanted->below, wanted->input, &record,
+                                     &source, err);
 
         if (r <= 0)
                 return r;

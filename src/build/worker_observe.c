@@ -11,8 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Of one command, the most recently used first; more than that are not looked at. */
-#define CANDIDATES_MAX 32
+/* Of one command, the most recently used first; more than that are not looked at. Each takes some
+ * milliseconds, most of them to read it: all of them no longer than a step that is worth it. */
+#define CANDIDATES_MAX 256
 
 int worker_user_digest(const struct worker *worker, struct tree *tree, struct digest *ret,
                        struct error *err)
@@ -66,8 +67,10 @@ int worker_record_observations(struct worker *worker, const struct finished_step
         struct error why = ERROR_INIT;
         int r;
 
-        if (!step->trace)
-                return 0;
+        if (!step->trace) {
+                record->unobserved = step->unobserved ? strdup(step->unobserved) : NULL;
+                return step->unobserved && !record->unobserved ? error_set_oom(err) : 0;
+        }
         r = evaluate(worker, step, layer, record, &why);
         if (r == -EOPNOTSUPP) {
                 for (char *at = why.message; *at; at++)
@@ -86,6 +89,7 @@ int worker_record_observations(struct worker *worker, const struct finished_step
 struct search {
         struct worker *worker;
         const struct digest *group;
+        const struct digest *below;
         const struct digest *input; /* what mounts bring */
         struct tree *tree;          /* what the layers hold */
         struct digest user;
@@ -115,10 +119,15 @@ static int check(struct search *search, const struct record *record)
         int r;
 
         if (!record->observations) {
-                r = difference->len > 0
-                            ? 0
-                            : buf_append_str(difference,
-                                             record->unobserved ? record->unobserved : "");
+                const char *why =
+                        record->unobserved ? record->unobserved : "what it has read was not kept";
+
+                r = difference->len > 0 ? 0
+                                        : buf_appendf(difference, "%s, and %s", why,
+                                                      digest_equal(&record->below, search->below)
+                                                              ? "other files are mounted"
+                                                              : "what the image holds before it "
+                                                                "has changed");
                 return r < 0 ? error_set_oom(search->err) : 0;
         }
         if (!digest_equal(&record->input, search->input)) {
@@ -140,23 +149,16 @@ static int search_stored(struct search *search, struct record *ret)
 {
         struct worker *worker = search->worker;
         _cleanup_free_ struct store_record *places = NULL;
-        struct error ignored = ERROR_INIT;
         size_t count;
         int r;
 
         r = store_record_list(worker->store, search->group, &places, &count, search->err);
         for (size_t i = 0; i < count && i < CANDIDATES_MAX && r == 0; i++) {
-                struct buf text = BUF_INIT;
                 struct record record;
 
-                r = store_record_get(worker->store, search->group, &places[i].key, &text, &ignored);
-                if (r == 0)
-                        r = record_read(text.data, text.len, &record);
-                buf_done(&text);
-                if (r < 0) {
-                        r = r == -ENOMEM ? error_set_oom(search->err) : 0;
+                r = worker_get_record(worker, search->group, &places[i].key, &record, search->err);
+                if (r <= 0)
                         continue;
-                }
                 r = check(search, &record);
                 if (r > 0) {
                         store_record_use(worker->store, search->group, &places[i].key);
@@ -196,10 +198,12 @@ static int search_shared(struct search *search, struct record *ret, const char *
 }
 
 int worker_find_observed(struct worker *worker, const struct digest *group,
-                         const struct digest *input, struct record *ret, const char **ret_source,
-                         struct error *err)
+                         const struct digest *below, const struct digest *input, struct record *ret,
+                         const char **ret_source, struct error *err)
 {
-        struct search search = { .worker = worker, .group = group, .input = input, .err = err };
+        struct search search = {
+                .worker = worker, .group = group, .below = below, .input = input, .err = err
+        };
         struct error no_user = ERROR_INIT;
         int r;
 

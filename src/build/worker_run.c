@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -85,6 +86,86 @@ static void key_add_manner(const struct worker *worker, struct key *key)
         key_add_number(key, bounds ? bounds->shm_size_bytes : 0);
         key_add_number(key, bounds && bounds->no_new_privileges);
         key_add_number(key, bounds && bounds->unfiltered);
+}
+
+/* The same, in words. */
+static int add_manner(const struct worker *worker, struct strv *ret)
+{
+        const struct execution_bounds *bounds = worker->options->bounds;
+        const struct strv *hosts = &worker->options->network.hosts;
+        enum sandbox_network network = network_of(worker).mode;
+        int r = strv_addf(ret, "--network %s",
+                          network == SANDBOX_NETWORK_NONE   ? "none"
+                          : network == SANDBOX_NETWORK_HOST ? "host"
+                                                            : "private");
+
+        for (size_t i = 0; i < hosts->count && r == 0; i++) {
+                size_t address = strcspn(hosts->items[i], " ");
+
+                r = strv_addf(ret, "--add-host %s=%.*s", hosts->items[i] + address + 1,
+                              (int)address, hosts->items[i]);
+        }
+        if (r == 0 && worker->copied)
+                r = strv_add(ret, "--fs copy");
+        for (size_t i = 0; bounds && i < bounds->limit_count && r == 0; i++)
+                r = strv_addf(ret, "--ulimit %d=%" PRIu64 ":%" PRIu64, bounds->limits[i].resource,
+                              (uint64_t)bounds->limits[i].value.rlim_cur,
+                              (uint64_t)bounds->limits[i].value.rlim_max);
+        if (r == 0 && bounds && bounds->shm_size_bytes > 0)
+                r = strv_addf(ret, "--shm-size %" PRIu64, bounds->shm_size_bytes);
+        if (r == 0 && bounds && bounds->no_new_privileges)
+                r = strv_add(ret, "--security-opt no-new-privileges");
+        if (r == 0 && bounds && bounds->unfiltered)
+                r = strv_add(ret, "--security-opt seccomp=unconfined");
+        return r;
+}
+
+/* The digest of the command as it is, where a here-document has a say in it. */
+static int add_heredoc(const struct worker *worker, struct strv *ret)
+{
+        const struct instruction_run *run = &worker->instruction->run;
+        struct error ignored = ERROR_INIT;
+        char text[DIGEST_HEX_MAX];
+        struct digest digest;
+        struct key key;
+        int r;
+
+        if (!strstr(worker->instruction->text, "<<"))
+                return 0;
+        r = key_begin(&key, "command", &ignored);
+        if (r < 0)
+                return r;
+        key_add_text(&key, run->script);
+        for (size_t i = 0; i < run->command.argv.count; i++)
+                key_add_text(&key, run->command.argv.items[i]);
+        r = key_finish(&key, &digest, &ignored);
+        if (r < 0)
+                return r;
+        digest_format_hex(&digest, text);
+        return strv_addf(ret, "here-document %.12s", text);
+}
+
+static int add_shell(const struct worker *worker, struct strv *ret)
+{
+        const struct strv *shell = &worker->state.config.shell;
+        struct buf text = BUF_INIT;
+        int r = shell->count > 0 ? buf_append_str(&text, "SHELL") : 0;
+
+        for (size_t i = 0; i < shell->count && r == 0; i++)
+                r = buf_appendf(&text, " %s", shell->items[i]);
+        if (r == 0 && shell->count > 0)
+                r = strv_add(ret, buf_str(&text));
+        buf_done(&text);
+        return r;
+}
+
+int worker_run_with(const struct worker *worker, struct strv *ret)
+{
+        int r = add_heredoc(worker, ret);
+
+        if (r == 0)
+                r = add_shell(worker, ret);
+        return r < 0 ? r : add_manner(worker, ret);
 }
 
 static int run_group(const struct worker *worker, const struct strv *argv, struct digest *ret,
@@ -251,12 +332,13 @@ static int explain_status(int status, struct error *err)
         return error_set(err, -ECHILD, "the command has exited with status %d", status);
 }
 
-/* Whether what the step reads is known from its own filesystem alone. */
-static bool is_observable(const struct worker *worker)
+/* Why what the step reads is not known from its own filesystem alone; NULL where it is. */
+static const char *unobservable(const struct worker *worker)
 {
-        const struct instruction_run *run = &worker->instruction->run;
-
-        return !worker->options->chain_only && run->security != RUN_SECURITY_INSECURE;
+        if (worker->instruction->run.security == RUN_SECURITY_INSECURE)
+                return "it runs with --security=insecure";
+        return worker->options->chain_only ? "it was carried out with --cache-precision=chain"
+                                           : NULL;
 }
 
 /* What a cache holds is kept also of a step that fails. */
@@ -302,7 +384,8 @@ static int carry_out(struct worker *worker, const struct strv *argv, struct dige
                 r = run_mounts_open(worker, &mounts, ret_input, err);
         if (r == 0)
                 r = worker_user_digest(worker, worker->tree, &worker->user, err);
-        if (r == 0 && is_observable(worker))
+        worker->unobserved = unobservable(worker);
+        if (r == 0 && !worker->unobserved)
                 r = trace_new(&worker->trace, err);
         if (r == 0)
                 r = run_with_mounts(worker, argv, &mounts, err);

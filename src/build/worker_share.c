@@ -16,6 +16,9 @@ static int pass_over(struct worker *worker, const struct imported_step *step, st
                 *err = *failed;
                 return err->code;
         }
+        if (worker->told.len == 0 && worker_tell(worker, "its step in the cache %s is passed over",
+                                                 cache_import_name(worker->import, step)) < 0)
+                return error_set_oom(err);
         error_wrap(failed, "a step of the cache %s is passed over",
                    cache_import_name(worker->import, step));
         message_send(worker->events_fd, MESSAGE_WARNING, 0, failed->message,

@@ -64,6 +64,7 @@ static int record_step(struct worker *worker, const struct finished_step *step,
                        const struct layer *layer, struct error *err)
 {
         struct record record = { .created = step->created,
+                                 .group = step->group,
                                  .owners = step->owners,
                                  .input = step->input,
                                  .user = step->user };
@@ -187,11 +188,13 @@ int worker_finish_step(struct worker *worker, const struct digest *group,
                                       .stands_alone = worker->stands_alone,
                                       .user = worker->user,
                                       .trace = worker->trace,
+                                      .unobserved = worker->unobserved,
                                       .owners = OWNERS_DECLARED };
         struct change_list *changes;
         int r;
 
         worker->trace = NULL;
+        worker->unobserved = NULL;
         if (worker->step->instruction->type == INSTRUCTION_RUN)
                 step.owners = owners_of_host(worker->host);
         worker->created = step.created;

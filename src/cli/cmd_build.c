@@ -18,6 +18,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define JOBS_MAX 1024u
+
 /* What --build-arg, --label and their like give. */
 struct build_flags {
         struct strv tags;
@@ -43,6 +45,7 @@ struct build_flags {
         bool explain;
         struct strv cache_from;
         struct strv cache_to;
+        const char *jobs;
         bool quiet;
         bool check;
 };
@@ -187,6 +190,22 @@ static int parse_precision(const char *text, bool *ret_chain_only, struct error 
         return error_set(err, -EINVAL, "--cache-precision is observed or chain, not %s", text);
 }
 
+static int parse_jobs(const char *text, unsigned *ret, struct error *err)
+{
+        char *end;
+        unsigned long number;
+
+        if (!text)
+                return 0;
+        number = strtoul(text, &end, 10);
+        if (*text < '0' || *text > '9' || *end || number == 0 || number > JOBS_MAX) {
+                error_set(err, -EINVAL, "--jobs %s is no number of stages", text);
+                return error_hint(err, "Give a number from 1 to %u.", JOBS_MAX);
+        }
+        *ret = (unsigned)number;
+        return 0;
+}
+
 /* The caches that are shared. */
 struct shared_caches {
         struct cache_list from;
@@ -264,6 +283,8 @@ static int build(struct store *store, struct build_flags *flags,
         if (r == 0)
                 r = parse_precision(flags->cache_precision, &options.chain_only, err);
         if (r == 0)
+                r = parse_jobs(flags->jobs, &options.jobs, err);
+        if (r == 0)
                 r = parse_caches(flags, &caches, &options, err);
         if (r == 0)
                 r = cli_parse_users(flags->userns, &options.users, err);
@@ -325,6 +346,8 @@ static int run(const struct command *command, int argc, char **argv)
                 { OPTION_CHOICE, 0, "pull", &flags.pull, "[=WHEN]",
                   "Ask registries for base images: missing (the default), always (without WHEN),\n"
                   "                                newer or never" },
+                { OPTION_STRING, 'j', "jobs", &flags.jobs, "NUMBER",
+                  "Build at most so many stages side by side (the number of CPUs)" },
                 { OPTION_FLAG, 0, "no-cache", &flags.no_cache, NULL, "Carry every step out again" },
                 { OPTION_LIST, 0, "no-cache-filter", &flags.no_cache_stages, "STAGE",
                   "Carry every step of a stage out again" },

@@ -27,7 +27,7 @@ static int add_row(struct table *table, const struct cache_entry *entry)
 {
         char id[DIGEST_HEX_MAX], age[PRINT_AGE_MAX], size[PRINT_SIZE_MAX];
 
-        digest_format_hex(&entry->key, id);
+        digest_format_hex(&entry->id, id);
         id[ID_DIGITS] = '\0';
         print_age(entry->used.tv_sec, age);
         print_size(entry->size_bytes, size);
@@ -88,7 +88,7 @@ static int find(const struct cache_entry *entries, size_t count, const char *tex
         for (size_t i = 0; i < count; i++) {
                 char id[DIGEST_HEX_MAX];
 
-                digest_format_hex(&entries[i].key, id);
+                digest_format_hex(&entries[i].id, id);
                 if (len < ID_DIGITS_MIN || strncmp(id, text, len) != 0)
                         continue;
                 *ret = i;

@@ -147,7 +147,7 @@ flip() {
         another_machine
         run varve build -t shared --cache-from "type=local,src=$cache" "$context"
         [ "$status" -eq 0 ]
-        says 'passed over: its record has another key' 'passed over: its layer holds something else' \
+        says 'passed over: its record is another step.s' 'passed over: its layer holds something else' \
                 'passed over: its layer is none of the cache' 'passed over: its record is damaged'
         [ "$(varve run --rm shared cat /out)" = $'one\nmade' ]
         store_is_sound

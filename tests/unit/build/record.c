@@ -1,6 +1,7 @@
 #include "record.h"
 
 #include "../small_tree.h"
+#include "key.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@ static struct record make_record(void)
 {
         struct record record = {
                 .created = { 1700000000, 5 },
+                .group = { { 9 } },
                 .has_layer = true,
                 .layer = { .diff_id = { { 1 } }, .content = { { 2 } }, .has_content = true },
                 .owners = OWNERS_REAL,
@@ -28,6 +30,7 @@ static void assert_equal(const struct record *a, const struct record *b)
 {
         cr_assert_eq(a->created.tv_sec, b->created.tv_sec);
         cr_assert_eq(a->created.tv_nsec, b->created.tv_nsec);
+        cr_assert(digest_equal(&a->group, &b->group));
         cr_assert_eq(a->has_layer, b->has_layer);
         cr_assert(digest_equal(&a->below, &b->below));
         cr_assert(digest_equal(&a->input, &b->input));
@@ -70,6 +73,9 @@ Test(record, of_a_step_that_changed_nothing_has_no_layer)
         buf_done(&text);
 }
 
+/* Where the head has its version, and not the digest. */
+#define VERSION_AT strlen("varve step ")
+
 Test(record, that_was_altered_anywhere_is_none)
 {
         struct record record = make_record(), read;
@@ -78,10 +84,34 @@ Test(record, that_was_altered_anywhere_is_none)
         cr_assert_eq(record_write(&record, &text), 0);
         for (size_t i = 0; i < text.len; i++) {
                 text.data[i] ^= 1;
-                cr_assert_eq(record_read(text.data, text.len, &read), -EBADMSG, "byte %zu", i);
+                cr_assert_eq(record_read(text.data, text.len, &read),
+                             i == VERSION_AT ? -ESTALE : -EBADMSG, "byte %zu", i);
                 text.data[i] ^= 1;
                 cr_assert_eq(record_read(text.data, i, &read), -EBADMSG, "%zu bytes", i);
         }
         record_done(&record);
         buf_done(&text);
+}
+
+Test(record, of_another_version_is_told_from_one_that_was_altered)
+{
+        const char text[] = "varve step 1 sha256:";
+        struct record read;
+
+        cr_assert_eq(record_read(text, strlen(text), &read), -ESTALE);
+        cr_assert_eq(record_read("varve cache 1", 13, &read), -EBADMSG);
+}
+
+Test(record, is_of_one_step_alone)
+{
+        struct record record = { .group = { { 1 } }, .below = { { 2 } }, .input = { { 3 } } };
+        const struct digest other = { { 4 } };
+        struct error err = ERROR_INIT;
+        struct digest key;
+
+        cr_assert_eq(key_of_step(&record.below, &record.input, &key, &err), 0);
+        cr_assert_eq(record_check(&record, &record.group, &key, &err), 0);
+        cr_assert_eq(record_check(&record, &other, &key, &err), -EBADMSG);
+        err = ERROR_INIT;
+        cr_assert_eq(record_check(&record, &record.group, &other, &err), -EBADMSG);
 }
