@@ -217,6 +217,24 @@ static int check_platform(const struct plan *plan, const char *text, struct erro
         return r;
 }
 
+/* Begins a stage with the context of that name. Returns 1, or 0 where there is none. */
+static int begin_with_context(struct store *store, struct plan *plan, struct plan_stage *stage,
+                              const char *name, struct build_fault *ret_fault, struct error *err)
+{
+        struct plan_context *context;
+        int r = plan_resolve_context(store, plan, name, &context, err);
+
+        if (r < 0)
+                return plan_blame(plan, stage_from(stage),
+                                  instruction_locate(stage_from(stage), name), ret_fault, err);
+        if (!context)
+                return 0;
+        stage->base = context->kind == PLAN_SOURCE_IMAGE ? PLAN_IMAGE : PLAN_SCRATCH;
+        stage->base_index = context->image;
+        stage->base_context = context->kind == PLAN_SOURCE_IMAGE ? NULL : context->name;
+        return 1;
+}
+
 /* What the FROM of a stage means. */
 static int resolve_base(struct store *store, struct plan *plan, struct plan_stage *stage,
                         struct build_fault *ret_fault, struct error *err)
@@ -225,7 +243,6 @@ static int resolve_base(struct store *store, struct plan *plan, struct plan_stag
                                      .lookup = expand_lookup_strv,
                                      .variables = &plan->globals };
         struct source_position where = { .line = 0 };
-        struct plan_context *context;
         struct instruction *from;
         const struct stage *base;
         int r;
@@ -238,17 +255,9 @@ static int resolve_base(struct store *store, struct plan *plan, struct plan_stag
         }
         if (r < 0)
                 return plan_blame(plan, stage_from(stage), where, ret_fault, err);
-        r = plan_resolve_context(store, plan, from->from.base, &context, err);
-        if (r < 0)
-                return plan_blame(plan, stage_from(stage),
-                                  instruction_locate(stage_from(stage), from->from.base), ret_fault,
-                                  err);
-        if (context) {
-                stage->base = context->kind == PLAN_SOURCE_IMAGE ? PLAN_IMAGE : PLAN_SCRATCH;
-                stage->base_index = context->image;
-                stage->base_context = context->kind == PLAN_SOURCE_IMAGE ? NULL : context->name;
-                return 0;
-        }
+        r = begin_with_context(store, plan, stage, from->from.base, ret_fault, err);
+        if (r != 0)
+                return r < 0 ? r : 0;
         base = dockerfile_find_stage(plan->file, from->from.base, stage->index);
         if (base) {
                 stage->base = PLAN_STAGE;
@@ -346,15 +355,23 @@ static int add_triggers(struct plan *plan, struct plan_stage *stage, struct erro
 static int plan_stage(struct store *store, struct plan *plan, struct plan_stage *stage,
                       struct build_fault *ret_fault, struct error *err)
 {
+        const char *name = stage_from(stage)->from.name;
         struct source_position nowhere = { .line = 0 };
-        int r;
+        bool replaced;
+        int r = 0;
 
         stage->needed = true;
-        r = resolve_base(store, plan, stage, ret_fault, err);
+        /* A context of a stage's name stands for the stage, whatever that would do. */
+        if (name)
+                r = begin_with_context(store, plan, stage, name, ret_fault, err);
+        replaced = r > 0;
+        if (r == 0)
+                r = resolve_base(store, plan, stage, ret_fault, err);
         if (r < 0)
                 return r;
-        r = add_triggers(plan, stage, err);
-        for (size_t i = 0; i < stage->stage->instruction_count && r == 0; i++)
+        /* Of an image that stands for a stage, nothing is carried out. */
+        r = replaced && stage->base == PLAN_IMAGE ? 0 : add_triggers(plan, stage, err);
+        for (size_t i = 0; !replaced && i < stage->stage->instruction_count && r == 0; i++)
                 if (add_step(stage, &stage->stage->instructions[i]) < 0)
                         r = error_set_oom(err);
         if (r < 0)

@@ -359,6 +359,10 @@ static int open_named(struct store *store, const struct build_context *written,
         const char *source = written->source;
         int r;
 
+        if (strcasecmp(written->name, "scratch") == 0 || strcasecmp(written->name, "context") == 0)
+                return error_set(err, -EINVAL,
+                                 "--build-context %s: nothing else can have this name",
+                                 written->name);
         *context = (struct plan_context){ .name = written->name,
                                           .text = source,
                                           .context = CONTEXT_INIT,

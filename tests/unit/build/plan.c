@@ -157,6 +157,45 @@ Test(plan, knows_arguments_that_nobody_has_declared)
         assert_global("FROM base\n", NULL, "TARGETOS=other", "BUILDOS", "linux");
 }
 
+/* What stage 0 of the file has to do where its name is a context's. */
+static void assert_replaced(const char *target, const char *source, enum plan_base base,
+                            size_t steps)
+{
+        const struct build_context context = { .name = "a", .source = source };
+        struct fixture fixture;
+
+        begin(&fixture, "FROM none AS a\nRUN a\nRUN b\nFROM base\nCOPY --from=0 / /\n");
+        fixture.options.target = target;
+        fixture.options.contexts = &context;
+        fixture.options.context_count = 1;
+        cr_assert_eq(make(&fixture), 0, "%s", fixture.err.message);
+        cr_assert(fixture.plan.stages[0].needed);
+        cr_assert_eq(fixture.plan.stages[0].base, base);
+        cr_assert_eq(fixture.plan.stages[0].step_count, steps);
+        end(&fixture);
+}
+
+Test(plan, lets_a_context_of_its_name_stand_for_a_stage)
+{
+        assert_replaced(NULL, "/", PLAN_SCRATCH, 1);
+        assert_replaced("a", "/", PLAN_SCRATCH, 1);
+        assert_replaced("0", "docker-image://base", PLAN_IMAGE, 0);
+        assert_replaced(NULL, "docker-image://scratch", PLAN_SCRATCH, 1);
+}
+
+Test(plan, refuses_a_context_of_a_name_that_has_a_meaning)
+{
+        const struct build_context context = { .name = "Scratch", .source = "/" };
+        struct fixture fixture;
+
+        begin(&fixture, "FROM base\n");
+        fixture.options.contexts = &context;
+        fixture.options.context_count = 1;
+        cr_assert_eq(make(&fixture), -EINVAL);
+        cr_assert_not_null(strstr(fixture.err.message, "--build-context Scratch"));
+        end(&fixture);
+}
+
 Test(plan, refuses_a_file_in_another_syntax)
 {
         char given[] = "BUILDKIT_SYNTAX=docker/dockerfile:1", *items[] = { given, NULL };
