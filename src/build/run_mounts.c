@@ -284,9 +284,12 @@ static int read_secret(const struct build_secret *secret, struct buf *ret, struc
 }
 
 /* The file of a secret, unless only a variable was asked for. */
-static int place_secret(struct run_mount_part *part, const char *id, struct error *err)
+static int place_secret(const struct worker *worker, struct run_mount_part *part, const char *id,
+                        struct error *err)
 {
         const struct run_mount *mount = part->mount;
+        /* With one id all users are one to the kernel, and read what root may read. */
+        bool owned = sandbox_host_users(worker->host) != SANDBOX_USERS_SINGLE;
 
         if (mount->env && !is_given(mount->target))
                 return 0;
@@ -299,8 +302,8 @@ static int place_secret(struct run_mount_part *part, const char *id, struct erro
                 .data = buf_str(&part->secret),
                 .data_len = part->secret.len,
                 .mode = mount->has_mode ? mount->mode & 07777 : SECRET_MODE,
-                .uid = mount->has_uid ? mount->uid : 0,
-                .gid = mount->has_gid ? mount->gid : 0,
+                .uid = owned && mount->has_uid ? mount->uid : 0,
+                .gid = owned && mount->has_gid ? mount->gid : 0,
         };
         return 0;
 }
@@ -329,7 +332,7 @@ static int open_secret(struct worker *worker, struct run_mounts *mounts,
         if (mount->env &&
             strv_env_set(&mounts->env, *mount->env ? mount->env : id, buf_str(&part->secret)) < 0)
                 return error_set_oom(err);
-        return place_secret(part, id, err);
+        return place_secret(worker, part, id, err);
 }
 
 /* ---- ssh ---- */
