@@ -12,6 +12,7 @@ void stage_result_done(struct stage_result *result)
         image_config_done(&result->config);
         layers_done(&result->layers);
         strv_done(&result->args);
+        strv_done(&result->arg_names);
         free(result->steps);
 }
 
@@ -43,6 +44,7 @@ int stage_result_copy(const struct stage_result *from, struct stage_result *ret)
         if (image_config_copy(&from->config, &copy.config) < 0 ||
             layers_copy(&from->layers, &copy.layers) < 0 ||
             strv_extend(&copy.args, &from->args) < 0 ||
+            strv_extend(&copy.arg_names, &from->arg_names) < 0 ||
             add_steps(from->steps, from->step_count, &copy) < 0) {
                 stage_result_done(&copy);
                 return -ENOMEM;
@@ -62,7 +64,8 @@ static int add_content(struct strv *contents, const struct layer *layer, struct 
 
 /*
  * {"config": the config as text, "layers": its blobs' descriptors, "contents": their digests or "",
- * "args": [...], "shell": true, "steps": "..."}. The diffIDs are the config's; the steps are bytes.
+ * "args": [...], "arg_names": [...], "shell": true, "steps": "..."}. The diffIDs are the config's;
+ * the steps are bytes.
  */
 int stage_result_write(const struct stage_result *result, struct buf *ret, struct error *err)
 {
@@ -86,6 +89,7 @@ int stage_result_write(const struct stage_result *result, struct buf *ret, struc
                        json_put(object, "layers", json_incref(layers)) < 0 ||
                        json_put_strv(object, "contents", &contents) < 0 ||
                        json_put_strv(object, "args", &result->args) < 0 ||
+                       json_put_strv(object, "arg_names", &result->arg_names) < 0 ||
                        json_put_true(object, "shell", result->shell_given) < 0 ||
                        json_put_base64(object, "steps", result->steps,
                                        result->step_count * sizeof(*result->steps)) < 0))
@@ -164,6 +168,8 @@ int stage_result_read(const void *data, size_t len, struct stage_result *ret, st
         strv_done(&contents);
         if (r == 0)
                 r = json_get_strv(object, "args", &result.args, err);
+        if (r == 0)
+                r = json_get_strv(object, "arg_names", &result.arg_names, err);
         if (r == 0)
                 r = json_get_bool(object, "shell", &result.shell_given, err);
         if (r == 0)

@@ -162,7 +162,6 @@ static void worker_done(struct worker *worker)
         memory_done(&worker->present);
         trace_free(worker->trace);
         buf_done(&worker->told);
-        strv_done(&worker->declared);
         stage_result_done(&worker->state);
 }
 

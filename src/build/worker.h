@@ -25,6 +25,7 @@ struct stage_result {
         struct image_config config; /* with diffIDs and history */
         struct layers layers;
         struct strv args;       /* values of ARG in effect, "NAME=value" */
+        struct strv arg_names;  /* of all ARGs, with a value or not, in their order */
         bool shell_given;       /* SHELL was said, here or in a stage below */
         struct step_key *steps; /* owned; those of the cache, in their order */
         size_t step_count;
@@ -81,7 +82,6 @@ struct worker {
         int events_fd;
 
         struct stage_result state;
-        struct strv declared;           /* names of the ARGs so far */
         struct timespec created;        /* when the last step was carried out, now or before */
         bool cmd_given;                 /* CMD was said in this stage */
         bool stands_alone;              /* the current step does not depend on what is below it */
@@ -119,9 +119,8 @@ int worker_main(struct worker *worker);
 /* Carries out an instruction that only changes the config. */
 int worker_configure(struct worker *worker, struct error *err);
 
-/* Adds a line to the history. */
-int worker_add_history(struct worker *worker, bool empty_layer, struct error *err,
-                       const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* Appends the ports that an EXPOSE names, "80/tcp". -EINVAL: something is no port. */
+int worker_list_ports(const struct words *words, struct strv *ret, struct error *err);
 
 /* The environment of a RUN: ENV, and ARG where ENV says nothing. */
 int worker_environment(const struct worker *worker, struct strv *ret, struct error *err);
@@ -131,6 +130,22 @@ bool worker_is_proxy_arg(const char *name);
 
 /* The working directory for relative paths, "/" at least. */
 const char *worker_workdir(const struct worker *worker);
+
+/* ---- worker_history.c ---- */
+
+/* Adds a line to the history. */
+int worker_add_history(struct worker *worker, bool empty_layer, struct error *err,
+                       const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* Adds the line of an instruction that only changes the config, which it has done. */
+int worker_add_config_history(struct worker *worker, struct error *err);
+
+/* Adds that of a RUN, with the values that its ARGs have: "RUN |1 A=1 /bin/sh -c make # varve". */
+int worker_add_run_history(struct worker *worker, const struct strv *argv, bool empty_layer,
+                           struct error *err);
+
+/* Adds that of a COPY or ADD, with all its sources. */
+int worker_add_copy_history(struct worker *worker, bool empty_layer, struct error *err);
 
 /* ---- worker_cache.c: looking for steps ---- */
 

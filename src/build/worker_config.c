@@ -8,8 +8,6 @@
 #include "worker.h"
 
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,26 +50,6 @@ int worker_environment(const struct worker *worker, struct strv *ret, struct err
                 if (value && !strv_env_get(ret, proxy_args[i]))
                         r = strv_env_set(ret, proxy_args[i], value);
         }
-        return r < 0 ? error_set_oom(err) : 0;
-}
-
-int worker_add_history(struct worker *worker, bool empty_layer, struct error *err,
-                       const char *format, ...)
-{
-        struct image_history history = { .has_created = true,
-                                         .created = worker->created,
-                                         .empty_layer = empty_layer };
-        struct buf text = BUF_INIT;
-        va_list ap;
-        int r;
-
-        va_start(ap, format);
-        r = buf_vappendf(&text, format, ap);
-        va_end(ap);
-        history.created_by = (char *)(uintptr_t)buf_str(&text);
-        if (r == 0)
-                r = image_config_add_history(&worker->state.config, &history);
-        buf_done(&text);
         return r < 0 ? error_set_oom(err) : 0;
 }
 
@@ -142,7 +120,8 @@ static int set_args(struct worker *worker, const struct key_values *pairs, struc
                     strv_env_set(&worker->state.args, pair->key, given ? given : buf_str(&value)) <
                             0)
                         r = error_set_oom(err);
-                if (r == 0 && strv_add(&worker->declared, pair->key) < 0)
+                if (r == 0 && !strv_contains(&worker->state.arg_names, pair->key) &&
+                    strv_add(&worker->state.arg_names, pair->key) < 0)
                         r = error_set_oom(err);
                 buf_done(&value);
                 strv_done(&seen);
@@ -195,22 +174,31 @@ static int set_volumes(struct worker *worker, const struct words *words)
         return r;
 }
 
-static int set_ports(struct worker *worker, const struct words *words, struct error *err)
+int worker_list_ports(const struct words *words, struct strv *ret, struct error *err)
 {
         for (size_t i = 0; i < words->count; i++) {
                 struct port_range range;
-                char text[32];
                 int r = value_parse_port(words->items[i], &range, err);
 
-                for (unsigned port = range.first; r == 0 && port <= range.last; port++) {
-                        snprintf(text, sizeof(text), "%u/%s", port, range.protocol);
-                        if (image_config_add_to_set(&worker->state.config.exposed_ports, text) < 0)
+                for (unsigned port = range.first; r == 0 && port <= range.last; port++)
+                        if (strv_addf(ret, "%u/%s", port, range.protocol) < 0)
                                 r = error_set_oom(err);
-                }
                 if (r < 0)
                         return r;
         }
         return 0;
+}
+
+static int set_ports(struct worker *worker, const struct words *words, struct error *err)
+{
+        _cleanup_(strv_done) struct strv ports = STRV_INIT;
+        int r = worker_list_ports(words, &ports, err);
+
+        for (size_t i = 0; i < ports.count && r == 0; i++)
+                if (image_config_add_to_set(&worker->state.config.exposed_ports, ports.items[i]) <
+                    0)
+                        r = error_set_oom(err);
+        return r;
 }
 
 static int set_healthcheck(struct worker *worker, const struct instruction_healthcheck *from)
@@ -288,10 +276,9 @@ static int configure(struct worker *worker, struct error *err)
 
 int worker_configure(struct worker *worker, struct error *err)
 {
-        const struct instruction *instruction = worker->instruction;
         int r = configure(worker, err);
 
         if (r < 0)
                 return error_is_set(err) ? r : error_set_oom(err);
-        return worker_add_history(worker, true, err, "%s", instruction->text);
+        return worker_add_config_history(worker, err);
 }

@@ -394,12 +394,6 @@ static int carry_out(struct worker *worker, struct copy_step *step, const struct
         return r < 0 ? r : worker_finish_step(worker, group, &input, ret_empty, err);
 }
 
-/* "COPY /src /dest # varve", with all its sources. */
-static int add_copy_history(struct worker *worker, bool empty, struct error *err)
-{
-        return worker_add_history(worker, empty, err, "%s # varve", worker->instruction->text);
-}
-
 int worker_copy(struct worker *worker, bool *ret_cached, struct error *err)
 {
         _cleanup_(copy_step_done) struct copy_step step = { .tree = NULL };
@@ -427,5 +421,5 @@ int worker_copy(struct worker *worker, bool *ret_cached, struct error *err)
         worker->stands_alone = false;
         if (r == 0)
                 r = worker_tell_files(worker, err);
-        return r < 0 ? r : add_copy_history(worker, empty, err);
+        return r < 0 ? r : worker_add_copy_history(worker, empty, err);
 }

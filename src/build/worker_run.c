@@ -393,26 +393,6 @@ static int carry_out(struct worker *worker, const struct strv *argv, struct dige
         return r;
 }
 
-/* "RUN |2 A=1 B=2 /bin/sh -c make", as Docker writes it. */
-static int add_run_history(struct worker *worker, const struct strv *argv, bool empty,
-                           struct error *err)
-{
-        const struct strv *args = &worker->state.args;
-        struct buf text = BUF_INIT;
-        int r = 0;
-
-        if (args->count > 0)
-                r = buf_appendf(&text, "|%zu ", args->count);
-        for (size_t i = 0; i < args->count && r == 0; i++)
-                r = buf_appendf(&text, "%s ", args->items[i]);
-        for (size_t i = 0; i < argv->count && r == 0; i++)
-                r = buf_appendf(&text, "%s%s", i > 0 ? " " : "", argv->items[i]);
-        r = r < 0 ? error_set_oom(err)
-                  : worker_add_history(worker, empty, err, "RUN %s # varve", buf_str(&text));
-        buf_done(&text);
-        return r;
-}
-
 int worker_run(struct worker *worker, bool *ret_cached, struct error *err)
 {
         struct strv argv = STRV_INIT;
@@ -433,7 +413,7 @@ int worker_run(struct worker *worker, bool *ret_cached, struct error *err)
         if (r == 0 && !*ret_cached)
                 r = worker_finish_step(worker, &group, &input, &empty, err);
         if (r >= 0)
-                r = add_run_history(worker, &argv, empty, err);
+                r = worker_add_run_history(worker, &argv, empty, err);
         strv_done(&argv);
         return r;
 }
