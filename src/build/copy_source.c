@@ -65,9 +65,9 @@ static int open_below(int root_fd, const char *path, int flags)
         return -errno;
 }
 
-static int host_stat(int root_fd, const char *path, struct copy_stat *ret)
+static int host_stat(const struct copy_source *source, const char *path, struct copy_stat *ret)
 {
-        _cleanup_close_ int fd = open_below(root_fd, path, O_PATH);
+        _cleanup_close_ int fd = open_below(source->root_fd, path, O_PATH);
         struct stat st;
 
         if (fd < 0)
@@ -82,7 +82,7 @@ static int host_stat(int root_fd, const char *path, struct copy_stat *ret)
                 .device = st.st_dev,
                 .ino = st.st_ino,
                 .nlink = (uint32_t)st.st_nlink,
-                .mtime = st.st_mtim,
+                .mtime = source->is_dated ? source->date : st.st_mtim,
         };
         return 0;
 }
@@ -191,7 +191,7 @@ static int explain(int code, const char *what, const char *path, struct error *e
 int copy_source_stat(const struct copy_source *source, const char *path, struct copy_stat *ret,
                      struct error *err)
 {
-        int r = source->tree ? tree_stat(source, path, ret) : host_stat(source->root_fd, path, ret);
+        int r = source->tree ? tree_stat(source, path, ret) : host_stat(source, path, ret);
 
         return r == -ENOTDIR ? -ENOENT : r < 0 ? explain(r, "look at", path, err) : 0;
 }

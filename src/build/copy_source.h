@@ -36,6 +36,8 @@ struct copy_source {
         struct tree *tree;           /* borrowed */
         const struct ignore *ignore; /* what is left out, NULL for nothing; borrowed */
         bool anonymous; /* of a tree: all belongs to 0:0 and has no xattrs, as on a host */
+        bool is_dated;  /* of a directory of the host: all there is has the time `date` */
+        struct timespec date;
 };
 
 /* Looks at a path without following its last component; those before it are no symlinks.

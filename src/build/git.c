@@ -75,13 +75,6 @@ static bool is_commit(const char *text)
         return text[len] == '\0' && (len == COMMIT_HEX || len == COMMIT_HEX_LONG);
 }
 
-int git_check(const struct git_source *git, struct error *err)
-{
-        return git->commit_times ? error_set(err, -EOPNOTSUPP,
-                                             "mtime=commit of a repository is not supported")
-                                 : 0;
-}
-
 /* ---- what the reference means ---- */
 
 /* Whether a line of ls-remote, "COMMIT\tNAME\n", has this name; `ret` is its commit then. */
@@ -245,6 +238,31 @@ static int get_submodules(struct checkout *checkout, struct error *err)
         return r < 0 ? error_wrap(err, "its submodules") : 0;
 }
 
+/* mtime=commit: all files shall have the time of the commit. */
+static int read_time(const struct checkout *checkout, struct copy_source *ret, struct error *err)
+{
+        struct buf answer = BUF_INIT;
+        long long seconds;
+        char *end;
+        int r;
+
+        if (!checkout->git->commit_times)
+                return 0;
+        r = run(checkout, &answer, err, "show", "--no-patch", "--format=%ct", checkout->commit,
+                END_OF_ARGUMENTS);
+        if (r == 0) {
+                seconds = strtoll(buf_str(&answer), &end, 10);
+                if (end == buf_str(&answer) || *end != '\n')
+                        r = error_set(err, -EBADMSG, "its commit has no time");
+                else
+                        *ret = (struct copy_source){ .root_fd = -1,
+                                                     .is_dated = true,
+                                                     .date = { .tv_sec = seconds } };
+        }
+        buf_done(&answer);
+        return r;
+}
+
 /* What is kept names where it came from, but no password, nor what was fetched last. */
 static int tidy(const struct checkout *checkout, struct error *err)
 {
@@ -362,6 +380,8 @@ int git_open(struct store *store, const struct git_source *git, const char *agen
         r = make_place(store, ret, &checkout.place, err);
         if (r == 0)
                 r = get(&checkout, err);
+        if (r == 0)
+                r = read_time(&checkout, &ret->source, err);
         if (r == 0)
                 r = open_subdirectory(&checkout, &ret->source.root_fd, err);
         if (r < 0) {

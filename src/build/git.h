@@ -16,9 +16,6 @@
 /* -ENOENT: there is no program git, said with what to do. */
 int git_find(struct error *err);
 
-/* -EOPNOTSUPP: a reference asks for what is not done, whatever it is for. */
-int git_check(const struct git_source *git, struct error *err);
-
 /*
  * Gets what a reference names into a directory in the store's tmp/, which is removed with the
  * context, and its commit, in hexadecimal, into `ret_commit`, which the caller frees. `agent` is

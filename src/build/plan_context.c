@@ -180,8 +180,6 @@ static int open_git(struct store *store, const struct build_options *options, bo
 
         if (keep)
                 git->keep_git_dir = CHOICE_YES;
-        if (git_check(git, err) < 0)
-                return err->code;
         return git_open(store, git, remote_agent(options), ret, &commit, err);
 }
 

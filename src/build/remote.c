@@ -64,8 +64,6 @@ int remote_set_git(const struct instruction *instruction, bool expanded, struct 
                                          "--keep-git-dir and the reference do not agree");
                 git->keep_git_dir = copy->keep_git_dir;
         }
-        if (git_check(git, err) < 0)
-                return err->code;
         if (!copy->checksum || !is_known(copy->checksum, expanded))
                 return 0;
         if (git->checksum && strcmp(git->checksum, copy->checksum) != 0)

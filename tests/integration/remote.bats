@@ -252,6 +252,43 @@ setup() {
                 "$stage/bin/varve" build --no-cache "$context"
 }
 
+# For ssh stands a program that reaches the agent and then runs on this host what it is asked to.
+make_ssh() {
+        as_tester mkdir -p "$work/bin"
+        as_tester tee "$work/bin/ssh" >/dev/null <<'END'
+#!/bin/sh
+for last; do :; done
+perl -MIO::Socket::UNIX -e 'IO::Socket::UNIX->new($ARGV[0]) or die "no agent\n"' "$SSH_AUTH_SOCK" || exit 1
+exec sh -c "$last"
+END
+        as_tester chmod 755 "$work/bin/ssh"
+}
+
+@test "git over ssh asks the agent of --ssh, for a context, one with a name and ADD; mtime=commit dates files" {
+        local remote=ssh://git@host$work/repo/.git
+        make_ssh
+        with_ssh() {
+                as_tester env VARVE_ROOT="$store" VARVE_REGISTRIES="$stage/registries" \
+                        PATH="$work/bin:/usr/bin:/bin" "$stage/bin/varve" "$@"
+        }
+        as_tester perl -MIO::Socket::UNIX -e '
+                $l = IO::Socket::UNIX->new(Local => $ARGV[0], Listen => 1) or die;
+                $l->accept while 1' "$work/agent" 3>&- &
+        agent=$!
+        for _ in $(seq 100); do [ ! -S "$work/agent" ] || break; sleep 0.05; done
+        context_of by-ssh 'FROM busybox:1' 'COPY f /f' 'COPY --from=named s /s' \
+                "ADD $remote?branch=side&mtime=commit /r"
+        run with_ssh build -f "$context/Dockerfile" "$remote#v1"
+        [ "$status" -ne 0 ]
+        says "cannot get ssh://host$work/repo/.git: git: no agent"
+        with_ssh build -t by-ssh -f "$context/Dockerfile" --ssh "default=$work/agent" \
+                --build-context named="git@host:$work/repo/.git#v1:sub" "$remote#v1"
+        kill $agent
+        [ "$(varve run --rm by-ssh sh -c 'cat /f /s /r/f; stat -c %Y /r/f /r/sub')" = \
+                $'one\nsub one\nside\n'"$(repo log -1 --format='%ct%n%ct' side)" ]
+        store_is_sound
+}
+
 # ---- contexts ----
 
 # A repository with a Dockerfile at its top and one in sub/, and an archive and a Dockerfile to download.
