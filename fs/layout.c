@@ -163,8 +163,11 @@ int layout_getattr(struct layout *layout, int fd, struct tree_attr *ret)
                                    .mode = stx.stx_mode,
                                    .uid = record ? record->owner.uid : layout->owner.uid,
                                    .gid = record ? record->owner.gid : layout->owner.gid };
-        if (record && record->device_mode)
+        if (record && record->device_mode) {
                 ret->mode = (record->device_mode & S_IFMT) | (stx.stx_mode & 07777);
+                ret->rdev_major = record->rdev_major;
+                ret->rdev_minor = record->rdev_minor;
+        }
         return 0;
 }
 

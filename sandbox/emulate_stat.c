@@ -1,9 +1,10 @@
 /*
- * stat and its like show the owners that the tree has recorded.
+ * stat and its like show the owners and devices that the tree has recorded.
  *
- * Almost all calls are handed back to the kernel: only an inode with another owner than root is
- * looked at a second time. The kernel itself knows what it holds in its caches (sizes and times of
- * what was written and has not arrived yet), so it is asked, and the owner is put over its answer.
+ * Almost all calls are handed back to the kernel: only an inode with another owner than root, or a
+ * device, is looked at a second time. The kernel itself knows what it holds in its caches (sizes
+ * and times of what was written and has not arrived yet), so it is asked, and the owner is put over
+ * its answer.
  */
 #include "request.h"
 
@@ -11,9 +12,15 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+static bool is_device(uint32_t mode)
+{
+        return S_ISCHR(mode) || S_ISBLK(mode);
+}
+
 /*
  * Finds what a call asks about. Returns 0 with a path to it (and how to look at it) where it has
- * another owner than root, else REQUEST_PASS: the kernel also knows best what is wrong with a call.
+ * another owner than root or is a device, else REQUEST_PASS: the kernel also knows best what is
+ * wrong with a call.
  */
 static int find(struct request *request, struct request_target *target, bool descriptor,
                 char ret_path[static PATH_MAX], int *ret_flags)
@@ -24,7 +31,7 @@ static int find(struct request *request, struct request_target *target, bool des
         r = descriptor ? request_find_descriptor(request, target->dirfd, &place)
                        : request_find(request, target, NULL, &place);
         if (r < 0 || place->foreign || !place->exists ||
-            (place->node.uid == 0 && place->node.gid == 0))
+            (place->node.uid == 0 && place->node.gid == 0 && !is_device(place->node.mode)))
                 return REQUEST_PASS;
         /* The path to a place has no symbolic link but that of /proc which it begins with. */
         *ret_flags = AT_NO_AUTOMOUNT | (place->text[0] ? AT_SYMLINK_NOFOLLOW : 0);
@@ -52,6 +59,10 @@ static int answer_stat(struct request *request, struct request_target *target, b
                 return REQUEST_PASS;
         st.st_uid = node->uid;
         st.st_gid = node->gid;
+        if (is_device(node->mode)) {
+                st.st_mode = (st.st_mode & 07777) | (node->mode & S_IFMT);
+                st.st_rdev = makedev(node->rdev_major, node->rdev_minor);
+        }
         return request_write(request, address, &st, sizeof(st));
 }
 
@@ -102,5 +113,10 @@ int emulate_statx(struct request *request)
                 return REQUEST_PASS;
         stx.stx_uid = node->uid;
         stx.stx_gid = node->gid;
+        if (is_device(node->mode)) {
+                stx.stx_mode = (uint16_t)((stx.stx_mode & 07777) | (node->mode & S_IFMT));
+                stx.stx_rdev_major = node->rdev_major;
+                stx.stx_rdev_minor = node->rdev_minor;
+        }
         return request_write(request, args[4], &stx, sizeof(stx));
 }

@@ -26,12 +26,13 @@ as_root() {
         fi
 }
 
-# Runs a command as another user, in its home and with a clean environment. Root only.
+# Runs a command as another user, in its home, with a clean environment and no signal ignored, as
+# a job in the background of some shells has SIGINT. Root only.
 as_user() {
         user=$1
         shift
         home=$(getent passwd "$user" | cut -d: -f6)
-        env --ignore-environment --chdir="$home" \
+        env --ignore-environment --default-signal --chdir="$home" \
                 HOME="$home" USER="$user" LOGNAME="$user" SHELL=/bin/sh LC_ALL=C.UTF-8 \
                 PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin TERM="${TERM:-dumb}" \
                 setpriv --reuid "$user" --regid "$user" --init-groups --inh-caps=-all -- "$@"

@@ -7,7 +7,7 @@
  * there, but for what one user's plain files cannot hold:
  *   - Owners are noted beside the files (layout_chown()); what the step has made and nobody was
  *     told of (layout_own()) belongs to one owner, whoever has made it.
- *   - A device is an empty file that is known to mean one.
+ *   - A device is an empty file, of which layout_getattr() tells what it means.
  *   - Only xattrs of user.* and file capabilities that the step sets are seen by it, and others
  *     stay what they were in the tree. Access control lists that it sets are lost.
  *
@@ -45,7 +45,7 @@ void layout_free(struct layout *layout);
 int layout_dir(const struct layout *layout);
 
 /* What is said of a file of the copy, `fd` being any descriptor of it: its inode in the copy, type,
- * mode, owner. Other fields are 0. */
+ * mode, owner, device. Other fields are 0. */
 int layout_getattr(struct layout *layout, int fd, struct tree_attr *ret);
 
 /* As an owner of layout_chown(): leave it as it is. */

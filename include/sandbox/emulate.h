@@ -39,6 +39,8 @@ struct emulate_node {
         uint32_t mode;
         uint32_t uid; /* the declared owner */
         uint32_t gid;
+        uint32_t rdev_major; /* of a device */
+        uint32_t rdev_minor;
 };
 
 /* As an owner of `chown`: leave it as it is. */

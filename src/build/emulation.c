@@ -6,9 +6,12 @@
 
 static void fill_node(const struct tree_attr *attr, struct emulate_node *ret)
 {
-        *ret = (struct emulate_node){
-                .ino = attr->ino, .mode = attr->mode, .uid = attr->uid, .gid = attr->gid
-        };
+        *ret = (struct emulate_node){ .ino = attr->ino,
+                                      .mode = attr->mode,
+                                      .uid = attr->uid,
+                                      .gid = attr->gid,
+                                      .rdev_major = attr->rdev_major,
+                                      .rdev_minor = attr->rdev_minor };
 }
 
 static int take_parent(void *context, const struct tree_dirent *entry)

@@ -93,9 +93,12 @@ static int look(struct emulation_layout *emulation, int fd, struct emulate_node 
         int r = layout_getattr(emulation->layout, fd, &attr);
 
         if (r == 0)
-                *ret = (struct emulate_node){
-                        .ino = attr.ino, .mode = attr.mode, .uid = attr.uid, .gid = attr.gid
-                };
+                *ret = (struct emulate_node){ .ino = attr.ino,
+                                              .mode = attr.mode,
+                                              .uid = attr.uid,
+                                              .gid = attr.gid,
+                                              .rdev_major = attr.rdev_major,
+                                              .rdev_minor = attr.rdev_minor };
         return r;
 }
 

@@ -75,7 +75,6 @@ static void key_add_manner(const struct worker *worker, struct key *key)
         key_add_number(key, network);
         key_add_strv(key, &worker->options->network.hosts);
         key_add_number(key, worker->instruction->run.security);
-        key_add_number(key, worker->copied);
         key_add_text(key, hostname_of(worker));
         key_add_number(key, bounds ? bounds->limit_count : 0);
         for (size_t i = 0; bounds && i < bounds->limit_count; i++) {

@@ -132,6 +132,9 @@ built_by() {
         built_by fuse >"$work/by-fuse"
         diff -u "$work/by-fuse" "$work/by-copy"
         grep -q 'd/suid.*4755' "$work/by-copy"
+        # What either has made the other takes.
+        as_tester env VARVE_ROOT="$store" "$stage/bin/varve" build --userns=single --fs=copy "$context" >"$work/log" 2>&1
+        [ "$(grep -c 'CACHED (same chain)' "$work/log")" -eq 2 ] || fail "$(cat "$work/log")"
 }
 
 @test "nothing is left of the copies when varve is killed" {

@@ -15,7 +15,7 @@ root=$work/root
 
 # as_user COMMAND...: with none of the caller's environment.
 as_user() {
-        env --ignore-environment --chdir=/ HOME=/ PATH=/usr/bin:/bin LC_ALL=C.UTF-8 \
+        env --ignore-environment --default-signal --chdir=/ HOME=/ PATH=/usr/bin:/bin LC_ALL=C.UTF-8 \
                 setpriv --reuid "$user" --regid "$user" --init-groups --inh-caps=-all -- "$@"
 }
 

@@ -37,7 +37,7 @@ static const struct row {
 
 static void fill(uint64_t ino, struct emulate_node *ret)
 {
-        *ret = (struct emulate_node){ ino, rows[ino - 1].mode, rows[ino - 1].uid, 0 };
+        *ret = (struct emulate_node){ .ino = ino, .mode = rows[ino - 1].mode, .uid = rows[ino - 1].uid };
 }
 
 static int table_lookup(void *context, uint64_t dir, const char *name, struct emulate_node *ret)
@@ -215,7 +215,7 @@ Test(walk, passes_no_directory_that_is_closed_to_who_searches)
 
 Test(walk, gives_the_access_that_owner_group_and_others_have)
 {
-        struct emulate_node node = { 1, S_IFREG | 0640, 7, 9 };
+        struct emulate_node node = { .ino = 1, .mode = S_IFREG | 0640, .uid = 7, .gid = 9 };
         struct credentials owner = user(7), member = user(8), other = user(10), root = user(0);
 
         member.group.fs = 9;
