@@ -104,8 +104,6 @@ static int add_manner(const struct worker *worker, struct strv *ret)
                 r = strv_addf(ret, "--add-host %s=%.*s", hosts->items[i] + address + 1,
                               (int)address, hosts->items[i]);
         }
-        if (r == 0 && worker->copied)
-                r = strv_add(ret, "--fs copy");
         for (size_t i = 0; bounds && i < bounds->limit_count && r == 0; i++)
                 r = strv_addf(ret, "--ulimit %d=%" PRIu64 ":%" PRIu64, bounds->limits[i].resource,
                               (uint64_t)bounds->limits[i].value.rlim_cur,
