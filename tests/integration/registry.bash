@@ -13,6 +13,8 @@ starts() {
         local name=$1
         shift
         mkdir -p "$servers"
+        # It is there for printed_port before the server has opened it.
+        : >"$servers/$name.out"
         setsid "$@" >"$servers/$name.out" 2>"$servers/$name.err" 3>&- &
         echo $! >"$servers/$name.pid"
 }
