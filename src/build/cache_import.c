@@ -11,8 +11,10 @@
 #include "shared_image.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define INDEX_DEPTH 4
 
@@ -30,6 +32,8 @@ struct cache_import {
         size_t source_count;
         struct imported_step *steps; /* owned, sorted by group */
         size_t step_count;
+        atomic_bool *lost; /* of each source: shared memory, as the workers are processes; owned */
+        size_t lost_bytes;
 };
 
 void cache_import_free(struct cache_import *import)
@@ -45,6 +49,8 @@ void cache_import_free(struct cache_import *import)
                 descriptors_done(&source->blobs);
                 buf_done(&source->records);
         }
+        if (import->lost)
+                munmap(import->lost, import->lost_bytes);
         free(import->sources);
         free(import->steps);
         free(import);
@@ -331,6 +337,24 @@ static int read_source(struct cache_import *import, struct store *store,
         return 0;
 }
 
+static struct cache_import *import_new(size_t count)
+{
+        struct cache_import *import = calloc(1, sizeof(*import));
+        void *lost;
+
+        if (!import)
+                return NULL;
+        import->lost_bytes = count * sizeof(*import->lost);
+        import->sources = calloc(count, sizeof(*import->sources));
+        lost = mmap(NULL, import->lost_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+                    -1, 0);
+        import->lost = lost == MAP_FAILED ? NULL : lost;
+        if (import->sources && import->lost)
+                return import;
+        cache_import_free(import);
+        return NULL;
+}
+
 int cache_import_open(struct store *store, const struct build_options *options,
                       const struct platform *platform, struct cache_import **ret, struct error *err)
 {
@@ -340,13 +364,9 @@ int cache_import_open(struct store *store, const struct build_options *options,
         *ret = NULL;
         if (options->cache_from_count == 0 || options->no_cache)
                 return 0;
-        import = calloc(1, sizeof(*import));
-        if (import)
-                import->sources = calloc(options->cache_from_count, sizeof(*import->sources));
-        if (!import || !import->sources) {
-                cache_import_free(import);
+        import = import_new(options->cache_from_count);
+        if (!import)
                 return error_set_oom(err);
-        }
         for (size_t i = 0; i < options->cache_from_count && r == 0; i++)
                 r = read_source(import, store, options, &options->cache_from[i], platform, err);
         if (r < 0) {
@@ -385,6 +405,16 @@ const struct imported_step *cache_import_find(const struct cache_import *import,
 const char *cache_import_name(const struct cache_import *import, const struct imported_step *step)
 {
         return import->sources[step->source].name;
+}
+
+bool cache_import_lose(const struct cache_import *import, const struct imported_step *step)
+{
+        return !atomic_exchange(&import->lost[step->source], true);
+}
+
+bool cache_import_is_lost(const struct cache_import *import, const struct imported_step *step)
+{
+        return atomic_load(&import->lost[step->source]);
 }
 
 /* The blob of a record is one that the cache has, as a layer. */

@@ -38,6 +38,11 @@ const struct imported_step *cache_import_find(const struct cache_import *import,
 /* What the cache of a step is called. */
 const char *cache_import_name(const struct cache_import *import, const struct imported_step *step);
 
+/* Its cache cannot be reached any more: no stage need wait for it once more. Returns whether that
+ * is news. */
+bool cache_import_lose(const struct cache_import *import, const struct imported_step *step);
+bool cache_import_is_lost(const struct cache_import *import, const struct imported_step *step);
+
 /* Reads the record of a step. -EBADMSG: it is not sound; -ENOMEM. */
 int cache_import_read(const struct cache_import *import, const struct imported_step *step,
                       struct record *ret, struct error *err);

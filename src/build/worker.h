@@ -198,11 +198,13 @@ int worker_tell_files(struct worker *worker, struct error *err);
 
 /* ---- worker_share.c: steps that others have shared ---- */
 
-/* Reads the record of one. Returns 1; or 0 where it is not sound, which is told. */
+/* Reads the record of one. Returns 1; or 0 where it is not sound, or its cache is lost, which is
+ * told. */
 int worker_read_shared(struct worker *worker, const struct imported_step *step, struct record *ret,
                        struct error *err);
 
-/* Fetches the layer of its record. Returns 1; or 0 where that cannot be, which is told. */
+/* Fetches the layer of its record. Returns 1; or 0 where that cannot be, which is told. A cache
+ * that cannot be reached is lost by that: it is waited for once, and there is one warning. */
 int worker_fetch_shared(struct worker *worker, const struct imported_step *step,
                         struct record *record, struct error *err);
 

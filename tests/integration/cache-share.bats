@@ -153,6 +153,30 @@ flip() {
         store_is_sound
 }
 
+@test "a cache whose registry fails is done without, with one warning" {
+        local through fault at_once='"headers": {"Retry-After": "0"}'
+        shared_context
+        varve build --cache-to "type=registry,ref=127.0.0.1:$port/ci/failing,mode=max" "$context" \
+                2>/dev/null
+        starts failing "$here/tools/fault-proxy" --upstream "$port" --rules "$work/rules" \
+                --log "$work/log"
+        printed_port failing
+        settings "insecure 127.0.0.1:$port"
+        through=127.0.0.1:$port/ci/failing
+        # What it is, its records, and its layers.
+        for fault in '"path": "/manifests/", "status": 500, '"$at_once" \
+                '"path": "/blobs/", "corrupt": 40' \
+                '"path": "/blobs/", "after": 1, "status": 500, '"$at_once"; do
+                echo "[{\"method\": \"GET\", $fault}]" >"$work/rules"
+                another_machine
+                run -0 varve build --cache-from "$through" -t shared "$context"
+                says '^#4 not cached' 'warning: nothing (more )?is taken from the cache 127.0.0.1'
+                [ "$(grep -c warning: <<<"$output")" -eq 1 ] || fail "$fault: not one warning"
+                [ "$(varve run --rm shared cat /out)" = $'one\nmade' ]
+                store_is_sound
+        done
+}
+
 @test "an option that cannot be honoured is refused by name" {
         context_of refused 'FROM busybox:1'
         local option
