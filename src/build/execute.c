@@ -150,6 +150,8 @@ static int start_servers(struct run *run, const struct server_options *options, 
         int r = 0;
 
         plain.owner_of = NULL;
+        /* Their inodes are numbered like those of the root, and are others. */
+        plain.trace = NULL;
         run->servers = calloc(execution->mount_count + 1, sizeof(struct server *));
         if (!run->servers)
                 return error_set_oom(err);

@@ -119,6 +119,25 @@ expect() {
         says '^#3 CACHED \(same inputs\)'
 }
 
+@test "what is read through a mount is not taken for what is read of the image" {
+        local begin=('FROM busybox:1 AS other' 'RUN mkdir /x && echo 1 >/x/a' 'FROM busybox:1'
+                'COPY app /app')
+        context_of mixed "${begin[@]}"
+        mkdir "$context/app"
+        # The RUN works on layers alone, whose inodes have the same numbers in both trees.
+        for word in one two; do
+                printf '%s\n' "${begin[@]}" >"$context/Dockerfile"
+                echo "$word" >"$context/app/read"
+                chown -R "$user:$user" "$context"
+                varve build "$context" >"$work/log" 2>&1 || fail "$(cat "$work/log")"
+                echo 'RUN --mount=from=other,target=/mnt cat /mnt/x/a /app/read >/out' \
+                        >>"$context/Dockerfile"
+                run -0 varve build -t mixed "$context"
+        done
+        says '^#5 not cached: /app/read has another content'
+        [ "$(varve run --rm mixed cat /out)" = $'1\ntwo' ]
+}
+
 @test "symlinks count by where they lead, and what is read through them" {
         local through='cat /app/link >/out'
         expect CACHED "$through" 'echo two >other'
