@@ -91,6 +91,16 @@ refuses() {
         [ ! -e "$root/etc/issue" ]
 }
 
+@test "a whiteout through a symbolic link removes nothing of the host" {
+        install -d -o "$user" /tmp/canary && install -o "$user" /dev/null /tmp/canary/file
+        make whiteout_through_a_link
+        varve load -i "$work/hostile.tar"
+        varve run --rm hostile:1 ls -a /out/ /in/ >&2 || :
+        [ -e /tmp/canary/file ] || fail 'the file is gone'
+        rm -r /tmp/canary
+        store_is_sound
+}
+
 @test "an image of 127 layers runs, and a build that would make them 128 is refused" {
         make of_127_layers
         varve load -i "$work/hostile.tar"

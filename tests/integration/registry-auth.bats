@@ -46,7 +46,8 @@ setup_file() {
         starts token "$here/tools/token-server" --certificate "$servers/token.crt" \
                 --key "$servers/token.key" --log "$work/token.log" --lifetime 15
         printed_port token
-        registry_at bearer "auth: {token: {realm: \"http://127.0.0.1:$port/token\", service: service, issuer: issuer, rootcertbundle: $servers/token.crt}}"
+        registry_at bearer "auth: {token: {realm: \"http://127.0.0.1:$port/token\", service: service, issuer: issuer, rootcertbundle: $servers/token.crt}}" \
+                'validation: {manifests: {urls: {allow: ["^http:"]}}}'
         echo "$port" >"$work/bearer.port"
         echo '[]' >"$work/rules"
         settings
@@ -255,6 +256,38 @@ logs_in() {
         refused pull -q "$near/public/lured:1"
         grep -q '"GET"' "$work/thief.log" || fail 'the pull was not led away'
         run ! grep -E '"path": "/steal|"authorization": true' "$work/thief.log"
+}
+
+@test "CVE-2020-15157: whoever holds a foreign layer is told no credentials" {
+        local digest
+        starts holder "$here/tools/fault-proxy" --upstream "${bearer#*:}" --rules "$work/holder.rules" \
+                --log "$work/holder.log"
+        printed_port holder
+        echo '[{"path": "", "status": 401, "headers": {"WWW-Authenticate": "Basic realm=\"r\""}}]' >"$work/holder.rules"
+        logs_in "$bearer"
+        store=$work/store
+        saved busybox:1
+        # The image's only layer is said to lie elsewhere.
+        python3 - "$work/saved" "http://localhost:$port/layer" <<'EOF'
+import hashlib, json, os, sys
+layout, url = sys.argv[1:]
+blob = lambda digest: os.path.join(layout, "blobs", *digest.split(":"))
+index = json.load(open(layout + "/index.json"))
+manifest = json.load(open(blob(index["manifests"][0]["digest"])))
+manifest["layers"][0].update(urls=[url], mediaType="application/vnd.oci.image.layer.nondistributable.v1.tar+gzip")
+os.unlink(blob(manifest["layers"][0]["digest"]))
+data = json.dumps(manifest).encode()
+digest = "sha256:" + hashlib.sha256(data).hexdigest()
+open(blob(digest), "wb").write(data)
+index["manifests"][0].update(digest=digest, size=len(data))
+json.dump(index, open(layout + "/index.json", "w"))
+EOF
+        skopeo copy -q --dest-tls-verify=false --dest-authfile "$work/auth.json" "oci:$work/saved:image" \
+                "docker://$bearer/public/foreign:1"
+        fresh_store
+        refused pull -q "$bearer/public/foreign:1"
+        grep -q '"path": "/layer"' "$work/holder.log" || fail 'the layer was not asked for'
+        run ! grep '"authorization": true' "$work/holder.log"
 }
 
 @test "nobody is led from https to http" {

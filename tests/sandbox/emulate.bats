@@ -267,6 +267,13 @@ same_as_real() {
         [ "$(emulated attack swarm 200)" = ok ]
 }
 
+@test "forged pids: who dies while it asks is nobody else, and the others get their answers" {
+        run -0 emulated sh -c 'touch /tmp/a /tmp/b
+                for i in $(seq 400); do chown 5:6 /tmp/a & kill -9 $!; su -s /bin/true 7 & kill -9 $!; done 2>/dev/null
+                wait; chown 8:9 /tmp/b; touch /tmp/c; stat -c "%u:%g" /tmp/b /tmp/c; id -u'
+        [ "${lines[*]: -3}" = '8:9 0:0 0' ] || fail "$output"
+}
+
 @test "a program with a timer of 2 ms gets on" {
         [ "$(emulated attack timer 2000)" = ok ]
         [ "$(emulated attack timer 200)" = ok ]
