@@ -90,6 +90,12 @@ int cli_show(const struct command *command, int argc, char **argv,
  */
 bool cli_guard(struct store *store, const char *leftover, int *ret_status);
 
+/* Refuses, with -EINVAL, to write an archive to a terminal. */
+int cli_check_stdout(struct error *err);
+
+/* Of an error that says that there is no room where something was to be written: what to do. */
+void cli_hint_full(struct error *err);
+
 /* Reads --userns; NULL is "auto". */
 int cli_parse_users(const char *text, enum sandbox_users *ret, struct error *err);
 

@@ -13,11 +13,11 @@
 #include <unistd.h>
 
 const struct command *const cli_commands[] = {
-        &cmd_build,        &cmd_run,      &cmd_pull,     &cmd_push,        &cmd_images,
-        &cmd_inspect,      &cmd_history,  &cmd_tag,      &cmd_rmi,         &cmd_load,
-        &cmd_import,       &cmd_save,     &cmd_login,    &cmd_logout,      &cmd_tags,
-        &cmd_search,       &cmd_cache_ls, &cmd_cache_rm, &cmd_cache_prune, &cmd_system_df,
-        &cmd_system_prune, &cmd_doctor,   NULL,
+        &cmd_build,       &cmd_run,       &cmd_pull,         &cmd_push,     &cmd_images,
+        &cmd_inspect,     &cmd_history,   &cmd_tag,          &cmd_rmi,      &cmd_load,
+        &cmd_import,      &cmd_save,      &cmd_export,       &cmd_diff,     &cmd_login,
+        &cmd_logout,      &cmd_tags,      &cmd_search,       &cmd_cache_ls, &cmd_cache_rm,
+        &cmd_cache_prune, &cmd_system_df, &cmd_system_prune, &cmd_doctor,   NULL,
 };
 
 static int help(FILE *file)

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define OPTIONS_MAX 64
 
@@ -209,6 +210,20 @@ int cli_show(const struct command *command, int argc, char **argv,
         r = show(store, &err);
         store_free(store);
         return r < 0 ? cli_fail(&err, EXIT_FAILURE) : EXIT_SUCCESS;
+}
+
+int cli_check_stdout(struct error *err)
+{
+        if (!isatty(STDOUT_FILENO))
+                return 0;
+        error_set(err, -EINVAL, "an archive is not written to a terminal");
+        return error_hint(err, "Name a file with -o FILE, or redirect standard output.");
+}
+
+void cli_hint_full(struct error *err)
+{
+        if (err->code == -ENOSPC || err->code == -EDQUOT)
+                error_hint(err, "Free some room there, or write to another filesystem.");
 }
 
 int cli_parse_users(const char *text, enum sandbox_users *ret, struct error *err)

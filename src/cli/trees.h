@@ -1,0 +1,11 @@
+/*
+ * What `varve export` and `varve diff` take: the files of an image. Private to src/cli/.
+ */
+#pragma once
+
+#include "base/error.h"
+#include "fs/tree.h"
+#include "store/store.h"
+
+/* Opens the tree of what has this name or ID; layers that the store lacks are fetched. -ENOENT. */
+int cli_open_tree(struct store *store, const char *name, struct tree **ret, struct error *err);
