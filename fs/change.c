@@ -46,7 +46,23 @@ struct walk {
         bool again;        /* a file got marked behind the walk's back: it has to be walked anew */
 };
 
+void tree_clamp_times(struct tree *tree, const struct timespec *latest)
+{
+        pthread_mutex_lock(&tree->lock);
+        tree->clamps_times = true;
+        tree->latest = *latest;
+        pthread_mutex_unlock(&tree->lock);
+}
+
 /* ---- the list ---- */
+
+static void clamp_time(const struct tree *tree, struct timespec *time)
+{
+        if (tree->clamps_times &&
+            (time->tv_sec > tree->latest.tv_sec ||
+             (time->tv_sec == tree->latest.tv_sec && time->tv_nsec > tree->latest.tv_nsec)))
+                *time = tree->latest;
+}
 
 static int add_node(struct walk *walk, size_t path_len, struct node *node)
 {
@@ -56,6 +72,7 @@ static int add_node(struct walk *walk, size_t path_len, struct node *node)
         if (r < 0)
                 return r;
         /* Docker and containers/storage give a hard link's file what the link's header says. */
+        clamp_time(walk->tree, &node->meta.mtime);
         change->meta = node->meta;
         change->number = node->number;
         xattr_set_ref(change->meta.xattrs);
@@ -416,6 +433,7 @@ static int walk_tree(struct walk *walk)
                 r = change_list_add(walk->list, "./", 2, &change);
                 if (r == 0) {
                         change->type = ENTRY_DIRECTORY;
+                        clamp_time(walk->tree, &root->meta.mtime);
                         change->meta = root->meta;
                         xattr_set_ref(change->meta.xattrs);
                 }

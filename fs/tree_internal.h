@@ -152,6 +152,8 @@ struct tree {
         size_t stub_count;
         uint32_t walks;  /* walks for changes so far */
         int write_error; /* of tree_lose() in this epoch, or 0 */
+        bool clamps_times;
+        struct timespec latest; /* what tree_clamp_times() was told */
 };
 
 static inline uint32_t tree_epoch(const struct tree *tree)

@@ -26,6 +26,11 @@ struct change_list;
  */
 int tree_commit(struct tree *tree, struct change_list **ret, struct error *err);
 
+/* What is committed from now on has no later time than this: what a list holds of the tree's own
+ * inodes, and these inodes themselves, so that whoever looks at them next sees what the layer has.
+ * What lies in a layer alone keeps its time. */
+void tree_clamp_times(struct tree *tree, const struct timespec *latest);
+
 /*
  * As tree_commit(), for a tree whose topmost layer is to be replaced by what is committed: the list
  * holds that layer with all that has changed since, against the layers below it. The tree is only
