@@ -9,6 +9,7 @@
 #include "change_list.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -58,10 +59,8 @@ void tree_clamp_times(struct tree *tree, const struct timespec *latest)
 
 static void clamp_time(const struct tree *tree, struct timespec *time)
 {
-        if (tree->clamps_times &&
-            (time->tv_sec > tree->latest.tv_sec ||
-             (time->tv_sec == tree->latest.tv_sec && time->tv_nsec > tree->latest.tv_nsec)))
-                *time = tree->latest;
+        if (tree->clamps_times)
+                clock_clamp(time, &tree->latest);
 }
 
 static int add_node(struct walk *walk, size_t path_len, struct node *node)

@@ -23,7 +23,7 @@ struct compression {
 };
 
 /*
- * Reads a name ("gzip", "zstd", "fast", "none") and checks the level against the codec's range
+ * Reads a name ("gzip", "zstd", "fast", "none", "uncompressed") and checks the level against the codec's range
  * (gzip 1 to 12, zstd 1 to 19, fast 1 to 2, none 0; 0 is each one's default, which is filled in).
  * Returns 0 or -EINVAL.
  */
@@ -41,3 +41,7 @@ size_t compression_block_bytes(const struct compression *compression);
  * blob. Returns 0 or -ENOMEM.
  */
 int compression_record(const struct compression *compression, struct buf *ret);
+
+/* Finds what a record asks for. Whether this library is of the same version, the record of `ret`
+ * tells. -EINVAL, which sets no error: it is none, or of another library. */
+int compression_parse_record(const char *record, struct compression *ret);

@@ -23,6 +23,14 @@ struct timespec clock_now(void);
 /* A clock that never goes back, for durations. */
 uint64_t clock_monotonic_ns(void);
 
+/* Makes `time` no later than `latest`. */
+static inline void clock_clamp(struct timespec *time, const struct timespec *latest)
+{
+        if (time->tv_sec > latest->tv_sec ||
+            (time->tv_sec == latest->tv_sec && time->tv_nsec > latest->tv_nsec))
+                *time = *latest;
+}
+
 static inline bool clock_equal(const struct timespec *a, const struct timespec *b)
 {
         return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;

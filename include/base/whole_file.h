@@ -26,5 +26,13 @@ int whole_file_open(struct whole_file *file, struct error *err);
 /* Syncs it and puts it in its place. */
 int whole_file_finish(struct whole_file *file, struct error *err);
 
+/*
+ * The same of a directory, whose place is free or an empty directory: it is made under the name
+ * `temporary`, filled by the caller, synced, and renamed. What was not finished the caller removes.
+ * `whole_directory_open()` returns a descriptor.
+ */
+int whole_directory_open(const char *target, const char *temporary, struct error *err);
+int whole_directory_finish(const char *target, const char *temporary, int fd, struct error *err);
+
 /* Removes what was not finished, and releases the names. */
 void whole_file_done(struct whole_file *file);

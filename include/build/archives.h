@@ -29,9 +29,23 @@ int image_import(struct store *store, const char *path, const char *name, struct
 
 enum image_format {
         IMAGE_OCI_ARCHIVE,
+        IMAGE_OCI_DIRECTORY,
         IMAGE_DOCKER_ARCHIVE,
 };
 
-/* Writes images, by name or ID, as one archive. */
-int images_save(struct store *store, const struct strv *names, enum image_format format,
-                const struct byte_sink *out, struct error *err);
+/* Where it is written: an archive to `out`, a directory to the empty one of `dir_fd`. */
+struct save_target {
+        enum image_format format;
+        const struct byte_sink *out;
+        int dir_fd;
+};
+
+/* Writes images, by name or ID. Of an index of which the store has all images OCI's forms get all,
+ * else, as Docker's does, the one for this machine. */
+int images_save(struct store *store, const struct strv *names, const struct save_target *target,
+                struct error *err);
+
+/* Writes the image of a descriptor, under these names, whole references. `platform` as
+ * store_image_load() takes it. */
+int image_save(struct store *store, const struct descriptor *root, const struct platform *platform,
+               const struct strv *names, const struct save_target *target, struct error *err);

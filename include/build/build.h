@@ -8,10 +8,12 @@
  */
 #pragma once
 
+#include "archive/compression.h"
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/strmap.h"
 #include "base/strv.h"
+#include "base/whole_file.h"
 #include "build/execute.h"
 #include "build/network.h"
 #include "build/transfer.h"
@@ -22,6 +24,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 enum build_event_type {
         BUILD_STEP_BEGIN,
@@ -80,6 +83,26 @@ struct build_cache {
         bool ignore_error;  /* that it cannot be written is a warning */
 };
 
+enum build_output_type {
+        BUILD_OUTPUT_IMAGE,         /* in the store, under its names */
+        BUILD_OUTPUT_OCI,           /* an archive of an OCI layout */
+        BUILD_OUTPUT_OCI_DIRECTORY, /* an OCI layout */
+        BUILD_OUTPUT_DOCKER,        /* an archive as of `docker save` */
+        BUILD_OUTPUT_TAR,           /* the files */
+        BUILD_OUTPUT_LOCAL,         /* the files, in a directory */
+};
+
+/* Where the result of a build goes. */
+struct build_output {
+        enum build_output_type type;
+        struct whole_file *file; /* archives: planned, not open; NULL: standard output */
+        const char *directory;   /* of the directories; it may be there */
+        const char *temporary;   /* what the directory, or in one that is there what holds all that
+                                  * is to come in, is called meanwhile; removed on errors */
+        bool push;               /* IMAGE: to the registries that the names are of, too */
+        bool insecure;           /* as push_options has it */
+};
+
 struct build_options {
         /* A directory; "-": standard input, which is a tar archive or a Dockerfile; a git
          * repository, "URL[#REF[:DIR]]"; or a URL of http or https, of what standard input may be.
@@ -95,11 +118,22 @@ struct build_options {
         size_t secret_count;
         const struct build_agent *agents;
         size_t agent_count;
-        const struct strv *tags;          /* references */
-        const struct strv *args;          /* "NAME=value", of --build-arg */
-        const struct strmap *labels;      /* of --label */
-        const struct strmap *annotations; /* of the manifest; or NULL */
-        const char *target;               /* a stage's name or number; NULL: the last */
+        const struct strv *tags;            /* references */
+        const struct build_output *outputs; /* none: an image in the store */
+        size_t output_count;
+        struct transfer_watcher watcher;       /* of pushes */
+        const struct compression *compression; /* of the layers that are made; NULL: gzip for those
+                                                * that are not in the cache */
+        bool force_compression;                /* of those of the base too */
+        bool squash;                           /* what all steps have changed is one layer */
+        const struct strv *args;               /* "NAME=value", of --build-arg */
+        const struct strmap *labels;           /* of --label */
+        const struct strmap *annotations;      /* of the manifest; or NULL */
+        const char *target;                    /* a stage's name or number; NULL: the last */
+        /* --timestamp and SOURCE_DATE_EPOCH: no time in the layers that are made, in the config and
+         * in its history is later. What RUN steps have done is kept apart by it. */
+        bool clamps_times;
+        struct timespec latest;
         bool no_cache;
         enum pull_policy pull;              /* of the images that it begins with or copies from */
         const struct strv *no_cache_stages; /* names and numbers of --no-cache-filter; or NULL */
@@ -133,6 +167,9 @@ struct build_result {
 
 /* Whether a context is a repository or a URL: a directory of that name comes first. */
 bool build_context_is_remote(const char *context);
+
+/* Whether the result is to be an image of the store. */
+bool build_keeps_image(const struct build_options *options);
 
 void build_fault_done(struct build_fault *fault);
 void build_result_done(struct build_result *result);

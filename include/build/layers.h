@@ -74,6 +74,21 @@ int layers_take_in(struct store *store, const struct byte_source *blob,
 int layers_seal(struct store *store, struct change_list *changes,
                 const struct compression *compression, struct layer *ret, struct error *err);
 
+/* The same of any entries. Returns 1 with the layer, or 0: there were none. */
+int layers_seal_entries(struct store *store, const struct entry_source *source,
+                        const struct compression *compression, struct layer *ret,
+                        struct error *err);
+
+/* The annotation of a layer's blob that says how it was compressed: compression_record(). */
+#define LAYER_COMPRESSION "varve.compression"
+
+/*
+ * Sees to it that the blob of a layer, whose tar is there, is compressed so: by this library, its
+ * version, and at this level. The descriptor in `layer` is the new blob's.
+ */
+int layers_recompress(struct store *store, struct layer *layer,
+                      const struct compression *compression, struct error *err);
+
 /* Makes the blob of a layer anew from its tar where it is missing: garbage collection keeps for the
  * build cache the tar alone. With another version of the library the blob, and so its digest and
  * size in `layer`, may be other ones. */

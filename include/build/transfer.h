@@ -78,6 +78,11 @@ struct push_options {
         struct transfer_watcher watcher;
 };
 
+/* Puts an image into a registry as `destination`, otherwise as image_push(). */
+int image_push_stored(struct store *store, const struct stored_image *image,
+                      const char *destination, const struct push_options *options,
+                      struct digest *ret, struct error *err);
+
 /*
  * Puts an image of the store into a registry, under a name of there (NULL: the same). What it has
  * is not sent; what another repository of it has is mounted; the manifest comes last. `ret` is the

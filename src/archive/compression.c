@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <isa-l.h>
 #include <libdeflate.h>
+#include <stdio.h>
 #include <string.h>
 #include <zstd.h>
 
@@ -52,6 +53,9 @@ static const struct codec_traits {
 
 int compression_parse(const char *name, int level, struct compression *ret, struct error *err)
 {
+        /* BuildKit's word. */
+        if (strcmp(name, "uncompressed") == 0)
+                name = codecs[CODEC_NONE].name;
         for (size_t i = 0; i < ARRAY_SIZE(codecs); i++) {
                 if (!codecs[i].name || strcmp(name, codecs[i].name) != 0)
                         continue;
@@ -103,4 +107,30 @@ int compression_record(const struct compression *compression, struct buf *ret)
         default:
                 return buf_append_str(ret, codecs[compression->codec].format);
         }
+}
+
+int compression_parse_record(const char *record, struct compression *ret)
+{
+        static const struct {
+                const char *library;
+                enum codec codec;
+        } libraries[] = {
+                { "libdeflate ", CODEC_GZIP },
+                { "libzstd ", CODEC_ZSTD },
+                { "isa-l ", CODEC_FAST },
+        };
+        const char *level = strstr(record, " level ");
+        int number;
+
+        if (!level || sscanf(level, " level %d block ", &number) != 1)
+                return -EINVAL;
+        for (size_t i = 0; i < ARRAY_SIZE(libraries); i++) {
+                if (strncmp(record, libraries[i].library, strlen(libraries[i].library)) != 0)
+                        continue;
+                if (number < 1 || number > codecs[libraries[i].codec].level_max)
+                        return -EINVAL;
+                *ret = (struct compression){ .codec = libraries[i].codec, .level = number };
+                return 0;
+        }
+        return -EINVAL;
 }

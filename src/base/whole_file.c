@@ -77,3 +77,19 @@ void whole_file_done(struct whole_file *file)
         free(file->temporary);
         *file = WHOLE_FILE_INIT;
 }
+
+int whole_directory_open(const char *target, const char *temporary, struct error *err)
+{
+        int fd = -1;
+
+        if (mkdir(temporary, 0777) == 0)
+                fd = open(temporary, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        return fd < 0 ? error_set_errno(err, -errno, "cannot write %s", target) : fd;
+}
+
+int whole_directory_finish(const char *target, const char *temporary, int fd, struct error *err)
+{
+        if (syncfs(fd) < 0 || rename(temporary, target) < 0)
+                return error_set_errno(err, -errno, "cannot write %s", target);
+        return 0;
+}

@@ -150,7 +150,8 @@ static int tell_unused_args(const struct plan *plan, const struct build_options 
 
                 if (!name)
                         return -ENOMEM;
-                if (is_used(plan, name))
+                /* It says which times the image may have, whoever asks for it. */
+                if (strcmp(name, "SOURCE_DATE_EPOCH") == 0 || is_used(plan, name))
                         continue;
                 if (asprintf(&text, "--build-arg %s: no ARG of the Dockerfile asks for it", name) <
                     0)

@@ -7,7 +7,9 @@
 #include "entitlements.h"
 #include "event.h"
 #include "image.h"
+#include "outputs.h"
 #include "plan.h"
+#include "squash.h"
 #include "worker.h"
 
 #include <errno.h>
@@ -381,25 +383,44 @@ static void builder_close(struct builder *builder)
         store_sweep(builder->store);
 }
 
-/* The image, and then the caches that it is to be found in by others. */
+/* The caches that others find it in, the image, what it is written to, and its names last. */
 static int store_result(struct builder *builder, struct build_result *ret, struct error *err)
 {
+        const struct build_options *options = builder->options;
+        size_t base_count = squash_base_count(&builder->plan, builder->plan.target);
         struct stage_result *target = &builder->results[builder->plan.target];
+        struct built built = { .manifest = DESCRIPTOR_INIT };
         const struct cache_export export = { .store = builder->store,
                                              .options = builder->options,
                                              .results = builder->results,
                                              .result_count = builder->plan.stage_count,
                                              .target = builder->plan.target };
-        int r = cache_export_inline(&export, &target->config, err);
+        int r = 0;
 
+        if (options->compression)
+                r = squash_compress(builder->store, options, base_count, target, err);
         if (r == 0)
-                r = image_store(builder->store, builder->options, target, ret, err);
-        if (r < 0)
+                r = cache_export_inline(&export, &target->config, err);
+        if (r == 0)
+                r = cache_export_write(&export, err);
+        if (r == 0 && options->squash && target->layers.count > base_count)
+                r = squash_layers(builder->store, options, base_count, target, err);
+        if (r == 0)
+                r = image_make(builder->store, options, target, &built.config, &built.manifest,
+                               err);
+        if (r == 0 && platform_copy(&target->config.platform, &built.platform) < 0)
+                r = error_set_oom(err);
+        if (r == 0)
+                r = outputs_write(builder->store, options, &built.manifest, &built, 1, err);
+        if (r == 0 && build_keeps_image(options))
+                r = image_name(builder->store, options, &built.manifest, err);
+        platform_done(&built.platform);
+        if (r < 0) {
+                descriptor_done(&built.manifest);
                 return r;
-        r = cache_export_write(&export, err);
-        if (r < 0)
-                build_result_done(ret);
-        return r;
+        }
+        *ret = (struct build_result){ .config = built.config, .manifest = built.manifest };
+        return 0;
 }
 
 int build_image(struct store *store, const struct build_options *options, struct build_result *ret,

@@ -1,6 +1,7 @@
 #include "image.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "oci/media_type.h"
 #include "oci/reference.h"
 #include "store/images.h"
@@ -80,43 +81,68 @@ int image_put(struct store *store, const struct buf *config, const struct platfo
         return r;
 }
 
-static int tag(struct store *store, const struct strv *tags, const struct descriptor *manifest,
-               struct error *err)
+static void clamp_times(struct image_config *config, const struct timespec *latest)
 {
-        int r = 0;
-
-        if (!tags || tags->count == 0)
-                return store_images_put(store, NULL, manifest, err);
-        for (size_t i = 0; i < tags->count && r == 0; i++) {
-                _cleanup_free_ char *name = NULL;
-
-                r = reference_parse_name(tags->items[i], &name, err);
-                if (r == 0)
-                        r = store_images_put(store, name, manifest, err);
-        }
-        return r;
+        clock_clamp(&config->created, latest);
+        for (size_t i = 0; i < config->history_count; i++)
+                clock_clamp(&config->history[i].created, latest);
 }
 
-int image_store(struct store *store, const struct build_options *options,
-                struct stage_result *result, struct build_result *ret, struct error *err)
+int image_make(struct store *store, const struct build_options *options,
+               struct stage_result *result, struct digest *ret_config, struct descriptor *ret,
+               struct error *err)
 {
         struct image_config *config = &result->config;
         struct buf text = BUF_INIT;
         int r;
 
-        *ret = (struct build_result){ .manifest = DESCRIPTOR_INIT };
         if (options->labels && strmap_extend(&config->labels, options->labels) < 0)
                 return error_set_oom(err);
+        if (options->clamps_times)
+                clamp_times(config, &options->latest);
         r = image_config_write(config, &text, err);
         if (r == 0)
-                r = digest_of(text.data, text.len, &ret->config, err);
+                r = digest_of(text.data, text.len, ret_config, err);
         if (r == 0)
                 r = image_put(store, &text, &config->platform, &result->layers,
-                              options->annotations, &ret->manifest, err);
+                              options->annotations, ret, err);
         buf_done(&text);
-        if (r == 0)
-                r = tag(store, options->tags, &ret->manifest, err);
-        if (r < 0)
-                build_result_done(ret);
         return r;
+}
+
+int image_name(struct store *store, const struct build_options *options,
+               const struct descriptor *image, struct error *err)
+{
+        const struct strv *names = options->tags;
+        int r = 0;
+
+        if (!names || names->count == 0)
+                return store_images_put(store, NULL, image, err);
+        for (size_t i = 0; i < names->count && r == 0; i++) {
+                _cleanup_free_ char *name = NULL;
+
+                r = reference_parse_name(names->items[i], &name, err);
+                if (r == 0)
+                        r = store_images_put(store, name, image, err);
+        }
+        return r;
+}
+
+int image_read_whole_index(struct store *store, const struct descriptor *root,
+                           struct image_index *ret, struct buf *ret_text, struct error *err)
+{
+        int r;
+
+        if (media_type_kind(root->media_type) != MEDIA_INDEX)
+                return 0;
+        r = store_read(store, STORE_BLOB, &root->digest, MANIFEST_BYTES_MAX, ret_text, err);
+        if (r == 0)
+                r = image_index_parse(ret_text->data, ret_text->len, root->media_type, ret, err);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < ret->manifests.count; i++)
+                if (media_type_kind(ret->manifests.items[i].media_type) != MEDIA_MANIFEST ||
+                    !store_has(store, STORE_BLOB, &ret->manifests.items[i].digest))
+                        return 0;
+        return 1;
 }

@@ -3,8 +3,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "fs/index.h"
-#include "layer/compress.h"
-#include "oci/media_type.h"
+#include "layers_blob.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -228,12 +227,11 @@ int layers_take_in(struct store *store, const struct byte_source *blob,
         return store_link_blob(store, &ret->diff_id, err);
 }
 
-int layers_seal(struct store *store, struct change_list *changes,
-                const struct compression *compression, struct layer *ret, struct error *err)
+int layers_seal_entries(struct store *store, const struct entry_source *source,
+                        const struct compression *compression, struct layer *ret, struct error *err)
 {
         _cleanup_(layer_files_done) struct layer_files files = { .store = store, .tar.fd = -1 };
         struct layer_seal_options options = { .blob_fd = -1 };
-        struct entry_source source = change_list_source(changes);
         struct layer_sealed sealed;
         struct entry_sink sink;
         int r;
@@ -246,55 +244,28 @@ int layers_seal(struct store *store, struct change_list *changes,
         options.tar_fd = files.tar.fd;
         options.blob_fd = files.blob.fd;
         sink = index_builder_sink(files.builder);
-        r = layer_seal(&source, &sink, &options, &sealed, err);
-        if (r == 0)
-                r = layer_files_publish(&files, &sealed.diff_id, sealed.tar_size, &sealed.digest,
-                                        err);
+        r = layer_seal(source, &sink, &options, &sealed, err);
+        if (r < 0 || sealed.entry_count == 0)
+                return r;
+        r = layer_files_publish(&files, &sealed.diff_id, sealed.tar_size, &sealed.digest, err);
         if (r < 0)
                 return r;
         *ret = (struct layer){ .diff_id = sealed.diff_id, .blob = DESCRIPTOR_INIT };
         if (!compression)
-                return 0;
+                return 1;
         ret->blob.digest = sealed.digest;
         ret->blob.size = sealed.size;
-        ret->blob.media_type = strdup(layer_media_type(compression->codec, false));
-        return ret->blob.media_type ? 0 : error_set_oom(err);
+        r = layer_describe_blob(compression, &ret->blob, err);
+        return r < 0 ? r : 1;
 }
 
-static int compression_of(const char *media_type, struct compression *ret, struct error *err)
+int layers_seal(struct store *store, struct change_list *changes,
+                const struct compression *compression, struct layer *ret, struct error *err)
 {
-        return compression_parse(strstr(media_type, "zstd") ? "zstd" : "gzip", 0, ret, err);
-}
+        struct entry_source source = change_list_source(changes);
+        int r = layers_seal_entries(store, &source, compression, ret, err);
 
-int layers_restore_blob(struct store *store, struct layer *layer, struct error *err)
-{
-        struct store_file file = STORE_FILE_INIT;
-        struct compression compression;
-        _cleanup_close_ int fd = -1;
-        struct fd_stream stream = { .name = "a layer of the store" };
-        struct byte_source source;
-        int r;
-
-        if (store_has(store, STORE_BLOB, &layer->blob.digest))
-                return 0;
-        r = store_open_file(store, STORE_TAR, &layer->diff_id, &fd, NULL, err);
-        if (r == 0 && strcmp(layer->blob.media_type, MEDIA_TYPE_OCI_LAYER) == 0)
-                return store_link_blob(store, &layer->diff_id, err);
-        if (r == 0)
-                r = compression_of(layer->blob.media_type, &compression, err);
-        if (r == 0)
-                r = store_file_new(store, &file, err);
-        if (r < 0)
-                return r;
-        stream.fd = fd;
-        source = byte_source_of_fd(&stream);
-        r = layer_compress(&source, &compression, file.fd, &layer->blob.digest, &layer->blob.size,
-                           err);
-        if (r < 0) {
-                store_file_discard(store, &file);
-                return r;
-        }
-        return store_file_publish(store, &file, STORE_BLOB, &layer->blob.digest, err);
+        return r < 0 ? r : 0;
 }
 
 /* ---- opening ---- */

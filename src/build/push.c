@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "fetch.h"
+#include "image.h"
 #include "oci/index.h"
 #include "oci/media_type.h"
 #include "origin.h"
@@ -181,32 +182,13 @@ static int push_manifest(struct push *push, const struct descriptor *descriptor,
         return r;
 }
 
-/* Whether the store has all images of an index, which alone can be pushed as it is. */
-static int read_whole_index(struct push *push, const struct descriptor *root,
-                            struct image_index *ret, struct buf *ret_text, struct error *err)
-{
-        int r;
-
-        if (media_type_kind(root->media_type) != MEDIA_INDEX)
-                return 0;
-        r = store_read(push->store, STORE_BLOB, &root->digest, MANIFEST_BYTES_MAX, ret_text, err);
-        if (r == 0)
-                r = image_index_parse(ret_text->data, ret_text->len, root->media_type, ret, err);
-        if (r < 0)
-                return r;
-        for (size_t i = 0; i < ret->manifests.count; i++)
-                if (media_type_kind(ret->manifests.items[i].media_type) != MEDIA_MANIFEST ||
-                    !store_has(push->store, STORE_BLOB, &ret->manifests.items[i].digest))
-                        return 0;
-        return 1;
-}
-
 static int push_image(struct push *push, const struct stored_image *image, struct digest *ret,
                       struct error *err)
 {
         struct image_index index = IMAGE_INDEX_INIT;
         struct buf text = BUF_INIT;
-        int whole = read_whole_index(push, &image->root, &index, &text, err), r = whole;
+        int whole = image_read_whole_index(push->store, &image->root, &index, &text, err),
+            r = whole;
 
         if (whole == 0) {
                 *ret = image->manifest.digest;
@@ -224,39 +206,40 @@ static int push_image(struct push *push, const struct stored_image *image, struc
         return r;
 }
 
-/* What an ID is pushed as has to be said. */
-static int choose_target(const char *name, const char *destination, struct reference *ret,
-                         struct error *err)
+int image_push_stored(struct store *store, const struct stored_image *image,
+                      const char *destination, const struct push_options *options,
+                      struct digest *ret, struct error *err)
 {
-        int r = reference_parse(destination ? destination : name, ret, err);
+        struct push push = { .store = store, .reporter = REPORTER_INIT(&options->watcher) };
+        struct registry_options registry_options = { .insecure = options->insecure,
+                                                     .notice = reporter_notice,
+                                                     .notice_context = &push.reporter };
+        int fd, r = reference_parse(destination, &push.target, err);
 
-        if (r < 0 && !destination)
-                error_hint(err, "Say what it is to be called there: varve push %s HOST/NAME:TAG",
-                           name);
+        if (r == 0)
+                r = store_tmp_dir(store, &fd, err);
+        if (r == 0)
+                r = registry_new(&registry_options, &push.registry, err);
+        if (r == 0)
+                r = push_image(&push, image, ret, err);
+        registry_free(push.registry);
+        reference_done(&push.target);
         return r;
 }
 
 int image_push(struct store *store, const char *name, const char *destination,
                const struct push_options *options, struct digest *ret, struct error *err)
 {
-        struct push push = { .store = store, .reporter = REPORTER_INIT(&options->watcher) };
-        struct registry_options registry_options = { .insecure = options->insecure,
-                                                     .notice = reporter_notice,
-                                                     .notice_context = &push.reporter };
         struct stored_image image;
-        int fd, r = store_image_find(store, name, NULL, &image, err);
+        int r = store_image_find(store, name, NULL, &image, err);
 
         if (r < 0)
                 return r;
-        r = choose_target(name, destination, &push.target, err);
-        if (r == 0)
-                r = store_tmp_dir(store, &fd, err);
-        if (r == 0)
-                r = registry_new(&registry_options, &push.registry, err);
-        if (r == 0)
-                r = push_image(&push, &image, ret, err);
-        registry_free(push.registry);
-        reference_done(&push.target);
+        r = image_push_stored(store, &image, destination ? destination : name, options, ret, err);
+        /* What an ID is pushed as has to be said. */
+        if (r == -EINVAL && !destination)
+                error_hint(err, "Say what it is to be called there: varve push %s HOST/NAME:TAG",
+                           name);
         stored_image_done(&image);
         return r;
 }

@@ -38,14 +38,18 @@ static int add_digest(struct buf *buf, const char *key, const struct digest *dig
 static int write_layer(const struct record *record, struct buf *ret)
 {
         const struct descriptor *blob = &record->layer.blob;
+        const char *made = strmap_get(&blob->annotations, LAYER_COMPRESSION);
         char digest[DIGEST_TEXT_MAX];
 
         digest_format(&blob->digest, digest);
         if (add_digest(ret, "layer", &record->layer.diff_id) < 0 ||
             add_digest(ret, "content", &record->layer.content) < 0)
                 return -ENOMEM;
-        return buf_appendf(ret, "blob %s %" PRIu64 " %s\nowners %s\n", digest, blob->size,
-                           blob->media_type, owners_name(record->owners));
+        if (buf_appendf(ret, "blob %s %" PRIu64 " %s\n", digest, blob->size, blob->media_type) <
+                    0 ||
+            (made && buf_appendf(ret, "compressed %s\n", made) < 0))
+                return -ENOMEM;
+        return buf_appendf(ret, "owners %s\n", owners_name(record->owners));
 }
 
 static int write_body(const struct record *record, struct buf *ret)
@@ -144,7 +148,8 @@ static bool check_digest(const char **at, const char *end)
 
 static int read_layer(const char **at, const char *end, struct record *record)
 {
-        char line[256], digest[DIGEST_TEXT_MAX], media_type[128], owners[32];
+        char line[256], digest[DIGEST_TEXT_MAX], media_type[128], made[128], owners[32];
+        bool has_made;
         struct error ignored = ERROR_INIT;
         struct layer *layer = &record->layer;
 
@@ -153,8 +158,10 @@ static int read_layer(const char **at, const char *end, struct record *record)
         if (!take_digest(at, end, "content", &layer->content) ||
             !take_line(at, end, "blob", line, sizeof(line)) ||
             sscanf(line, "%71s %" SCNu64 " %127s", digest, &layer->blob.size, media_type) != 3 ||
-            digest_parse(digest, &layer->blob.digest, &ignored) < 0 ||
-            !take_line(at, end, "owners", owners, sizeof(owners)))
+            digest_parse(digest, &layer->blob.digest, &ignored) < 0)
+                return -EBADMSG;
+        has_made = take_line(at, end, "compressed", made, sizeof(made));
+        if (!take_line(at, end, "owners", owners, sizeof(owners)))
                 return -EBADMSG;
         layer->has_content = true;
         for (record->owners = OWNERS_COUNT; record->owners > 0; record->owners--)
@@ -162,8 +169,11 @@ static int read_layer(const char **at, const char *end, struct record *record)
                     strcmp(owners_name(record->owners), owners) == 0)
                         break;
         layer->blob.media_type = strdup(media_type);
-        record->has_layer = layer->blob.media_type != NULL;
-        return record->has_layer ? 0 : -ENOMEM;
+        record->has_layer = true;
+        if (!layer->blob.media_type ||
+            (has_made && strmap_set(&layer->blob.annotations, LAYER_COMPRESSION, made) < 0))
+                return -ENOMEM;
+        return 0;
 }
 
 static int read_body(const char *at, const char *end, struct record *record)

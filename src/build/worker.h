@@ -210,6 +210,10 @@ int worker_fetch_shared(struct worker *worker, const struct imported_step *step,
 
 /* ---- worker_step.c: steps that change files ---- */
 
+/* Begins the digest of what a step of this kind does. */
+int worker_begin_group(const struct worker *worker, const char *kind, struct key *key,
+                       struct error *err);
+
 /* The key of a step on what the stage is so far. */
 int worker_record_key(const struct worker *worker, bool stands_alone, const struct digest *input,
                       struct digest *ret_below, struct digest *ret, struct error *err);
@@ -233,6 +237,9 @@ int worker_open_layers(struct worker *worker, const struct layers *layers, struc
 
 /* Opens the tree of what the stage is so far. */
 int worker_open_tree(struct worker *worker, struct error *err);
+
+/* Sees to it that what is committed of the tree has no later times than it may have. */
+void worker_clamp_times(const struct worker *worker);
 
 /* Ends a step: what it has changed in the tree is on its way into a layer. */
 int worker_finish_step(struct worker *worker, const struct digest *group,

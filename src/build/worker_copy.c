@@ -112,7 +112,8 @@ static int copy_group(const struct worker *worker, struct digest *ret, struct er
 {
         const struct instruction *instruction = worker->instruction;
         struct key key;
-        int r = key_begin(&key, instruction->type == INSTRUCTION_ADD ? "ADD" : "COPY", err);
+        int r = worker_begin_group(worker, instruction->type == INSTRUCTION_ADD ? "ADD" : "COPY",
+                                   &key, err);
 
         if (r < 0)
                 return r;
@@ -372,6 +373,8 @@ static int carry_out_alone(struct worker *worker, struct copy_step *step,
         tree_free(worker->tree);
         worker->tree = NULL;
         r = layers_open(worker->store, &nothing, &worker->tree, err);
+        if (r == 0)
+                worker_clamp_times(worker);
         if (r == 0)
                 r = apply(step, worker->tree, &input, err);
         if (r == 0)

@@ -171,7 +171,7 @@ static int run_group(const struct worker *worker, const struct strv *argv, struc
         const struct instruction_run *run = &worker->instruction->run;
         _cleanup_free_ char *platform = platform_format(&worker->state.config.platform);
         struct key key;
-        int r = key_begin(&key, "RUN", err);
+        int r = worker_begin_group(worker, "RUN", &key, err);
 
         if (r < 0)
                 return r;
@@ -448,7 +448,7 @@ int worker_workdir_step(struct worker *worker, bool *ret_cached, struct error *e
 
         if (!path || image_config_set(&worker->state.config.working_dir, path) < 0)
                 return error_set_oom(err);
-        r = key_begin(&key, "WORKDIR", err);
+        r = worker_begin_group(worker, "WORKDIR", &key, err);
         if (r < 0)
                 return r;
         key_add_text(&key, path);

@@ -17,6 +17,19 @@
 /* Of an instruction, for people. */
 #define STEP_TEXT_MAX 200
 
+int worker_begin_group(const struct worker *worker, const char *kind, struct key *key,
+                       struct error *err)
+{
+        int r = key_begin(key, kind, err);
+
+        /* The times in its layer are part of what it does. */
+        if (r == 0 && worker->options->clamps_times) {
+                key_add_text(key, "latest");
+                key_add_number(key, (uint64_t)worker->options->latest.tv_sec);
+        }
+        return r;
+}
+
 /* ---- records ---- */
 
 int worker_record_key(const struct worker *worker, bool stands_alone, const struct digest *input,
@@ -138,11 +151,22 @@ int worker_open_layers(struct worker *worker, const struct layers *layers, struc
         return r < 0 ? r : layers_open(worker->store, layers, ret, err);
 }
 
+void worker_clamp_times(const struct worker *worker)
+{
+        if (worker->options->clamps_times)
+                tree_clamp_times(worker->tree, &worker->options->latest);
+}
+
 int worker_open_tree(struct worker *worker, struct error *err)
 {
+        int r;
+
         if (worker->tree)
                 return 0;
-        return worker_open_layers(worker, &worker->state.layers, &worker->tree, err);
+        r = worker_open_layers(worker, &worker->state.layers, &worker->tree, err);
+        if (r == 0)
+                worker_clamp_times(worker);
+        return r;
 }
 
 static int add_finished(struct worker *worker, const struct finished_step *step)
@@ -166,7 +190,10 @@ static int seal(struct worker *worker, struct change_list *changes, struct seal_
         if (!worker->sealer) {
                 struct compression compression;
 
-                r = compression_parse("gzip", 0, &compression, err);
+                if (worker->options->compression)
+                        compression = *worker->options->compression;
+                else
+                        r = compression_parse("gzip", 0, &compression, err);
                 if (r == 0)
                         r = sealer_new(worker->store, &compression, &worker->sealer, err);
         }

@@ -85,10 +85,11 @@ int cli_show(const struct command *command, int argc, char **argv,
 
 /*
  * Goes on in a process of its own (guard.c) and returns true there. In this one it waits for that,
- * sees to it that nothing is left behind, `leftover` among it (a path, or NULL) when the work did
- * not come to its end, frees `store`, and returns false with the exit status.
+ * sees to it that nothing is left behind, `leftovers` among it (paths, NULL behind the last, or
+ * NULL) when the work did not come to its end, frees `store`, and returns false with the exit
+ * status.
  */
-bool cli_guard(struct store *store, const char *leftover, int *ret_status);
+bool cli_guard(struct store *store, const char *const *leftovers, int *ret_status);
 
 /* Refuses, with -EINVAL, to write an archive to a terminal. */
 int cli_check_stdout(struct error *err);

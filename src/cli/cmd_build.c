@@ -8,7 +8,9 @@
 #include "build_flags.h"
 #include "cache_flags.h"
 #include "oci/reference.h"
+#include "output_flags.h"
 #include "progress.h"
+#include "transfer.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -34,6 +36,7 @@ struct build_flags {
         const char *userns;
         const char *files;
         const char *iidfile;
+        struct output_flags output;
         struct strv allowed;
         struct network_flags network;
         struct bounds_flags bounds;
@@ -65,6 +68,7 @@ static void build_flags_done(struct build_flags *flags)
         strv_done(&flags->secrets);
         strv_done(&flags->agents);
         strv_done(&flags->contexts);
+        output_flags_done(&flags->output);
 }
 
 /* Names that are none are told before the work. */
@@ -95,8 +99,9 @@ static int check_context(const char *context, struct error *err)
         return 0;
 }
 
-/* That the ID could not be written is told before the work, too. */
-static int check_iidfile(const char *path, struct error *err)
+/* That the ID, or what else is told of the image, could not be written is told before the work,
+ * too. */
+static int check_result_file(const char *path, struct error *err)
 {
         char parent[PATH_MAX];
         int r = path ? path_parent(path, parent, sizeof(parent)) : 0;
@@ -116,19 +121,21 @@ static int write_iidfile(const char *path, const char *id, struct error *err)
 }
 
 static int tell_result(const struct build_flags *flags, const struct build_result *result,
-                       struct error *err)
+                       bool keeps, struct error *err)
 {
         char id[DIGEST_TEXT_MAX];
 
         digest_format(&result->config, id);
         if (flags->iidfile && write_iidfile(flags->iidfile, id, err) < 0)
                 return err->code;
+        if (output_flags_tell(&flags->output, &flags->tags, result, err) < 0)
+                return err->code;
         if (flags->quiet) {
                 printf("%s\n", id);
                 return 0;
         }
         fprintf(stderr, "image %s\n", id);
-        for (size_t i = 0; i < flags->tags.count; i++)
+        for (size_t i = 0; i < flags->tags.count && keeps; i++)
                 fprintf(stderr, "named %s\n", flags->tags.items[i]);
         return 0;
 }
@@ -151,7 +158,7 @@ static int build_and_tell(struct store *store, const struct build_flags *flags,
         int r = build_image(store, options, &result, fault, err);
 
         if (r == 0) {
-                r = tell_result(flags, &result, err);
+                r = tell_result(flags, &result, build_keeps_image(options), err);
                 build_result_done(&result);
         }
         return r;
@@ -218,6 +225,17 @@ static void shared_caches_done(struct shared_caches *caches)
         cache_list_done(&caches->to);
 }
 
+/* What is in an image says which of its layers came of which steps. */
+static int check_inline(const struct build_options *options, struct error *err)
+{
+        for (size_t i = 0; i < options->cache_to_count && options->squash; i++)
+                if (options->cache_to[i].type == BUILD_CACHE_INLINE)
+                        return error_set(err, -EINVAL,
+                                         "--cache-to type=inline wants a layer for each step: it "
+                                         "does not go with --squash");
+        return 0;
+}
+
 static int parse_caches(const struct build_flags *flags, struct shared_caches *caches,
                         struct build_options *options, struct error *err)
 {
@@ -232,10 +250,11 @@ static int parse_caches(const struct build_flags *flags, struct shared_caches *c
         return r;
 }
 
-static int build(struct store *store, struct build_flags *flags,
+static int build(struct store *store, struct build_flags *flags, const struct output_list *outputs,
                  const struct execution_bounds *bounds, const char *context,
                  struct progress *progress, struct build_fault *fault, struct error *err)
 {
+        _cleanup_(transfer_view_done) struct transfer_view view = { .lines = NULL };
         _cleanup_(shared_caches_done) struct shared_caches caches = { .from.count = 0 };
         struct build_lists lists = BUILD_LISTS_INIT;
         struct strmap labels = STRMAP_INIT, annotations = STRMAP_INIT;
@@ -253,18 +272,25 @@ static int build(struct store *store, struct build_flags *flags,
                                          .bounds = bounds,
                                          .allowed = &flags->allowed,
                                          .event = progress_event,
-                                         .event_context = progress };
+                                         .event_context = progress,
+                                         .watcher = { transfer_view_event, &view } };
         int r;
 
-        r = check_tags(&flags->tags, err);
+        r = transfer_view_init(&view, NULL, flags->quiet, err);
+        if (r == 0)
+                r = check_tags(&flags->tags, err);
         if (r == 0)
                 r = check_context(context, err);
         if (r == 0)
-                r = check_iidfile(flags->iidfile, err);
+                r = check_result_file(flags->iidfile, err);
+        if (r == 0)
+                r = check_result_file(flags->output.metadata_file, err);
         if (r == 0)
                 r = build_flags_args(&flags->args, &args, err);
         if (r == 0)
                 r = build_flags_inline_cache(&args, &flags->cache_to, err);
+        if (r == 0)
+                r = output_flags_times(&flags->output, &args, &options, err);
         if (r == 0)
                 r = build_flags_map(&flags->labels, &labels, err);
         if (r == 0)
@@ -276,6 +302,7 @@ static int build(struct store *store, struct build_flags *flags,
         if (r == 0)
                 r = build_flags_contexts(&flags->contexts, &lists, err);
         use_lists(&lists, &options);
+        output_list_use(outputs, &options);
         if (r == 0 && flags->pull && *flags->pull)
                 r = pull_policy_parse(flags->pull, &options.pull, err);
         else if (flags->pull)
@@ -286,6 +313,8 @@ static int build(struct store *store, struct build_flags *flags,
                 r = parse_jobs(flags->jobs, &options.jobs, err);
         if (r == 0)
                 r = parse_caches(flags, &caches, &options, err);
+        if (r == 0)
+                r = check_inline(&options, err);
         if (r == 0)
                 r = cli_parse_users(flags->userns, &options.users, err);
         if (r == 0)
@@ -320,6 +349,7 @@ static int run(const struct command *command, int argc, char **argv)
         _cleanup_(build_flags_done) struct build_flags flags = { .file = NULL };
         _cleanup_(progress_done) struct progress progress = { .quiet = false };
         _cleanup_(build_fault_done) struct build_fault fault = { .excerpt = NULL };
+        _cleanup_(output_list_done) struct output_list outputs = { .count = 0 };
         const struct option_spec options[] = {
                 { OPTION_LIST, 't', "tag", &flags.tags, "NAME[:TAG]",
                   "Name the image; may be repeated" },
@@ -368,6 +398,7 @@ static int run(const struct command *command, int argc, char **argv)
                   "Let RUN have what is closed to it: network.host, security.insecure" },
                 NETWORK_OPTIONS(&flags.network),
                 BOUNDS_OPTIONS(&flags.bounds),
+                OUTPUT_OPTIONS(&flags.output),
                 { OPTION_STRING, 0, "iidfile", &flags.iidfile, "FILE",
                   "Write the image's ID to a file" },
                 { OPTION_FLAG, 'q', "quiet", &flags.quiet, NULL, "Print the image's ID alone" },
@@ -381,14 +412,16 @@ static int run(const struct command *command, int argc, char **argv)
         if (!cli_begin(command, options, ARRAY_SIZE(options), argc, argv, 1, 1, &arguments, &store,
                        &status))
                 return status;
-        if (bounds_parse(&flags.bounds, &bounds, &err) < 0) {
+        if (bounds_parse(&flags.bounds, &bounds, &err) < 0 ||
+            output_flags_parse(&flags.output, &flags.tags, &outputs, &err) < 0) {
                 store_free(store);
                 return cli_fail(&err, EXIT_FAILURE);
         }
-        if (!cli_guard(store, NULL, &status))
+        if (!cli_guard(store, (const char *const *)outputs.leftovers.items, &status))
                 return status;
         progress.quiet = flags.quiet;
-        if (build(store, &flags, &bounds, arguments.items[0], &progress, &fault, &err) < 0) {
+        if (build(store, &flags, &outputs, &bounds, arguments.items[0], &progress, &fault, &err) <
+            0) {
                 tell_fault(&progress, &fault);
                 status = cli_fail(&err, EXIT_FAILURE);
         }

@@ -57,7 +57,7 @@ static int run(const struct command *command, int argc, char **argv)
                 store_free(store);
                 return cli_fail(&err, EXIT_FAILURE);
         }
-        if (!cli_guard(store, file.temporary, &status))
+        if (!cli_guard(store, (const char *const[]){ file.temporary, NULL }, &status))
                 return status;
         r = output ? write_file(store, arguments.items[0], &file, &err)
                    : write_tree(store, arguments.items[0], STDOUT_FILENO, "standard output", &err);

@@ -1,9 +1,13 @@
 #include "base/cleanup.h"
+#include "base/io.h"
+#include "base/path.h"
 #include "base/whole_file.h"
 #include "build/archives.h"
 #include "commands.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,7 +20,59 @@ static int choose_format(const char *text, enum image_format *ret, struct error 
         *ret = IMAGE_OCI_ARCHIVE;
         if (strcmp(text, "oci-archive") == 0)
                 return 0;
-        return error_set(err, -EINVAL, "--format is docker-archive or oci-archive, not %s", text);
+        *ret = IMAGE_OCI_DIRECTORY;
+        if (strcmp(text, "oci-dir") == 0)
+                return 0;
+        return error_set(err, -EINVAL, "--format is docker-archive, oci-archive or oci-dir, not %s",
+                         text);
+}
+
+/* What is written, and what it is called meanwhile. */
+struct place {
+        struct whole_file file; /* of archives; without a name standard output */
+        char *directory;        /* owned; of an OCI layout, or NULL */
+        char *temporary;        /* owned */
+};
+
+static void place_done(struct place *place)
+{
+        whole_file_done(&place->file);
+        free(place->directory);
+        free(place->temporary);
+}
+
+static int find_place(const char *output, enum image_format format, struct place *ret,
+                      struct error *err)
+{
+        if (format != IMAGE_OCI_DIRECTORY)
+                return output ? whole_file_plan(output, &ret->file, err) : cli_check_stdout(err);
+        if (!output)
+                return error_set(err, -EINVAL, "--format oci-dir wants a directory, with -o");
+        ret->directory = path_clean(output);
+        if (!ret->directory ||
+            asprintf(&ret->temporary, "%s.tmp-%d", ret->directory, (int)getpid()) < 0) {
+                ret->temporary = NULL;
+                return error_set_oom(err);
+        }
+        return 0;
+}
+
+static int save_to_directory(struct store *store, const struct strv *names,
+                             const struct place *place, struct error *err)
+{
+        struct save_target target = { .format = IMAGE_OCI_DIRECTORY };
+        _cleanup_close_ int fd = whole_directory_open(place->directory, place->temporary, err);
+        struct error ignored = ERROR_INIT;
+        int r = fd;
+
+        if (r < 0)
+                return r;
+        target.dir_fd = fd;
+        r = images_save(store, names, &target, err);
+        if (r == 0)
+                r = whole_directory_finish(place->directory, place->temporary, fd, err);
+        io_remove_tree(AT_FDCWD, place->temporary, &ignored);
+        return r;
 }
 
 static int save_to_fd(struct store *store, const struct strv *names, enum image_format format,
@@ -25,7 +81,9 @@ static int save_to_fd(struct store *store, const struct strv *names, enum image_
         struct fd_stream stream = { .fd = fd, .name = name };
         struct byte_sink sink = byte_sink_of_fd(&stream);
 
-        return images_save(store, names, format, &sink, err);
+        struct save_target target = { .format = format, .out = &sink, .dir_fd = -1 };
+
+        return images_save(store, names, &target, err);
 }
 
 static int save_to_file(struct store *store, const struct strv *names, enum image_format format,
@@ -38,7 +96,7 @@ static int save_to_file(struct store *store, const struct strv *names, enum imag
         return r < 0 ? r : whole_file_finish(file, err);
 }
 
-static int save(struct store *store, const struct arguments *arguments, struct whole_file *file,
+static int save(struct store *store, const struct arguments *arguments, struct place *place,
                 enum image_format format, struct error *err)
 {
         struct strv names = STRV_INIT;
@@ -47,8 +105,10 @@ static int save(struct store *store, const struct arguments *arguments, struct w
         for (size_t i = 0; i < arguments->count && r == 0; i++)
                 if (strv_add(&names, arguments->items[i]) < 0)
                         r = error_set_oom(err);
-        if (r == 0 && file->target)
-                r = save_to_file(store, &names, format, file, err);
+        if (r == 0 && place->directory)
+                r = save_to_directory(store, &names, place, err);
+        else if (r == 0 && place->file.target)
+                r = save_to_file(store, &names, format, &place->file, err);
         else if (r == 0)
                 r = save_to_fd(store, &names, format, STDOUT_FILENO, "standard output", err);
         strv_done(&names);
@@ -57,13 +117,14 @@ static int save(struct store *store, const struct arguments *arguments, struct w
 
 static int run(const struct command *command, int argc, char **argv)
 {
-        _cleanup_(whole_file_done) struct whole_file file = WHOLE_FILE_INIT;
+        _cleanup_(place_done) struct place place = { .file = WHOLE_FILE_INIT };
         const char *output = NULL, *format_text = NULL;
         const struct option_spec options[] = {
                 { OPTION_STRING, 'o', "output", &output, "FILE", "Write here (standard output)" },
                 { OPTION_STRING, 0, "format", &format_text, "FORMAT",
-                  "docker-archive (the default) or oci-archive" },
+                  "docker-archive (the default), oci-archive or oci-dir" },
         };
+        const char *leftovers[] = { NULL, NULL };
         struct error err = ERROR_INIT;
         struct arguments arguments;
         enum image_format format;
@@ -75,14 +136,15 @@ static int run(const struct command *command, int argc, char **argv)
                 return status;
         r = choose_format(format_text, &format, &err);
         if (r == 0)
-                r = output ? whole_file_plan(output, &file, &err) : cli_check_stdout(&err);
+                r = find_place(output, format, &place, &err);
         if (r < 0) {
                 store_free(store);
                 return cli_fail(&err, EXIT_FAILURE);
         }
-        if (!cli_guard(store, file.temporary, &status))
+        leftovers[0] = place.directory ? place.temporary : place.file.temporary;
+        if (!cli_guard(store, leftovers, &status))
                 return status;
-        if (save(store, &arguments, &file, format, &err) < 0) {
+        if (save(store, &arguments, &place, format, &err) < 0) {
                 cli_hint_full(&err);
                 status = cli_fail(&err, EXIT_FAILURE);
         }
@@ -93,7 +155,7 @@ static int run(const struct command *command, int argc, char **argv)
 const struct command cmd_save = {
         .name = "save",
         .arguments = "[OPTIONS] IMAGE...",
-        .summary = "Write images to an archive",
+        .summary = "Write images to an archive or a directory",
         .details = "Examples:\n"
                    "  varve save -o app.tar app\n"
                    "  varve save app | docker load\n"

@@ -7,9 +7,11 @@
  */
 #include "cli.h"
 
+#include "base/io.h"
 #include "store/images.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,7 +104,7 @@ static int tell_end(int interrupted, int status)
         return cli_fail(&err, EXIT_FAILURE);
 }
 
-bool cli_guard(struct store *store, const char *leftover, int *ret_status)
+bool cli_guard(struct store *store, const char *const *leftovers, int *ret_status)
 {
         struct error err = ERROR_INIT;
         pid_t parent = getpid(), worker;
@@ -124,8 +126,8 @@ bool cli_guard(struct store *store, const char *leftover, int *ret_status)
         } else {
                 interrupted = wait_for_worker(worker, &set, &status);
                 if (!WIFEXITED(status)) {
-                        if (leftover)
-                                unlink(leftover);
+                        for (size_t i = 0; leftovers && leftovers[i]; i++)
+                                io_remove_tree(AT_FDCWD, leftovers[i], &err);
                         store_sweep(store);
                         store_abandon(store);
                 }

@@ -44,7 +44,7 @@ same_tree() {
         says '^A +4B +/d/a' '^C +/root +another mode' '^D .*/etc/issue' '^A +8.39MB +/d/sparse' \
                 '^[0-9]+ added .* [0-9]+ changed, 1 removed'
         run varve diff --layers sample
-        says '^layer 3 sha256:.* RUN truncate'
+        says '^layer 3 sha256:.* RUN .*truncate'
         [ "$(grep -c ' /d/a$' <<<"$output")" -eq 1 ]
         varve diff --format json busybox:1 sample | python3 -c '
 import json, sys
@@ -55,4 +55,161 @@ assert found["/d/a"]["is"] | {"time": 0} == {"type": "file", "size": 4, "mode": 
                                              "owner": "5:6", "time": 0}'
         run varve diff sample sample
         says '^0 added \(0B\), 0 changed, 0 removed \(0B\)$'
+}
+
+# to NAME: where a build may write, and nothing of this name is.
+to() {
+        rm -rf "${work:?}/$1"
+        printf '%s\n' "$work/$1"
+}
+
+@test "a build is written as an archive, a layout, a tar and a directory, and not into the store" {
+        context=$work/sample
+        unpacked sample
+        before=$(tags)
+        varve build -q -t out:1 -t out:2 -o "type=oci,dest=$(to o.oci)" \
+                -o "type=oci-dir,dest=$(to o.dir)" -o "type=docker,dest=$(to o.docker)" \
+                -o "type=tar,dest=$(to o.tar)" -o "type=local,dest=$(to o.local)" \
+                --metadata-file "$work/meta" --iidfile "$work/iid" "$context"
+        [ "$(tags)" = "$before" ]
+        skopeo inspect --raw --config "oci-archive:$work/o.oci:docker.io/library/out:2" | sha256sum |
+                grep -q "^$(sed 's/sha256://' "$work/iid") " || fail 'another ID'
+        [ "$(umoci ls --layout "$work/o.dir" | wc -l)" -eq 2 ]
+        skopeo copy -q "docker-archive:$work/o.docker:out:1" "oci:$work/o.copy:x"
+        extracted "$work/o.tar"
+        same_tree "$root" "$work/extracted"
+        # Owners, setuid bits and times of directories are the user's own matter.
+        diff -u <(cd "$root" && find . -type f,l,p -printf '%P %y %s %l\n' | sort) \
+                <(cd "$work/o.local" && find . -type f,l,p -printf '%P %y %s %l\n' | sort)
+        [ "$work/o.local/d/a" -ef "$work/o.local/d/b" ]
+        [ "$(stat -c %U:%a "$work/o.local/d/a")" = "$user:755" ]
+        python3 - "$work/meta" "$work/iid" <<'PY'
+import json, sys
+meta = json.load(open(sys.argv[1]))
+assert meta["containerimage.config.digest"] == open(sys.argv[2]).read().strip()
+assert meta["containerimage.descriptor"]["digest"] == meta["containerimage.digest"]
+assert meta["image.name"] == "docker.io/library/out:1,docker.io/library/out:2"
+PY
+}
+
+@test "-o DIR adds to what is in a directory, and - is a tar on standard output" {
+        context=$work/sample
+        as_tester mkdir -p "$work/there/d" "$work/there/own"
+        echo old | as_tester tee "$work/there/d/a" "$work/there/own/x" >/dev/null
+        as_tester ln -sfn /etc "$work/there/bin"
+        varve build -q -o "$work/there" "$context"
+        [ "$(cat "$work/there/d/a" "$work/there/own/x")" = $'one\nold' ]
+        [ -d "$work/there/bin" ] && [ ! -L "$work/there/bin" ]
+        [ -z "$(find "$work/there" -maxdepth 1 -name '.varve*')" ]
+        varve build -q -o - "$context" | tar -t | grep -qx d/sparse
+        # A file is not put in a directory's place, and then nothing is.
+        as_tester rm -r "$work/there/d"
+        as_tester mkdir -p "$work/there/d/a" "$work/there/d/c"
+        refused build -q -o "$work/there" "$context"
+        says 'd/a is a directory'
+        [ ! -e "$work/there/d/l" ]
+}
+
+@test "outputs that cannot be are refused before anything is built" {
+        context=$work/sample
+        before=$(tags)
+        no() {
+                run ! varve "$@"
+        }
+        as_tester mkdir -p "$work/full/x"
+        no build -o "type=oci-dir,dest=$work/full" "$context"
+        says 'is not empty'
+        no build -o - -o type=oci "$context"
+        says 'another output goes to standard output'
+        no build -o "type=oci,dest=$work/one" -o "type=tar,dest=$work/one" "$context"
+        says 'another output goes to'
+        no build --push "$context"
+        says 'has no name'
+        no build -o type=oci,dest=/nowhere/x "$context"
+        says 'cannot write /nowhere/x'
+        no build -o type=oci,colour=red "$context"
+        says 'not known: colour=red'
+        no build -o type=image,compression=zstd -o type=image,compression=gzip "$context"
+        says 'one compression'
+        no build -o "type=docker,dest=$work/a,tar=false" "$context"
+        no build --compression lzma "$context"
+        says 'no compression'
+        no build --compression none --compression-level 3 "$context"
+        says 'has no levels'
+        run script -qec "runuser -u $user -- env VARVE_ROOT=$store $stage/bin/varve build -o - $context" /dev/null
+        says 'not written to a terminal'
+        [ "$(tags)" = "$before" ]
+        store_is_sound
+}
+
+@test "layers are compressed as asked for, those of the cache and of the base too, and read by others" {
+        context=$work/sample
+        types() {
+                skopeo inspect --raw "oci:$store/oci:docker.io/library/$1:latest" | python3 -c '
+import json, sys
+for layer in json.load(sys.stdin)["layers"]:
+    print(layer["mediaType"].split(".")[-1], layer.get("annotations", {}).get("varve.compression", "-"))'
+        }
+        varve build -q -t zstd --compression zstd "$context"
+        run types zstd
+        [[ ${lines[0]} = tar+gzip* || ${lines[0]} = 'tar -' ]] || fail 'the base was compressed'
+        [[ ${lines[1]} = 'tar+zstd libzstd '*' level 3 block 1048576' ]] || fail 'no zstd'
+        varve build -q -t fast --compression fast --force-compression "$context"
+        run types fast
+        [[ ${lines[0]} = 'tar+gzip isa-l '*' level 2 block 524288' ]] || fail 'the base was not'
+        varve build -q -t nine -o type=image,compression=gzip,compression-level=9 --no-cache "$context"
+        run types nine
+        [[ ${lines[1]} = 'tar+gzip libdeflate '*' level 9 block 524288' ]] || fail 'no level 9'
+        varve build -q -t none --compression uncompressed "$context"
+        run types none
+        [ "${lines[2]}" = 'tar -' ] || fail 'compressed'
+        for name in fast none zstd; do
+                skopeo copy -q "oci:$store/oci:docker.io/library/$name:latest" "oci:$work/copy:$name"
+                diff -u <(whole_manifest "oci:$work/copy:$name") <(saved sample &&
+                        whole_manifest "oci:$work/saved:image")
+        done
+        store_is_sound
+}
+
+@test "a squashed image has one layer of its own, and the same files" {
+        context=$work/sample
+        varve build -q -t sample "$context"
+        varve build -q -t squashed --squash "$context"
+        run varve diff sample squashed
+        says '^0 added \(0B\), 0 changed, 0 removed \(0B\)$'
+        [ "$(varve inspect -f '{{json .RootFS.Layers}}' squashed | grep -o sha256 | wc -l)" -eq 2 ]
+        varve build -q -t squashed2 --layers=false "$context"
+        [ "$(varve images -q | sort | uniq -d | wc -l)" -ge 1 ] || fail 'not the same'
+        unpacked squashed
+        mv "$root" "$work/squashed-root"
+        unpacked sample
+        same_tree "$root" "$work/squashed-root"
+        rm -rf "$work/squashed-root"
+        refused build --squash --cache-to type=inline "$context"
+}
+
+@test "with SOURCE_DATE_EPOCH two builds in other places are the same image, whoever asks and how" {
+        local first
+        context_of epoch 'FROM busybox:1' 'ARG SOURCE_DATE_EPOCH' \
+                'RUN mkdir /d && echo $SOURCE_DATE_EPOCH >/d/a && ln /d/a /d/b && chown 7:8 /d/a' \
+                'COPY Dockerfile /src/' 'RUN find / -xdev -newermt @1600000001 -not -path "/proc*" | \' \
+                '        grep -v -e ^/dev -e ^/etc/host -e ^/etc/resolv >/later || :' 'WORKDIR /made'
+        as_tester touch -d 2011-01-01 "$context/Dockerfile"
+        varve build -q --timestamp 1600000001 -t one "$context" >"$work/first"
+        first=$(cat "$work/first")
+        as_tester cp -r "$context" "$work/elsewhere"
+        as_tester touch -d 2011-01-01 "$work/elsewhere/Dockerfile"
+        sleep 1
+        [ "$(as_tester env VARVE_ROOT="$store" SOURCE_DATE_EPOCH=1600000001 LC_ALL=C TZ=Asia/Tokyo \
+                sh -c "umask 077; taskset -c 0 $stage/bin/varve build -q --no-cache -t two $work/elsewhere")" = "$first" ]
+        [ "$(varve build -q --no-cache --build-arg SOURCE_DATE_EPOCH=1600000001 --userns single "$context")" = "$first" ]
+        # The same for both modes, by what the other one has left.
+        printf '%s\n' "$first" >>"$stage/epoch-ids"
+        [ "$(sort -u "$stage/epoch-ids" | wc -l)" -eq 1 ] || fail "the modes differ: $(cat "$stage/epoch-ids")"
+        [ "$(varve run --rm one wc -c /later)" = '0 /later' ] || fail "a step saw: $(varve run --rm one cat /later)"
+        varve history one | grep -q '5 years ago\|years ago'
+        run varve build -q --timestamp 1600000002 "$context"
+        [ "$output" != "$first" ]
+        refused build --timestamp yesterday "$context"
+        says 'no time'
 }

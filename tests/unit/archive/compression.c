@@ -1,5 +1,7 @@
 #include "archive/compression.h"
 
+#include "base/cleanup.h"
+
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <string.h>
@@ -55,4 +57,25 @@ Test(compression, records_what_the_bytes_depend_on)
                 cr_assert_str_eq(buf.data + buf.len - strlen(ends[i]), ends[i]);
                 buf_done(&buf);
         }
+}
+
+Test(compression, a_record_says_how_to_compress_again)
+{
+        static const struct compression all[] = {
+                { CODEC_GZIP, 9 }, { CODEC_ZSTD, 19 }, { CODEC_FAST, 1 }
+        };
+        struct compression found;
+
+        for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+                struct buf record = BUF_INIT;
+
+                cr_assert_eq(compression_record(&all[i], &record), 0);
+                cr_assert_eq(compression_parse_record(buf_str(&record), &found), 0);
+                cr_assert_eq(found.codec, all[i].codec);
+                cr_assert_eq(found.level, all[i].level);
+                buf_done(&record);
+        }
+        cr_assert_eq(compression_parse_record("none", &found), -EINVAL);
+        cr_assert_eq(compression_parse_record("libzstd 1.5.4 level 99 block 1", &found), -EINVAL);
+        cr_assert_eq(compression_parse_record("other 1 level 3 block 1", &found), -EINVAL);
 }

@@ -23,6 +23,7 @@ static struct record make_record(void)
         record.layer.blob = (struct descriptor){ .media_type = strdup("a/b+gzip"),
                                                  .digest = { { 6 } },
                                                  .size = 7 };
+        cr_assert_eq(strmap_set(&record.layer.blob.annotations, LAYER_COMPRESSION, "lib 1"), 0);
         return record;
 }
 
@@ -42,6 +43,8 @@ static void assert_equal(const struct record *a, const struct record *b)
         cr_assert(digest_equal(&a->layer.blob.digest, &b->layer.blob.digest));
         cr_assert_eq(a->layer.blob.size, b->layer.blob.size);
         cr_assert_str_eq(a->layer.blob.media_type, b->layer.blob.media_type);
+        cr_assert_str_eq(strmap_get(&a->layer.blob.annotations, LAYER_COMPRESSION),
+                         strmap_get(&b->layer.blob.annotations, LAYER_COMPRESSION));
         cr_assert_eq(a->owners, b->owners);
 }
 

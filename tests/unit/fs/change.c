@@ -107,6 +107,32 @@ Test(change, makes_a_directory_that_was_replaced_opaque)
         tree_free(tree);
 }
 
+Test(change, clamps_the_times_of_what_was_changed_in_the_list_and_in_the_tree)
+{
+        struct tree *tree = small_tree(NULL, 0);
+        uint64_t early = small_tree_file(tree, "/dir/early", "");
+        uint64_t late = small_tree_file(tree, "/dir/late", "");
+        struct timespec latest = { .tv_sec = 1000, .tv_nsec = 5 };
+        struct tree_attr attr = { .mtime = { .tv_sec = 10 } };
+        struct error err = ERROR_INIT;
+        struct change_list *list;
+        struct entry_source source;
+        struct entry entry;
+
+        cr_assert_eq(tree_setattr(tree, early, &attr, TREE_SET_MTIME, &attr), 0);
+        tree_clamp_times(tree, &latest);
+        cr_assert_eq(tree_commit(tree, &list, &err), 0);
+        source = change_list_source(list);
+        while (source.next(source.context, &entry, &err) > 0)
+                cr_assert_eq(entry.mtime.tv_sec, strstr(entry.path, "early") ? 10 : 1000, "%s",
+                             entry.path);
+        change_list_free(list);
+        cr_assert_eq(tree_getattr(tree, late, &attr), 0);
+        cr_assert_eq(attr.mtime.tv_nsec, 5);
+        assert_changes(tree, "");
+        tree_free(tree);
+}
+
 Test(change, drops_what_is_equal_to_what_was_there)
 {
         struct tree *tree = small_tree(NULL, 0);

@@ -1,0 +1,38 @@
+/*
+ * Handing over what was built. Private to src/build/.
+ */
+#pragma once
+
+#include "build/build.h"
+#include "build/layers.h"
+
+/* What was built for one platform. */
+struct built {
+        struct platform platform; /* owned */
+        struct digest config;
+        struct descriptor manifest; /* owned */
+};
+
+/* Writes all outputs that the options name, but for the image's names in the store: `root` is the
+ * manifest of what was built, or an index of several. What was begun of one that fails is removed.
+ */
+int outputs_write(struct store *store, const struct build_options *options,
+                  const struct descriptor *root, const struct built *built, size_t count,
+                  struct error *err);
+
+/* ---- output_local.c ---- */
+
+/*
+ * Writes the files of a tree into the empty directory `dir_fd`, as the caller's: without owners,
+ * setuid bits, devices, and attributes other than user ones; how many of the latter two were left
+ * out is told in `ret_left_out`. Directories are open to the caller until local_finish().
+ */
+int local_write(struct tree *tree, int dir_fd, size_t *ret_left_out, struct error *err);
+
+/* Moves what local_write() has written from one directory to another, which may have files:
+ * directories are joined, what else has the same name is replaced. A directory is never replaced by
+ * a file: -EISDIR, before anything is moved. */
+int local_merge(struct tree *tree, int from_fd, int to_fd, struct error *err);
+
+/* Gives the directories that there are of the tree their modes and times. */
+int local_finish(struct tree *tree, int dir_fd, struct error *err);

@@ -1,0 +1,525 @@
+#include "output_flags.h"
+
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "base/path.h"
+#include "cli.h"
+#include "oci/json.h"
+#include "oci/reference.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* 9999-12-31T23:59:59Z, the last second that RFC 3339 has. */
+#define EPOCH_MAX 253402300799
+
+void output_flags_done(struct output_flags *flags)
+{
+        strv_done(&flags->outputs);
+}
+
+void output_list_done(struct output_list *list)
+{
+        for (size_t i = 0; i < list->count; i++)
+                whole_file_done(&list->files[i]);
+        free(list->files);
+        free(list->items);
+        strv_done(&list->words);
+        strv_done(&list->leftovers);
+}
+
+/* One --output that is read. */
+struct reading {
+        const char *text;
+        struct output_list *list;
+        struct build_output output;
+        const char *type;
+        const char *dest;
+        const char *compression;
+        const char *level;
+        bool force;
+        bool no_tar;
+        struct strv *names;
+        struct error *err;
+};
+
+static int bad(struct reading *reading, const char *what, const char *field)
+{
+        return error_set(reading->err, -EINVAL, "--output %s: %s%s", reading->text, what, field);
+}
+
+/* ---- fields ---- */
+
+/* Takes the next field of comma-separated ones; quotes hold commas together. Returns 1 or 0. */
+static int next_field(struct output_list *list, const char **at, const char **ret)
+{
+        struct buf field = BUF_INIT;
+        bool quoted = false;
+        int r = 0;
+
+        if (!**at)
+                return 0;
+        for (; **at && (quoted || **at != ',') && r == 0; (*at)++) {
+                if (**at == '"')
+                        quoted = !quoted;
+                else
+                        r = buf_append_char(&field, **at);
+        }
+        *at += **at == ',';
+        if (r == 0)
+                r = strv_take(&list->words, buf_take_str(&field));
+        buf_done(&field);
+        if (r < 0)
+                return r;
+        *ret = list->words.items[list->words.count - 1];
+        return 1;
+}
+
+static int read_bool(struct reading *reading, const char *field, const char *value, bool *ret)
+{
+        *ret = strcmp(value, "true") == 0 || strcmp(value, "1") == 0;
+        if (*ret || strcmp(value, "false") == 0 || strcmp(value, "0") == 0)
+                return 0;
+        return bad(reading, "it is true or false: ", field);
+}
+
+static int read_names(struct reading *reading, const char *value)
+{
+        for (const char *at = value; *at;) {
+                size_t len = strcspn(at, ",");
+
+                if (len > 0 && strv_take(reading->names, strndup(at, len)) < 0)
+                        return error_set_oom(reading->err);
+                at += len + (at[len] == ',');
+        }
+        return 0;
+}
+
+/* What others can choose, and is always so here. */
+static int read_fixed(struct reading *reading, const char *field)
+{
+        static const char *const fixed[] = { "oci-mediatypes=true", "rewrite-timestamp=true",
+                                             "unpack=false", "store=true", "platform-split=true" };
+        size_t len = strcspn(field, "=");
+
+        for (size_t i = 0; i < ARRAY_SIZE(fixed); i++) {
+                if (strncmp(field, fixed[i], len + 1) != 0)
+                        continue;
+                if (strcmp(field, fixed[i]) == 0)
+                        return 0;
+                bad(reading, "this cannot be had: ", field);
+                return error_hint(reading->err, "It is always %s.", fixed[i]);
+        }
+        bad(reading, "this is not known: ", field);
+        return error_hint(reading->err,
+                          "It has type, dest, name, push, tar, compression, "
+                          "compression-level, force-compression and registry.insecure.");
+}
+
+static int read_field(struct reading *reading, const char *field)
+{
+        const char *value = strchr(field, '=');
+        size_t len = value ? (size_t)(value - field) : 0;
+        _cleanup_free_ char *key = strndup(field, len);
+        bool tar = true;
+        int r;
+
+        if (!key)
+                return error_set_oom(reading->err);
+        if (len == 0 || !*++value)
+                return bad(reading, "there is no value for ", field);
+        if (strcmp(key, "type") == 0)
+                reading->type = value;
+        else if (strcmp(key, "dest") == 0)
+                reading->dest = value;
+        else if (strcmp(key, "name") == 0)
+                return read_names(reading, value);
+        else if (strcmp(key, "push") == 0)
+                return read_bool(reading, field, value, &reading->output.push);
+        else if (strcmp(key, "registry.insecure") == 0)
+                return read_bool(reading, field, value, &reading->output.insecure);
+        else if (strcmp(key, "compression") == 0)
+                reading->compression = value;
+        else if (strcmp(key, "compression-level") == 0)
+                reading->level = value;
+        else if (strcmp(key, "force-compression") == 0)
+                return read_bool(reading, field, value, &reading->force);
+        else if (strcmp(key, "tar") == 0) {
+                r = read_bool(reading, field, value, &tar);
+                reading->no_tar = !tar;
+                return r;
+        } else
+                return read_fixed(reading, field);
+        return 0;
+}
+
+/* ---- types ---- */
+
+static int settle_type(struct reading *reading)
+{
+        static const struct {
+                const char *name;
+                enum build_output_type type;
+        } types[] = {
+                { "image", BUILD_OUTPUT_IMAGE },   { "registry", BUILD_OUTPUT_IMAGE },
+                { "oci", BUILD_OUTPUT_OCI },       { "oci-dir", BUILD_OUTPUT_OCI_DIRECTORY },
+                { "docker", BUILD_OUTPUT_DOCKER }, { "tar", BUILD_OUTPUT_TAR },
+                { "local", BUILD_OUTPUT_LOCAL },
+        };
+
+        if (!reading->type)
+                return bad(reading, "it has no type", "");
+        for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+                if (strcmp(types[i].name, reading->type) != 0)
+                        continue;
+                reading->output.type = types[i].type;
+                if (strcmp(reading->type, "registry") == 0)
+                        reading->output.push = true;
+                if (reading->no_tar && types[i].type == BUILD_OUTPUT_OCI)
+                        reading->output.type = BUILD_OUTPUT_OCI_DIRECTORY;
+                else if (reading->no_tar && types[i].type != BUILD_OUTPUT_OCI_DIRECTORY)
+                        return bad(reading, "tar=false is for type=oci", "");
+                /* `docker build --output type=docker` loads the image into the engine. */
+                if (types[i].type == BUILD_OUTPUT_DOCKER && !reading->dest)
+                        reading->output.type = BUILD_OUTPUT_IMAGE;
+                return 0;
+        }
+        bad(reading, "there is no type ", reading->type);
+        return error_hint(reading->err,
+                          "It is image, registry, oci, oci-dir, docker, tar or local.");
+}
+
+static bool is_directory_type(enum build_output_type type)
+{
+        return type == BUILD_OUTPUT_LOCAL || type == BUILD_OUTPUT_OCI_DIRECTORY;
+}
+
+/* Whether a directory is there; -ENOTEMPTY where it holds something and must not. */
+static int look_at_directory(struct reading *reading)
+{
+        const struct dirent *entry;
+        int count = 0;
+        DIR *dir = opendir(reading->dest);
+
+        if (!dir)
+                return errno == ENOENT ? 0
+                                       : error_set_errno(reading->err, -errno, "cannot write %s",
+                                                         reading->dest);
+        while ((entry = readdir(dir)))
+                count += !path_name_is_dot(entry->d_name, strlen(entry->d_name));
+        closedir(dir);
+        if (count > 0 && reading->output.type == BUILD_OUTPUT_OCI_DIRECTORY) {
+                error_set(reading->err, -ENOTEMPTY, "%s is not empty", reading->dest);
+                return error_hint(reading->err,
+                                  "Name a directory that is not there, or remove what is in it.");
+        }
+        return 1;
+}
+
+/* Chooses what the directory is called until all is written: beside it, so that it can be renamed;
+ * for files that come into one that is there, inside. */
+static int settle_directory(struct reading *reading)
+{
+        _cleanup_free_ char *clean = path_clean(reading->dest);
+        char *temporary = NULL;
+        int there = look_at_directory(reading), len;
+
+        if (there < 0)
+                return there;
+        if (!clean)
+                return error_set_oom(reading->err);
+        if (there > 0 && reading->output.type == BUILD_OUTPUT_LOCAL)
+                len = asprintf(&temporary, "%s/.varve-%d", clean, (int)getpid());
+        else
+                len = asprintf(&temporary, "%s.tmp-%d", clean, (int)getpid());
+        if (len < 0 || strv_take(&reading->list->leftovers, temporary) < 0 ||
+            strv_add(&reading->list->words, clean) < 0 ||
+            strv_add(&reading->list->words, temporary) < 0)
+                return error_set_oom(reading->err);
+        reading->output.directory = reading->list->words.items[reading->list->words.count - 2];
+        reading->output.temporary = reading->list->words.items[reading->list->words.count - 1];
+        return 0;
+}
+
+static int settle_file(struct reading *reading, struct whole_file *file)
+{
+        int r;
+
+        if (!reading->dest || strcmp(reading->dest, "-") == 0)
+                return cli_check_stdout(reading->err);
+        r = whole_file_plan(reading->dest, file, reading->err);
+        if (r == 0 && file->temporary && strv_add(&reading->list->leftovers, file->temporary) < 0)
+                r = error_set_oom(reading->err);
+        reading->output.file = file;
+        return r;
+}
+
+static int settle_dest(struct reading *reading, struct whole_file *file)
+{
+        enum build_output_type type = reading->output.type;
+
+        if (type == BUILD_OUTPUT_IMAGE)
+                return reading->dest ? bad(reading, "an image of the store has no dest", "") : 0;
+        if (reading->output.push || reading->output.insecure)
+                return bad(reading, "push and registry.insecure are for type=image", "");
+        if (!is_directory_type(type))
+                return settle_file(reading, file);
+        if (!reading->dest)
+                return bad(reading, "there is no dest, the directory that it goes to", "");
+        if (strcmp(reading->dest, "-") == 0)
+                return bad(reading, "a directory is not written to standard output", "");
+        return settle_directory(reading);
+}
+
+/* Two outputs must not be one. */
+static int check_apart(struct reading *reading)
+{
+        for (size_t i = 0; i < reading->list->count; i++) {
+                const struct build_output *other = &reading->list->items[i];
+                const struct build_output *output = &reading->output;
+                bool archives =
+                        !is_directory_type(other->type) && !is_directory_type(output->type) &&
+                        other->type != BUILD_OUTPUT_IMAGE && output->type != BUILD_OUTPUT_IMAGE;
+
+                if (archives && !other->file && !output->file)
+                        return bad(reading, "another output goes to standard output", "");
+                if (archives && other->file && output->file &&
+                    strcmp(other->file->target, output->file->target) == 0)
+                        return bad(reading, "another output goes to ", output->file->target);
+                if (other->directory && output->directory &&
+                    strcmp(other->directory, output->directory) == 0)
+                        return bad(reading, "another output goes to ", output->directory);
+        }
+        return 0;
+}
+
+/* ---- compression ---- */
+
+static int read_level(const char *text, int *ret, struct error *err)
+{
+        char *end;
+        long level = strtol(text, &end, 10);
+
+        if (end == text || *end || level < 1 || level > 100)
+                return error_set(err, -EINVAL, "--compression-level is a number from 1 on, not %s",
+                                 text);
+        *ret = (int)level;
+        return 0;
+}
+
+/* Outputs of one build are of the same layers. */
+static int add_compression(struct output_list *list, const char *name, const char *level,
+                           struct error *err)
+{
+        struct compression compression;
+        int number = 0, r = 0;
+
+        if (!name && !level)
+                return 0;
+        if (level)
+                r = read_level(level, &number, err);
+        if (r == 0)
+                r = compression_parse(name ? name : "gzip", number, &compression, err);
+        if (r < 0)
+                return r;
+        if (list->has_compression && (list->compression.codec != compression.codec ||
+                                      list->compression.level != compression.level))
+                return error_set(err, -EINVAL, "the outputs of one build have one compression");
+        list->has_compression = true;
+        list->compression = compression;
+        return 0;
+}
+
+/* ---- all of them ---- */
+
+static int read_output(const char *text, struct strv *names, struct output_list *list,
+                       struct error *err)
+{
+        struct reading reading = { .text = text, .list = list, .names = names, .err = err };
+        const char *at = text, *field;
+        int r;
+
+        /* "-o DIR" and "-o -". */
+        if (!strchr(text, '=')) {
+                reading.type = strcmp(text, "-") == 0 ? "tar" : "local";
+                reading.dest = text;
+                at += strlen(text);
+        }
+        while ((r = next_field(list, &at, &field)) > 0) {
+                r = read_field(&reading, field);
+                if (r < 0)
+                        return r;
+        }
+        if (r < 0)
+                return error_set_oom(err);
+        list->files[list->count] = WHOLE_FILE_INIT;
+        r = settle_type(&reading);
+        if (r == 0)
+                r = settle_dest(&reading, &list->files[list->count]);
+        if (r == 0)
+                r = check_apart(&reading);
+        if (r == 0)
+                r = add_compression(list, reading.compression, reading.level, err);
+        list->force_compression |= reading.force;
+        list->items[list->count++] = reading.output;
+        return r;
+}
+
+static int check_layers(const struct output_flags *flags, bool *ret_squash, struct error *err)
+{
+        const char *text = flags->layers;
+        bool no = text && strcmp(text, "false") == 0;
+
+        if (text && *text && !no && strcmp(text, "true") != 0)
+                return error_set(err, -EINVAL, "--layers is true or false, not %s", text);
+        *ret_squash = flags->squash || no;
+        return 0;
+}
+
+static int check_push(const struct output_list *list, const struct strv *tags, struct error *err)
+{
+        for (size_t i = 0; i < list->count; i++)
+                if (list->items[i].push && tags->count == 0) {
+                        error_set(err, -EINVAL, "what is to be pushed has no name");
+                        return error_hint(err, "Give it one, with -t HOST/NAME:TAG.");
+                }
+        return 0;
+}
+
+int output_flags_parse(const struct output_flags *flags, struct strv *tags, struct output_list *ret,
+                       struct error *err)
+{
+        size_t count = flags->outputs.count + 2;
+        int r = 0;
+
+        ret->items = calloc(count, sizeof(*ret->items));
+        ret->files = calloc(count, sizeof(*ret->files));
+        if (!ret->items || !ret->files)
+                return error_set_oom(err);
+        r = add_compression(ret, flags->compression, flags->level, err);
+        ret->force_compression = flags->force_compression;
+        for (size_t i = 0; i < flags->outputs.count && r == 0; i++)
+                r = read_output(flags->outputs.items[i], tags, ret, err);
+        if (r == 0 && flags->push)
+                r = read_output("type=registry", tags, ret, err);
+        if (r == 0 && flags->load)
+                r = read_output("type=image", tags, ret, err);
+        if (r == 0)
+                r = check_layers(flags, &ret->squash, err);
+        if (r == 0)
+                r = check_push(ret, tags, err);
+        if (r == 0 && ret->force_compression && !ret->has_compression)
+                r = add_compression(ret, "gzip", NULL, err);
+        return r;
+}
+
+void output_list_use(const struct output_list *list, struct build_options *options)
+{
+        options->outputs = list->items;
+        options->output_count = list->count;
+        options->compression = list->has_compression ? &list->compression : NULL;
+        options->force_compression = list->force_compression;
+        options->squash = list->squash;
+}
+
+/* ---- times ---- */
+
+static int read_epoch(const char *what, const char *text, struct build_options *options,
+                      struct error *err)
+{
+        char *end;
+        long long seconds;
+
+        errno = 0;
+        seconds = strtoll(text, &end, 10);
+        if (end == text || *end || errno != 0 || seconds < 0 || seconds > EPOCH_MAX) {
+                error_set(err, -EINVAL, "%s is no time: %s", what, text);
+                return error_hint(err, "It is a number of seconds since 1970, such as that of "
+                                       "`git log -1 --pretty=%%ct`.");
+        }
+        options->clamps_times = true;
+        options->latest = (struct timespec){ .tv_sec = (time_t)seconds };
+        return 0;
+}
+
+int output_flags_times(const struct output_flags *flags, struct strv *args,
+                       struct build_options *options, struct error *err)
+{
+        static const char *const name = "SOURCE_DATE_EPOCH";
+        const char *given = strv_env_get(args, name), *found = getenv(name), *text;
+        int r;
+
+        if (flags->timestamp && given && strcmp(flags->timestamp, given) != 0)
+                return error_set(err, -EINVAL, "--timestamp and --build-arg %s are not the same",
+                                 name);
+        text = flags->timestamp ? flags->timestamp : given ? given : found;
+        if (!text || !*text)
+                return 0;
+        r = read_epoch(flags->timestamp ? "--timestamp" : name, text, options, err);
+        if (r == 0 && !given && strv_env_set(args, name, text) < 0)
+                r = error_set_oom(err);
+        return r;
+}
+
+/* ---- what was built ---- */
+
+static int put_digest(json_t *object, const char *key, const struct digest *digest)
+{
+        char text[DIGEST_TEXT_MAX];
+
+        digest_format(digest, text);
+        return json_put_string(object, key, text);
+}
+
+static int put_names(json_t *object, const struct strv *tags, struct error *err)
+{
+        struct buf names = BUF_INIT;
+        int r = 0;
+
+        for (size_t i = 0; i < tags->count && r == 0; i++) {
+                _cleanup_free_ char *name = NULL;
+
+                r = reference_parse_name(tags->items[i], &name, err);
+                if (r == 0 && buf_appendf(&names, "%s%s", i > 0 ? "," : "", name) < 0)
+                        r = error_set_oom(err);
+        }
+        if (r == 0)
+                r = json_put_string(object, "image.name", buf_str(&names));
+        buf_done(&names);
+        return r;
+}
+
+int output_flags_tell(const struct output_flags *flags, const struct strv *tags,
+                      const struct build_result *result, struct error *err)
+{
+        _cleanup_json_ json_t *object = json_object();
+        json_t *descriptor;
+        struct buf text = BUF_INIT;
+        int r;
+
+        if (!flags->metadata_file)
+                return 0;
+        r = object ? put_digest(object, "containerimage.config.digest", &result->config) : -ENOMEM;
+        if (r == 0)
+                r = descriptor_write(&result->manifest, &descriptor, err);
+        if (r == 0)
+                r = json_put(object, "containerimage.descriptor", descriptor);
+        if (r == 0)
+                r = put_digest(object, "containerimage.digest", &result->manifest.digest);
+        if (r == 0)
+                r = put_names(object, tags, err);
+        r = r < 0 ? (error_is_set(err) ? r : error_set_oom(err)) : json_write(object, &text, err);
+        if (r == 0)
+                r = buf_append_char(&text, '\n') < 0
+                            ? error_set_oom(err)
+                            : io_write_file_atomic(AT_FDCWD, flags->metadata_file, text.data,
+                                                   text.len, 0644, err);
+        buf_done(&text);
+        return r;
+}
