@@ -3,6 +3,8 @@
  */
 #include "plan.h"
 
+#include "dockerfile/mode.h"
+#include "dockerfile/value.h"
 #include "remote.h"
 
 #include <errno.h>
@@ -160,10 +162,46 @@ int plan_resolve_sources(struct store *store, struct plan *plan, struct plan_sta
         return r;
 }
 
-static int check_step(const struct instruction *instruction, struct error *err)
+/* Whether it says what it says whatever the variables are. */
+static bool is_plain(const char *text)
 {
-        if (instruction->type == INSTRUCTION_ADD || instruction->type == INSTRUCTION_COPY)
-                return remote_check(instruction, false, err);
+        return text && !strpbrk(text, "$\\`'\"");
+}
+
+static int check_ports(const struct words *words, const char **ret_word, struct error *err)
+{
+        struct port_range range;
+        int r = 0;
+
+        for (size_t i = 0; i < words->count && r == 0; i++) {
+                *ret_word = words->items[i];
+                if (is_plain(*ret_word))
+                        r = value_parse_port(*ret_word, &range, err);
+        }
+        return r;
+}
+
+/* What is wrong whatever the variables are is told before anything is done. `ret_word` is where. */
+static int check_step(const struct instruction *instruction, const char **ret_word,
+                      struct error *err)
+{
+        struct mode_change mode;
+        int signal;
+
+        if (instruction->type == INSTRUCTION_ADD || instruction->type == INSTRUCTION_COPY) {
+                if (remote_check(instruction, false, err) < 0)
+                        return err->code;
+                *ret_word = instruction->copy.chmod;
+                return is_plain(*ret_word) ? mode_parse(*ret_word, &mode, err) : 0;
+        }
+        if (instruction->type == INSTRUCTION_EXPOSE)
+                return check_ports(&instruction->words, ret_word, err);
+        if (instruction->type == INSTRUCTION_STOPSIGNAL) {
+                *ret_word = instruction->value;
+                if (!is_plain(*ret_word) || value_parse_signal(*ret_word, &signal) == 0)
+                        return 0;
+                return error_set(err, -EINVAL, "\"%.200s\" is no signal", *ret_word);
+        }
         if (instruction->type != INSTRUCTION_RUN || instruction->run.device_count == 0)
                 return 0;
         error_set(err, -EOPNOTSUPP, "RUN --device is not supported");
@@ -173,13 +211,16 @@ static int check_step(const struct instruction *instruction, struct error *err)
 int plan_check_steps(const struct plan *plan, const struct plan_stage *stage,
                      struct build_fault *ret_fault, struct error *err)
 {
-        struct source_position nowhere = { .line = 0 };
-
         for (size_t i = 0; i < stage->step_count; i++) {
                 const struct instruction *instruction = stage->steps[i].instruction;
+                struct source_position where = { .line = 0 };
+                const char *word = NULL;
 
-                if (check_step(instruction, err) < 0)
-                        return plan_blame(plan, instruction, nowhere, ret_fault, err);
+                if (check_step(instruction, &word, err) == 0)
+                        continue;
+                if (word)
+                        where = instruction_locate(instruction, word);
+                return plan_blame(plan, instruction, where, ret_fault, err);
         }
         return 0;
 }

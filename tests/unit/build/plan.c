@@ -196,6 +196,21 @@ Test(plan, refuses_a_context_of_a_name_that_has_a_meaning)
         end(&fixture);
 }
 
+Test(plan, refuses_what_is_wrong_whatever_variables_are)
+{
+        struct fixture fixture;
+
+        assert_refused("FROM base\nRUN a\nCOPY --chmod=8 a b\n", NULL, -EINVAL,
+                       "Dockerfile:3: \"8\"", true);
+        assert_refused("FROM base\nRUN a\nEXPOSE 80 70000\n", NULL, -EINVAL,
+                       "Dockerfile:3: \"70000\"", true);
+        assert_refused("FROM base\nONBUILD STOPSIGNAL X\nFROM base\nSTOPSIGNAL SIGX\n", NULL,
+                       -EINVAL, "Dockerfile:4: \"SIGX\"", true);
+        begin(&fixture, "FROM base\nCOPY --chmod=$M a b\nEXPOSE ${P}\nSTOPSIGNAL \"9\"\n");
+        cr_assert_eq(make(&fixture), 0, "%s", fixture.err.message);
+        end(&fixture);
+}
+
 Test(plan, refuses_a_file_in_another_syntax)
 {
         char given[] = "BUILDKIT_SYNTAX=docker/dockerfile:1", *items[] = { given, NULL };
