@@ -120,48 +120,65 @@ static int walk_subdirectory(struct walk *walk, const char *path, const char *ta
 }
 
 static int walk_entry(struct walk *walk, const char *path, const char *target,
-                      const struct ignore_scope *scope, struct error *err)
+                      const struct copy_stat *st, const struct ignore_scope *scope,
+                      struct error *err)
 {
-        const struct copy_source *source = walk->rules->source;
-        struct copy_stat st;
-        int r;
-
-        r = copy_source_stat(source, path, &st, err);
-        if (r == -ENOENT && !error_is_set(err))
-                return 0; /* it went away while we looked */
-        if (r < 0)
-                return r;
-        if (S_ISDIR(st.mode))
-                return walk_subdirectory(walk, path, target, &st, scope, err);
+        if (S_ISDIR(st->mode))
+                return walk_subdirectory(walk, path, target, st, scope, err);
         /* A socket is no content: others skip it as well. */
-        if (S_ISSOCK(st.mode) || (source->ignore && ignore_test(source->ignore, scope, path)) ||
-            is_filtered(walk, path))
-                return 0;
-        if (add_item(walk->items, &st, strdup(path), strdup(target), false) < 0)
+        if (!S_ISSOCK(st->mode) &&
+            add_item(walk->items, st, strdup(path), strdup(target), false) < 0)
                 return error_set_oom(err);
         return 0;
+}
+
+/* A directory that is scanned. */
+struct walk_scan {
+        const struct walk *walk;
+        const char *path;
+        const struct ignore_scope *scope;
+        bool no_memory;
+};
+
+static bool leaves_out(void *context, const char *name)
+{
+        struct walk_scan *scan = context;
+        const struct ignore *ignore = scan->walk->rules->source->ignore;
+        _cleanup_free_ char *path = NULL;
+
+        if (!ignore && !scan->walk->rules->exclude && !scan->walk->include)
+                return false;
+        path = join(scan->path, name);
+        scan->no_memory |= !path;
+        return path && ((ignore && ignore_test(ignore, scan->scope, path)) ||
+                        is_filtered(scan->walk, path));
 }
 
 static int walk_directory(struct walk *walk, const char *path, const char *target,
                           const struct ignore_scope *scope, struct error *err)
 {
-        struct strv names = STRV_INIT;
+        struct walk_scan scan = { .walk = walk, .path = path, .scope = scope };
+        struct copy_entries entries = { .items = NULL };
         int r;
 
         if (walk->depth >= COPY_DEPTH_MAX)
                 return error_set(err, -ELOOP, "%.200s...: directories nest more than %d deep", path,
                                  COPY_DEPTH_MAX);
         walk->depth++;
-        r = copy_source_list(walk->rules->source, path, &names, err);
-        for (size_t i = 0; i < names.count && r == 0; i++) {
-                _cleanup_free_ char *child = join(path, names.items[i]);
-                _cleanup_free_ char *child_target = join(target, names.items[i]);
+        r = copy_source_scan(walk->rules->source, path, leaves_out, &scan, &entries, err);
+        if (r == 0 && scan.no_memory)
+                r = error_set_oom(err);
+        for (size_t i = 0; i < entries.count && r == 0; i++) {
+                const struct copy_entry *entry = &entries.items[i];
+                _cleanup_free_ char *child = join(path, entry->name);
+                _cleanup_free_ char *child_target = join(target, entry->name);
 
-                r = child && child_target ? walk_entry(walk, child, child_target, scope, err)
-                                          : error_set_oom(err);
+                r = child && child_target
+                            ? walk_entry(walk, child, child_target, &entry->st, scope, err)
+                            : error_set_oom(err);
         }
         walk->depth--;
-        strv_done(&names);
+        copy_entries_done(&entries);
         return r;
 }
 

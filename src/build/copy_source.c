@@ -65,6 +65,21 @@ static int open_below(int root_fd, const char *path, int flags)
         return -errno;
 }
 
+static void fill_stat(const struct copy_source *source, const struct stat *st,
+                      struct copy_stat *ret)
+{
+        *ret = (struct copy_stat){
+                .mode = st->st_mode,
+                .rdev_major = major(st->st_rdev),
+                .rdev_minor = minor(st->st_rdev),
+                .size = (uint64_t)st->st_size,
+                .device = st->st_dev,
+                .ino = st->st_ino,
+                .nlink = (uint32_t)st->st_nlink,
+                .mtime = source->is_dated ? source->date : st->st_mtim,
+        };
+}
+
 static int host_stat(const struct copy_source *source, const char *path, struct copy_stat *ret)
 {
         _cleanup_close_ int fd = open_below(source->root_fd, path, O_PATH);
@@ -74,16 +89,7 @@ static int host_stat(const struct copy_source *source, const char *path, struct 
                 return fd;
         if (fstat(fd, &st) < 0)
                 return -errno;
-        *ret = (struct copy_stat){
-                .mode = st.st_mode,
-                .rdev_major = major(st.st_rdev),
-                .rdev_minor = minor(st.st_rdev),
-                .size = (uint64_t)st.st_size,
-                .device = st.st_dev,
-                .ino = st.st_ino,
-                .nlink = (uint32_t)st.st_nlink,
-                .mtime = source->is_dated ? source->date : st.st_mtim,
-        };
+        fill_stat(source, &st, ret);
         return 0;
 }
 
@@ -110,6 +116,78 @@ static int host_list(int root_fd, const char *path, struct strv *ret)
         return r;
 }
 
+/* A directory that is looked at. */
+struct scan {
+        const struct copy_source *source;
+        bool (*leaves_out)(void *context, const char *name);
+        void *context;
+        struct copy_entries *entries;
+        int code;
+};
+
+static int scan_add(struct scan *scan, const char *name, size_t len, struct copy_stat st)
+{
+        struct copy_entries *entries = scan->entries;
+        char *copy = strndup(name, len);
+
+        if (copy && entries->count == entries->cap) {
+                size_t cap = entries->cap ? entries->cap * 2 : 64;
+                struct copy_entry *items = reallocarray(entries->items, cap, sizeof(*items));
+
+                if (items) {
+                        entries->items = items;
+                        entries->cap = cap;
+                }
+        }
+        if (!copy || entries->count == entries->cap) {
+                free(copy);
+                return -ENOMEM;
+        }
+        entries->items[entries->count++] = (struct copy_entry){ .name = copy, .st = st };
+        return 0;
+}
+
+/* Adds a name of a directory of the host. No name of it can lead elsewhere. */
+static int host_scan_name(struct scan *scan, int dir_fd, const struct dirent *entry)
+{
+        struct copy_stat found;
+        struct stat st;
+
+        if (path_name_is_dot(entry->d_name, strlen(entry->d_name)) ||
+            (entry->d_type != DT_DIR && entry->d_type != DT_UNKNOWN &&
+             scan->leaves_out(scan->context, entry->d_name)))
+                return 0;
+        if (fstatat(dir_fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+                return errno == ENOENT ? 0 : -errno;
+        if (entry->d_type == DT_UNKNOWN && !S_ISDIR(st.st_mode) &&
+            scan->leaves_out(scan->context, entry->d_name))
+                return 0;
+        fill_stat(scan->source, &st, &found);
+        return scan_add(scan, entry->d_name, strlen(entry->d_name), found);
+}
+
+static int host_scan(struct scan *scan, const char *path)
+{
+        int fd = open_below(scan->source->root_fd, path, O_RDONLY | O_DIRECTORY);
+        struct dirent *entry;
+        DIR *dir;
+        int r = 0;
+
+        if (fd < 0)
+                return fd;
+        dir = fdopendir(fd);
+        if (!dir) {
+                close(fd);
+                return -ENOMEM;
+        }
+        while (r == 0 && (errno = 0, entry = readdir(dir)))
+                r = host_scan_name(scan, fd, entry);
+        if (r == 0 && errno != 0)
+                r = -errno;
+        closedir(dir);
+        return r;
+}
+
 static int host_readlink(int root_fd, const char *path, struct buf *ret)
 {
         _cleanup_close_ int fd = open_below(root_fd, path, O_PATH);
@@ -124,25 +202,30 @@ static int host_readlink(int root_fd, const char *path, struct buf *ret)
 
 /* ---- trees ---- */
 
+static void fill_attr(const struct copy_source *source, const struct tree_attr *attr,
+                      struct copy_stat *ret)
+{
+        *ret = (struct copy_stat){
+                .mode = attr->mode,
+                .uid = source->anonymous ? 0 : attr->uid,
+                .gid = source->anonymous ? 0 : attr->gid,
+                .rdev_major = attr->rdev_major,
+                .rdev_minor = attr->rdev_minor,
+                .size = attr->size,
+                .ino = attr->ino,
+                .nlink = attr->nlink,
+                .mtime = attr->mtime,
+        };
+}
+
 static int tree_stat(const struct copy_source *source, const char *path, struct copy_stat *ret)
 {
         struct tree_attr attr;
         int r = tree_resolve(source->tree, path, false, &attr);
 
-        if (r < 0)
-                return r;
-        *ret = (struct copy_stat){
-                .mode = attr.mode,
-                .uid = source->anonymous ? 0 : attr.uid,
-                .gid = source->anonymous ? 0 : attr.gid,
-                .rdev_major = attr.rdev_major,
-                .rdev_minor = attr.rdev_minor,
-                .size = attr.size,
-                .ino = attr.ino,
-                .nlink = attr.nlink,
-                .mtime = attr.mtime,
-        };
-        return 0;
+        if (r == 0)
+                fill_attr(source, &attr, ret);
+        return r;
 }
 
 struct names {
@@ -169,6 +252,40 @@ static int tree_list(struct tree *tree, const char *path, struct strv *ret)
         if (r == 0)
                 r = tree_readdir(tree, attr.ino, 0, false, collect_name, &names);
         return r < 0 ? r : names.code;
+}
+
+static int scan_tree_name(void *userdata, const struct tree_dirent *entry)
+{
+        struct scan *scan = userdata;
+        char name[NAME_MAX + 1];
+
+        if (path_name_is_dot(entry->name, entry->name_len))
+                return 0;
+        memcpy(name, entry->name, entry->name_len);
+        name[entry->name_len] = '\0';
+        if (!S_ISDIR(entry->type) && scan->leaves_out(scan->context, name))
+                return 0;
+        scan->code = scan_add(scan, name, entry->name_len, (struct copy_stat){ .mode = 0 });
+        return scan->code;
+}
+
+static int tree_scan(struct scan *scan, const char *path)
+{
+        struct tree *tree = scan->source->tree;
+        struct tree_attr dir, attr;
+        int r;
+
+        r = tree_resolve(tree, path, false, &dir);
+        if (r == 0)
+                r = tree_readdir(tree, dir.ino, 0, false, scan_tree_name, scan);
+        if (r >= 0)
+                r = scan->code;
+        for (size_t i = 0; i < scan->entries->count && r == 0; i++) {
+                r = tree_lookup(tree, dir.ino, scan->entries->items[i].name, &attr);
+                if (r == 0)
+                        fill_attr(scan->source, &attr, &scan->entries->items[i].st);
+        }
+        return r;
 }
 
 static int tree_read_target(struct tree *tree, const char *path, struct buf *ret)
@@ -211,6 +328,38 @@ int copy_source_list(const struct copy_source *source, const char *path, struct 
                 return error_set_errno(err, r, "cannot list %s", *path ? path : ".");
         if (ret->count > 1)
                 qsort(ret->items, ret->count, sizeof(*ret->items), compare_names);
+        return 0;
+}
+
+void copy_entries_done(struct copy_entries *entries)
+{
+        for (size_t i = 0; i < entries->count; i++)
+                free(entries->items[i].name);
+        free(entries->items);
+}
+
+static int compare_entries(const void *a, const void *b)
+{
+        return strcmp(((const struct copy_entry *)a)->name, ((const struct copy_entry *)b)->name);
+}
+
+int copy_source_scan(const struct copy_source *source, const char *path,
+                     bool (*leaves_out)(void *context, const char *name), void *context,
+                     struct copy_entries *ret, struct error *err)
+{
+        struct copy_entries entries = { .items = NULL };
+        struct scan scan = {
+                .source = source, .leaves_out = leaves_out, .context = context, .entries = &entries
+        };
+        int r = source->tree ? tree_scan(&scan, path) : host_scan(&scan, path);
+
+        if (r < 0) {
+                copy_entries_done(&entries);
+                return error_set_errno(err, r, "cannot list %s", *path ? path : ".");
+        }
+        if (entries.count > 1)
+                qsort(entries.items, entries.count, sizeof(*entries.items), compare_entries);
+        *ret = entries;
         return 0;
 }
 

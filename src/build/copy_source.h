@@ -54,6 +54,29 @@ int copy_source_resolve(const struct copy_source *source, const char *path, char
 int copy_source_list(const struct copy_source *source, const char *path, struct strv *ret,
                      struct error *err);
 
+/* What is in a directory, by its name. */
+struct copy_entry {
+        char *name; /* owned */
+        struct copy_stat st;
+};
+
+struct copy_entries {
+        struct copy_entry *items; /* owned */
+        size_t count;
+        size_t cap;
+};
+
+void copy_entries_done(struct copy_entries *entries);
+
+/*
+ * Looks at all that is in a directory, sorted by names, with a system call for each file of a host.
+ * What is no directory and `leaves_out` says yes to is passed over: of most such files that is
+ * known without looking. What goes away meanwhile was never there.
+ */
+int copy_source_scan(const struct copy_source *source, const char *path,
+                     bool (*leaves_out)(void *context, const char *name), void *context,
+                     struct copy_entries *ret, struct error *err);
+
 /* Appends a symlink's target. */
 int copy_source_readlink(const struct copy_source *source, const char *path, struct buf *ret,
                          struct error *err);
