@@ -231,6 +231,17 @@ void trace_refuse(struct trace *trace, const char *why)
         pthread_mutex_unlock(&trace->lock);
 }
 
+bool trace_has_changes(struct trace *trace)
+{
+        bool found = false;
+
+        pthread_mutex_lock(&trace->lock);
+        for (uint32_t i = 0; i < trace->seen.count && !found; i++)
+                found = trace->seen.items[i].uses & TRACE_CHANGING;
+        pthread_mutex_unlock(&trace->lock);
+        return found;
+}
+
 /* ---- paths ---- */
 
 /* Calls `visit` for each name of a path, which may not be there (`ino` 0), and what is below that

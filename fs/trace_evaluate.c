@@ -22,7 +22,6 @@ struct header {
         uint32_t strings_size;
 };
 
-static const unsigned changing = TRACE_CHANGED | TRACE_CUT | TRACE_NAME_CHANGED | TRACE_RENAMED;
 static const unsigned made_again = TRACE_CUT | TRACE_NAME_CHANGED;
 
 /* What of a file of this mode can be observed beyond its value. */
@@ -74,7 +73,7 @@ static int copy_seen(const struct trace *trace, struct seen_list *ret)
 static void mark_ways(struct seen_list *list)
 {
         for (uint32_t i = 1; i < list->count; i++) {
-                if (!(list->items[i].uses & changing))
+                if (!(list->items[i].uses & TRACE_CHANGING))
                         continue;
                 for (uint32_t at = i; at != 0;) {
                         at = list->items[at].parent;
@@ -201,7 +200,7 @@ static int evaluate_name(struct evaluation *evaluation, uint32_t at)
         struct seen_value value;
         int r;
 
-        if (uses & TRACE_COVERED && !(uses & changing))
+        if (uses & TRACE_COVERED && !(uses & TRACE_CHANGING))
                 return answer_nothing(&evaluation->answers, at);
         evaluation->seen.items[at].uses &= ~TRACE_COVERED;
         r = answer_name(&evaluation->answers, evaluation->seen.items, at, name_at(evaluation, at),

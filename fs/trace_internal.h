@@ -15,6 +15,9 @@
 #define TRACE_ON_THE_WAY   (1u << 10) /* something below it changed */
 #define TRACE_COVERED      (1u << 11) /* something is mounted on it */
 
+/* What changes the tree. */
+#define TRACE_CHANGING (TRACE_CHANGED | TRACE_CUT | TRACE_NAME_CHANGED | TRACE_RENAMED)
+
 /* Each of these has a digest in observations. */
 #define TRACE_DIGESTED (TRACE_LISTED | TRACE_READ | TRACE_XATTRS | TRACE_TIMED)
 #define DIGESTS_MAX    5

@@ -43,6 +43,7 @@ struct execution_mount {
         struct sandbox_mount mount; /* its target may lead over symlinks of the tree; what is not
                                        there is seen by the command and is in no layer */
         struct tree *tree;          /* FUSE: what is served; nobody else uses it meanwhile */
+        struct trace *trace;        /* FUSE: notes what the command observes of it, or NULL */
 };
 
 struct execution {

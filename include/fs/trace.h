@@ -71,6 +71,9 @@ int trace_make_path(struct trace *trace, struct tree *tree, const char *path);
 /* An inode is used, as enum trace_use says. What the step has made is passed over. */
 void trace_inode(struct trace *trace, uint64_t ino, unsigned uses);
 
+/* Whether something was changed: the tree may then not be what it was when the step began. */
+bool trace_has_changes(struct trace *trace);
+
 /* ---- what was observed ---- */
 
 struct observations;

@@ -455,6 +455,8 @@ int cache_import_read(const struct cache_import *import, const struct imported_s
                 r = error_set(err, -EBADMSG, "its layer is none of the cache's");
         if (r == 0 && record.observations)
                 r = observations_distrust(record.observations, err);
+        for (size_t i = 0; i < record.mounts.count && r == 0; i++)
+                r = observations_distrust(record.mounts.items[i], err);
         if (r < 0) {
                 record_done(&record);
                 return r;

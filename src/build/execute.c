@@ -150,16 +150,18 @@ static int start_servers(struct run *run, const struct server_options *options, 
         int r = 0;
 
         plain.owner_of = NULL;
-        /* Their inodes are numbered like those of the root, and are others. */
-        plain.trace = NULL;
         run->servers = calloc(execution->mount_count + 1, sizeof(struct server *));
         if (!run->servers)
                 return error_set_oom(err);
-        for (size_t i = 0; i < execution->mount_count && r == 0; i++)
-                if (execution->mounts[i].tree)
-                        r = server_start(execution->mounts[i].tree,
-                                         sandbox_take_mount_fd(run->sandbox, first + i), &plain,
-                                         &run->servers[i], err);
+        for (size_t i = 0; i < execution->mount_count && r == 0; i++) {
+                if (!execution->mounts[i].tree)
+                        continue;
+                /* Its inodes are numbered like those of the root, and are others. */
+                plain.trace = execution->mounts[i].trace;
+                r = server_start(execution->mounts[i].tree,
+                                 sandbox_take_mount_fd(run->sandbox, first + i), &plain,
+                                 &run->servers[i], err);
+        }
         return r;
 }
 

@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "key.h"
+#include "sandbox/sandbox.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -10,13 +11,22 @@
 #include <string.h>
 
 #define RECORD_KIND "varve step "
-#define RECORD_HEAD RECORD_KIND "3"
+#define RECORD_HEAD RECORD_KIND "4"
 
 /* Of what people have written. */
 #define TEXT_MAX 2048
 
+void observed_mounts_done(struct observed_mounts *mounts)
+{
+        for (size_t i = 0; i < mounts->count; i++)
+                observations_free(mounts->items[i]);
+        free(mounts->items);
+        *mounts = (struct observed_mounts){ .items = NULL };
+}
+
 void record_done(struct record *record)
 {
+        observed_mounts_done(&record->mounts);
         if (record->has_layer)
                 descriptor_done(&record->layer.blob);
         observations_free(record->observations);
@@ -52,6 +62,28 @@ static int write_layer(const struct record *record, struct buf *ret)
         return buf_appendf(ret, "owners %s\n", owners_name(record->owners));
 }
 
+/* The end of the head, and behind it what was observed of the mounts, each as long as the head
+ * says, and of the image. */
+static int write_observations(const struct record *record, struct buf *ret)
+{
+        struct buf mounts = BUF_INIT;
+        int r = add_digest(ret, "fixed", &record->mounts.fixed);
+
+        for (size_t i = 0; i < record->mounts.count && r == 0; i++) {
+                size_t before = mounts.len;
+
+                r = observations_write(record->mounts.items[i], &mounts);
+                if (r == 0)
+                        r = buf_appendf(ret, "mount %zu\n", mounts.len - before);
+        }
+        if (r == 0)
+                r = buf_append_char(ret, '\n');
+        if (r == 0)
+                r = buf_append(ret, mounts.data, mounts.len);
+        buf_done(&mounts);
+        return r < 0 ? r : observations_write(record->observations, ret);
+}
+
 static int write_body(const struct record *record, struct buf *ret)
 {
         char created[CLOCK_TEXT_MAX];
@@ -73,9 +105,9 @@ static int write_body(const struct record *record, struct buf *ret)
                 r = write_layer(record, ret);
         if (r == 0 && record->unobserved)
                 r = buf_appendf(ret, "unobserved %s\n", record->unobserved);
-        if (r == 0)
-                r = buf_append_char(ret, '\n');
-        return r < 0 || !record->observations ? r : observations_write(record->observations, ret);
+        if (r == 0 && record->observations)
+                return write_observations(record, ret);
+        return r < 0 ? r : buf_append_char(ret, '\n');
 }
 
 int record_write(const struct record *record, struct buf *ret)
@@ -176,6 +208,33 @@ static int read_layer(const char **at, const char *end, struct record *record)
         return 0;
 }
 
+static int read_observations(const char *at, const char *end, struct record *record)
+{
+        struct observed_mounts *mounts = &record->mounts;
+        size_t sizes[SANDBOX_MOUNTS_MAX], count = 0;
+        char text[32];
+        int r = 0;
+
+        while (count < SANDBOX_MOUNTS_MAX && take_line(&at, end, "mount", text, sizeof(text)))
+                if (sscanf(text, "%zu", &sizes[count++]) != 1)
+                        return -EBADMSG;
+        if (at == end || *at++ != '\n')
+                return -EBADMSG;
+        mounts->items = calloc(count + 1, sizeof(*mounts->items));
+        if (!mounts->items)
+                return -ENOMEM;
+        while (mounts->count < count && r == 0) {
+                size_t size = sizes[mounts->count];
+
+                if (size > (size_t)(end - at))
+                        return -EBADMSG;
+                r = observations_read(at, size, &mounts->items[mounts->count]);
+                mounts->count += r == 0;
+                at += size;
+        }
+        return r < 0 ? r : observations_read(at, (size_t)(end - at), &record->observations);
+}
+
 static int read_body(const char *at, const char *end, struct record *record)
 {
         char text[CLOCK_TEXT_MAX];
@@ -198,9 +257,9 @@ static int read_body(const char *at, const char *end, struct record *record)
         r = take_text(&at, end, "unobserved", &record->unobserved);
         if (r < 0)
                 return r;
-        if (at == end || *at++ != '\n')
-                return -EBADMSG;
-        return at == end ? 0 : observations_read(at, (size_t)(end - at), &record->observations);
+        if (take_digest(&at, end, "fixed", &record->mounts.fixed))
+                return read_observations(at, end, record);
+        return end - at == 1 && *at == '\n' ? 0 : -EBADMSG;
 }
 
 static bool is_of_another_version(const char *data, size_t len)

@@ -14,6 +14,15 @@
  * (worker_memory.c). */
 #define RECORD_MEMORY "varve memory 2"
 
+/* What a RUN has observed of its bind mounts, in their order; none where it changed one of them. */
+struct observed_mounts {
+        struct observations **items; /* owned, and each of them */
+        size_t count;
+        struct digest fixed; /* what of its mounts counts as a whole */
+};
+
+void observed_mounts_done(struct observed_mounts *mounts);
+
 struct record {
         char *step; /* owned; the instruction, for people, or NULL */
         struct timespec created;
@@ -25,6 +34,7 @@ struct record {
         struct digest input;               /* what else went in */
         struct digest user;                /* who the command was run as; zeros where nobody */
         struct observations *observations; /* owned; NULL where there are none */
+        struct observed_mounts mounts;     /* where there are observations */
         char *unobserved;                  /* owned: why not, or NULL */
 };
 

@@ -508,8 +508,43 @@ int run_mounts_digest(struct worker *worker, struct digest *ret, struct error *e
         return key_finish(&key, ret, err);
 }
 
-int run_mounts_open(struct worker *worker, struct run_mounts *ret, struct digest *ret_input,
-                    struct error *err)
+/* What counts as a whole, whatever the step has read of it. */
+static int find_fixed(struct worker *worker, struct run_mounts *mounts, struct error *err)
+{
+        struct key key;
+        int r = key_begin(&key, "fixed", err);
+
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < mounts->part_count && r == 0; i++) {
+                const struct run_mount_part *part = &mounts->parts[i];
+
+                if (part->mount->type == MOUNT_BIND)
+                        key_add_text(&key, part->source);
+                else if (part->mount->type == MOUNT_CACHE && is_given(part->mount->from))
+                        r = key_cache_base(worker, part->mount, &key, err);
+        }
+        if (r < 0) {
+                key_done(&key);
+                return r;
+        }
+        return key_finish(&key, &mounts->fixed, err);
+}
+
+static void list_binds(struct run_mounts *mounts)
+{
+        for (size_t i = 0; i < mounts->part_count; i++) {
+                const struct run_mount_part *part = &mounts->parts[i];
+
+                if (part->mount->type == MOUNT_BIND)
+                        mounts->binds[mounts->bind_count++] = (struct run_bind){
+                                .target = part->target, .source = part->source, .tree = part->tree
+                        };
+        }
+}
+
+int run_mounts_open(struct worker *worker, bool only_binds, struct run_mounts *ret,
+                    struct digest *ret_input, struct error *err)
 {
         const struct instruction_run *run = &worker->instruction->run;
         size_t agents = 0;
@@ -521,7 +556,8 @@ int run_mounts_open(struct worker *worker, struct run_mounts *ret, struct digest
         if (run->mount_count == 0)
                 return 0;
         ret->parts = calloc(run->mount_count, sizeof(*ret->parts));
-        if (!ret->parts)
+        ret->binds = calloc(run->mount_count, sizeof(*ret->binds));
+        if (!ret->parts || !ret->binds)
                 return error_set_oom(err);
         r = key_begin(&key, "mounts", err);
         if (r < 0)
@@ -531,10 +567,15 @@ int run_mounts_open(struct worker *worker, struct run_mounts *ret, struct digest
 
                 part->mount = &run->mounts[ret->part_count++];
                 part->cache = CACHE_MOUNT_INIT;
-                r = open_part(worker, ret, part, &agents, &key, err);
+                if (!only_binds || part->mount->type == MOUNT_BIND)
+                        r = open_part(worker, ret, part, &agents, &key, err);
         }
         if (r == 0)
                 r = list_items(ret, err);
+        if (r == 0)
+                r = find_fixed(worker, ret, err);
+        if (r == 0)
+                list_binds(ret);
         if (r < 0 || !has_files(run)) {
                 key_done(&key);
                 return r;
@@ -568,6 +609,9 @@ void run_mounts_done(struct run_mounts *mounts)
                 free(part->target);
                 free(part->source);
         }
+        for (size_t i = 0; i < mounts->bind_count; i++)
+                trace_free(mounts->binds[i].trace);
+        free(mounts->binds);
         free(mounts->parts);
         free(mounts->items);
         strv_done(&mounts->env);

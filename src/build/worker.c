@@ -111,6 +111,7 @@ static int do_step(struct worker *worker, const struct plan_step *step, struct e
         worker->user = (struct digest){ .bytes = { 0 } };
         trace_free(worker->trace);
         worker->trace = NULL;
+        observed_mounts_done(&worker->mounts);
         if (step->number > 0)
                 message_send(worker->events_fd, MESSAGE_BEGIN, index, NULL, 0);
         r = expand(worker, &arena, err);
@@ -161,6 +162,7 @@ static void worker_done(struct worker *worker)
         memory_done(&worker->past);
         memory_done(&worker->present);
         trace_free(worker->trace);
+        observed_mounts_done(&worker->mounts);
         buf_done(&worker->told);
         stage_result_done(&worker->state);
 }

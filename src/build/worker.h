@@ -56,6 +56,7 @@ struct finished_step {
         struct digest user;     /* who the command was run as */
         struct trace *trace;    /* owned; what it has observed, or NULL */
         const char *unobserved; /* why not, or NULL; static */
+        struct observed_mounts mounts;
         enum owners owners;
         struct seal_job *seal; /* NULL: nothing was changed */
 };
@@ -102,6 +103,7 @@ struct worker {
         size_t inherited;                /* how many steps the stage began with */
         struct trace *trace;             /* owned; what the current step observes, or NULL */
         const char *unobserved;          /* why not, or NULL; static */
+        struct observed_mounts mounts;   /* what it has observed of its mounts */
         struct digest user;              /* who its command is run as */
         const struct plan_step *step;    /* the current one */
         struct instruction *instruction; /* expanded */

@@ -4,6 +4,7 @@
  */
 #include "base/cleanup.h"
 #include "record.h"
+#include "run_mounts.h"
 #include "users.h"
 #include "worker.h"
 
@@ -92,6 +93,8 @@ struct search {
         const struct digest *below;
         const struct digest *input; /* what mounts bring */
         struct tree *tree;          /* what the layers hold */
+        struct run_mounts mounts;   /* bind mounts as they are here, once `has_mounts` */
+        bool has_mounts;
         struct digest user;
         struct buf difference; /* of the most recently used candidate */
         struct error *err;
@@ -111,9 +114,25 @@ static int open_tree(struct search *search)
         return worker_open_layers(worker, &worker->state.layers, &search->tree, search->err);
 }
 
+/* Of what is mounted that the step has read counts, too. */
+static int check_mounts(struct search *search, const struct record *record, size_t differences_max,
+                        struct buf *difference)
+{
+        struct digest input;
+        int r = 0;
+
+        if (!search->has_mounts)
+                r = run_mounts_open(search->worker, true, &search->mounts, &input, search->err);
+        search->has_mounts = true;
+        return r < 0 ? r
+                     : run_mounts_check(&search->mounts, &record->mounts, differences_max,
+                                        difference, search->err);
+}
+
 /* Returns 1 where the step of the record would do the same here. */
 static int check(struct search *search, const struct record *record)
 {
+        size_t differences_max = search->worker->options->explain ? EXPLAINED_MAX : 1;
         struct buf *difference = &search->difference;
         struct buf ignored = BUF_INIT;
         int r;
@@ -130,17 +149,16 @@ static int check(struct search *search, const struct record *record)
                                                                 "has changed");
                 return r < 0 ? error_set_oom(search->err) : 0;
         }
-        if (!digest_equal(&record->input, search->input)) {
-                r = difference->len > 0 ? 0 : buf_append_str(difference, "other files are mounted");
-                return r < 0 ? error_set_oom(search->err) : 0;
-        }
         if (!digest_equal(&record->user, &search->user)) {
                 r = difference->len > 0 ? 0 : buf_append_str(difference, "the user is another");
                 return r < 0 ? error_set_oom(search->err) : 0;
         }
-        r = observations_check(record->observations, search->tree,
-                               search->worker->options->explain ? EXPLAINED_MAX : 1,
-                               difference->len > 0 ? &ignored : difference, search->err);
+        if (difference->len > 0)
+                difference = &ignored;
+        r = observations_check(record->observations, search->tree, differences_max, difference,
+                               search->err);
+        if (r > 0 && !digest_equal(&record->input, search->input))
+                r = check_mounts(search, record, differences_max, difference);
         buf_done(&ignored);
         return r;
 }
@@ -201,9 +219,12 @@ int worker_find_observed(struct worker *worker, const struct digest *group,
                          const struct digest *below, const struct digest *input, struct record *ret,
                          const char **ret_source, struct error *err)
 {
-        struct search search = {
-                .worker = worker, .group = group, .below = below, .input = input, .err = err
-        };
+        struct search search = { .worker = worker,
+                                 .group = group,
+                                 .below = below,
+                                 .input = input,
+                                 .mounts = RUN_MOUNTS_INIT,
+                                 .err = err };
         struct error no_user = ERROR_INIT;
         int r;
 
@@ -217,6 +238,7 @@ int worker_find_observed(struct worker *worker, const struct digest *group,
             worker_tell(worker, "%s", buf_str(&search.difference)) < 0)
                 r = error_set_oom(err);
         buf_done(&search.difference);
+        run_mounts_done(&search.mounts);
         if (search.tree != worker->tree)
                 tree_free(search.tree);
         return r;

@@ -378,14 +378,18 @@ static int carry_out(struct worker *worker, const struct strv *argv, struct dige
         if (r == 0)
                 tell_tun(worker);
         if (r == 0)
-                r = run_mounts_open(worker, &mounts, ret_input, err);
+                r = run_mounts_open(worker, false, &mounts, ret_input, err);
         if (r == 0)
                 r = worker_user_digest(worker, worker->tree, &worker->user, err);
         worker->unobserved = unobservable(worker);
         if (r == 0 && !worker->unobserved)
                 r = trace_new(&worker->trace, err);
+        if (r == 0 && worker->trace)
+                r = run_mounts_trace(&mounts, err);
         if (r == 0)
                 r = run_with_mounts(worker, argv, &mounts, err);
+        if (r == 0 && worker->trace)
+                r = run_mounts_observed(&mounts, &worker->mounts, err);
         run_mounts_done(&mounts);
         return r;
 }

@@ -80,7 +80,8 @@ static int record_step(struct worker *worker, const struct finished_step *step,
                                  .group = step->group,
                                  .owners = step->owners,
                                  .input = step->input,
-                                 .user = step->user };
+                                 .user = step->user,
+                                 .mounts = step->mounts };
         struct digest key;
         int r;
 
@@ -99,7 +100,8 @@ static int record_step(struct worker *worker, const struct finished_step *step,
                 r = worker_put_record(worker, &step->group, &key, &record, err);
         if (r == 0)
                 r = worker_add_step(worker, &step->group, &key, err);
-        record.has_layer = false; /* the blob's descriptor is the caller's */
+        record.has_layer = false; /* the blob's descriptor is the caller's, as these are: */
+        record.mounts = (struct observed_mounts){ .items = NULL };
         record_done(&record);
         return r;
 }
@@ -169,6 +171,13 @@ int worker_open_tree(struct worker *worker, struct error *err)
         return r;
 }
 
+/* What is not the sealer's. */
+static void finished_step_done(struct finished_step *step)
+{
+        trace_free(step->trace);
+        observed_mounts_done(&step->mounts);
+}
+
 static int add_finished(struct worker *worker, const struct finished_step *step)
 {
         struct finished_step *steps =
@@ -216,18 +225,20 @@ int worker_finish_step(struct worker *worker, const struct digest *group,
                                       .user = worker->user,
                                       .trace = worker->trace,
                                       .unobserved = worker->unobserved,
+                                      .mounts = worker->mounts,
                                       .owners = OWNERS_DECLARED };
         struct change_list *changes;
         int r;
 
         worker->trace = NULL;
         worker->unobserved = NULL;
+        worker->mounts = (struct observed_mounts){ .items = NULL };
         if (worker->step->instruction->type == INSTRUCTION_RUN)
                 step.owners = owners_of_host(worker->host);
         worker->created = step.created;
         r = tree_commit(worker->tree, &changes, err);
         if (r < 0) {
-                trace_free(step.trace);
+                finished_step_done(&step);
                 return r;
         }
         *ret_empty = change_list_count(changes) == 0;
@@ -238,7 +249,7 @@ int worker_finish_step(struct worker *worker, const struct digest *group,
         if (r == 0 && add_finished(worker, &step) < 0)
                 r = error_set_oom(err);
         if (r < 0)
-                trace_free(step.trace);
+                finished_step_done(&step);
         return r;
 }
 
@@ -264,7 +275,7 @@ static int join_step(struct worker *worker, struct finished_step *step, bool in_
                 r = worker_add_layer(worker, &layer, err);
         else if (sealed == 0 && step->seal)
                 descriptor_done(&layer.blob);
-        trace_free(step->trace);
+        finished_step_done(step);
         return r;
 }
 

@@ -138,6 +138,32 @@ expect() {
         [ "$(varve run --rm mixed cat /out)" = $'1\ntwo' ]
 }
 
+@test "of what is mounted counts what is read" {
+        context_of mounted \
+                'FROM busybox:1 AS other' \
+                'COPY . /files' \
+                'FROM busybox:1' \
+                'RUN --mount=target=/src cat /src/read; test -e /src/new || echo 1 >/out' \
+                'RUN --mount=from=other,source=/files,target=/src cat /src/read >/out2' \
+                'RUN --mount=target=/src,rw touch /src/made; cat /src/read >/out3'
+        printf 'Dockerfile\n' >"$context/.dockerignore"
+        echo one >"$context/read"
+        echo one >"$context/other"
+        chown -R "$user:$user" "$context"
+        varve build "$context" 2>/dev/null
+        echo longer >"$context/other"
+        run -0 varve build -t mounted "$context"
+        says '^#4 CACHED \(same inputs' '^#5 CACHED \(same inputs' '^#6 not cached: other files are mounted'
+        touch "$context/new"
+        run -0 varve build -t mounted "$context"
+        says '^#4 not cached: mounted on /src: /new is there now' '^#5 CACHED \(same inputs'
+        echo two >"$context/read"
+        run -0 varve build -t mounted "$context"
+        says '^#4 not cached: mounted on /src: /(new is there now; /)?read has another content' \
+                '^#5 not cached: mounted on /src: /files/read has another content'
+        [ "$(varve run --rm mounted cat /out2 /out3)" = $'two\ntwo' ]
+}
+
 @test "symlinks count by where they lead, and what is read through them" {
         local through='cat /app/link >/out'
         expect CACHED "$through" 'echo two >other'

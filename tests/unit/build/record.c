@@ -118,3 +118,55 @@ Test(record, is_of_one_step_alone)
         err = ERROR_INIT;
         cr_assert_eq(record_check(&record, &record.group, &other, &err), -EBADMSG);
 }
+
+/* What a step has observed that has looked at a file of a tree. */
+static struct observations *observe(struct tree *tree, const char *name)
+{
+        struct observations *observations;
+        struct error err = ERROR_INIT;
+        struct trace *trace;
+        struct tree_attr attr;
+
+        cr_assert_eq(trace_new(&trace, &err), 0);
+        cr_assert_eq(tree_lookup(tree, TREE_ROOT, name, &attr), 0);
+        trace_name(trace, TREE_ROOT, name, attr.ino);
+        trace_inode(trace, attr.ino, TRACE_READ);
+        cr_assert_eq(trace_evaluate(trace, tree, NULL, &observations, &err), 0);
+        trace_free(trace);
+        return observations;
+}
+
+Test(record, has_what_was_observed_of_each_mount)
+{
+        struct observations *mounted[2];
+        struct record record = { .mounts = { .items = mounted, .count = 2, .fixed = { { 7 } } } };
+        struct tree *tree = small_tree(NULL, 0);
+        struct buf text = BUF_INIT, difference = BUF_INIT;
+        struct error err = ERROR_INIT;
+        struct tree_attr attr;
+        struct record read;
+
+        small_tree_file(tree, "/image", "1");
+        small_tree_file(tree, "/first", "1");
+        small_tree_file(tree, "/second", "1");
+        record.observations = observe(tree, "image");
+        mounted[0] = observe(tree, "first");
+        mounted[1] = observe(tree, "second");
+        cr_assert_eq(record_write(&record, &text), 0);
+        cr_assert_eq(record_read(text.data, text.len, &read), 0);
+        cr_assert_eq(read.mounts.count, 2);
+        cr_assert(digest_equal(&read.mounts.fixed, &record.mounts.fixed));
+        cr_assert_eq(tree_lookup(tree, TREE_ROOT, "second", &attr), 0);
+        cr_assert_eq(tree_write(tree, attr.ino, 0, "2", 1, false), 0);
+        cr_assert_eq(observations_check(read.observations, tree, 1, &difference, &err), 1);
+        cr_assert_eq(observations_check(read.mounts.items[0], tree, 1, &difference, &err), 1);
+        cr_assert_eq(observations_check(read.mounts.items[1], tree, 1, &difference, &err), 0);
+        cr_assert_str_eq(buf_str(&difference), "/second has another content");
+        record_done(&read);
+        observations_free(mounted[0]);
+        observations_free(mounted[1]);
+        observations_free(record.observations);
+        buf_done(&difference);
+        buf_done(&text);
+        tree_free(tree);
+}
