@@ -171,6 +171,14 @@ bool build_context_is_remote(const char *context);
 /* Whether the result is to be an image of the store. */
 bool build_keeps_image(const struct build_options *options);
 
+/*
+ * When the context was made: of a repository the time of its commit, of a URL what the server says.
+ * `ret_known` is false for a directory, standard input, and where the server says nothing. It is
+ * got for that. Errors as build_image().
+ */
+int build_context_date(struct store *store, const struct build_options *options, bool *ret_known,
+                       struct timespec *ret, struct error *err);
+
 void build_fault_done(struct build_fault *fault);
 void build_result_done(struct build_result *result);
 

@@ -36,7 +36,7 @@ struct copy_source {
         struct tree *tree;           /* borrowed */
         const struct ignore *ignore; /* what is left out, NULL for nothing; borrowed */
         bool anonymous; /* of a tree: all belongs to 0:0 and has no xattrs, as on a host */
-        bool is_dated;  /* of a directory of the host: all there is has the time `date` */
+        bool is_dated;  /* it was made at `date`: of a directory of the host, all there is in it */
         struct timespec date;
 };
 

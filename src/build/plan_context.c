@@ -33,6 +33,8 @@
 /* BuildKit's name for the file that a URL leads to. */
 #define URL_FILE "context"
 
+#define EPOCH_ARG "SOURCE_DATE_EPOCH"
+
 static bool begins(const char *text, const char *prefix)
 {
         return strncmp(text, prefix, strlen(prefix)) == 0;
@@ -173,13 +175,17 @@ static void tell_fetching(const struct build_options *options, const char *url)
         options->event(options->event_context, &note);
 }
 
-static int open_git(struct store *store, const struct build_options *options, bool keep,
+static int open_git(struct store *store, const struct plan *plan, bool is_main,
                     struct git_source *git, struct context *ret, struct error *err)
 {
+        const struct build_options *options = plan->options;
+        const char *epoch = options->args ? strv_env_get(options->args, EPOCH_ARG) : NULL;
         _cleanup_free_ char *commit = NULL;
 
-        if (keep)
+        if (is_main && plan->builder_args.keep_git_dir)
                 git->keep_git_dir = CHOICE_YES;
+        /* Who wants the same times each time does not want those of the checkout. */
+        git->commit_times |= is_main && epoch && *epoch;
         return git_open(store, git, remote_agent(options), ret, &commit, err);
 }
 
@@ -206,6 +212,10 @@ static int open_url(struct store *store, const char *url, bool unpacks, struct c
         else
                 r = remote_make_tree(store, fd, &download, URL_FILE, NULL, ret, err) < 0 ? err->code
                                                                                          : 1;
+        if (r >= 0 && download.modified >= 0) {
+                ret->source.is_dated = true;
+                ret->source.date = (struct timespec){ .tv_sec = download.modified };
+        }
         buf_done(&begun);
         return r;
 }
@@ -215,7 +225,6 @@ static int open_remote(struct store *store, const struct plan *plan, const char 
                        struct context *ret, struct error *err)
 {
         const struct build_options *options = plan->options;
-        bool keep = is_main && plan->builder_args.keep_git_dir;
         struct arena arena = ARENA_INIT;
         enum source_kind kind;
         struct git_source git;
@@ -224,7 +233,7 @@ static int open_remote(struct store *store, const struct plan *plan, const char 
         if (r == 0)
                 tell_fetching(options, kind == SOURCE_GIT ? git.remote : text);
         if (r == 0)
-                r = kind == SOURCE_GIT ? open_git(store, options, keep, &git, ret, err)
+                r = kind == SOURCE_GIT ? open_git(store, plan, is_main, &git, ret, err)
                                        : open_url(store, text, is_main, ret, err);
         arena_done(&arena);
         return r;
@@ -238,6 +247,24 @@ static int open_main(struct store *store, const struct build_options *options, s
         if (build_context_is_remote(options->context))
                 return open_remote(store, plan, options->context, true, &plan->context, err);
         return context_open_directory(options->context, &plan->context, err);
+}
+
+int build_context_date(struct store *store, const struct build_options *options, bool *ret_known,
+                       struct timespec *ret, struct error *err)
+{
+        struct plan plan = { .options = options, .context = CONTEXT_INIT };
+        int r;
+
+        *ret_known = false;
+        if (is_standard_input(options) || !build_context_is_remote(options->context))
+                return 0;
+        r = open_main(store, options, &plan, err);
+        if (r < 0)
+                return r;
+        *ret_known = plan.context.source.is_dated;
+        *ret = plan.context.source.date;
+        context_done(&plan.context);
+        return 0;
 }
 
 /* ---- the Dockerfile ---- */

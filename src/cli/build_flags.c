@@ -5,6 +5,7 @@
 #include "oci/platform.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -220,6 +221,26 @@ int build_flags_inline_cache(const struct strv *args, struct strv *cache_to, str
             strv_contains(cache_to, option))
                 return 0;
         return strv_add(cache_to, option) < 0 ? error_set_oom(err) : 0;
+}
+
+int build_flags_epoch(struct store *store, const struct build_options *options, struct strv *args,
+                      struct error *err)
+{
+        static const char name[] = "SOURCE_DATE_EPOCH";
+        const char *value = strv_env_get(args, name);
+        struct timespec date;
+        char text[32] = "";
+        bool known;
+
+        if (!value)
+                value = getenv(name);
+        if (!value || strcmp(value, "context") != 0)
+                return 0;
+        if (build_context_date(store, options, &known, &date, err) < 0)
+                return error_wrap(err, "%s=context", name);
+        if (known)
+                snprintf(text, sizeof(text), "%lld", (long long)date.tv_sec);
+        return strv_env_set(args, name, text) < 0 ? error_set_oom(err) : 0;
 }
 
 int build_flags_map(const struct strv *written, struct strmap *ret, struct error *err)

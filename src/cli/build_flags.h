@@ -40,6 +40,14 @@ int build_flags_args(const struct strv *written, struct strv *ret, struct error 
 /* BuildKit's older way of saying --cache-to type=inline, by a build argument: adds that. */
 int build_flags_inline_cache(const struct strv *args, struct strv *cache_to, struct error *err);
 
+/*
+ * SOURCE_DATE_EPOCH=context, of --build-arg or else of the environment: makes it that of the
+ * build's context, as a number; or empty, where the context has none. `args` are those of the
+ * options.
+ */
+int build_flags_epoch(struct store *store, const struct build_options *options, struct strv *args,
+                      struct error *err);
+
 /* "[manifest:]NAME=VALUE", as Docker has it. -EOPNOTSUPP for what is not of the manifest: there is
  * no index around an image of one platform. */
 int build_flags_annotations(const struct strv *written, struct strmap *ret, struct error *err);

@@ -290,8 +290,6 @@ static int build(struct store *store, struct build_flags *flags, const struct ou
         if (r == 0)
                 r = build_flags_inline_cache(&args, &flags->cache_to, err);
         if (r == 0)
-                r = output_flags_times(&flags->output, &args, &options, err);
-        if (r == 0)
                 r = build_flags_map(&flags->labels, &labels, err);
         if (r == 0)
                 r = build_flags_annotations(&flags->annotations, &annotations, err);
@@ -302,6 +300,10 @@ static int build(struct store *store, struct build_flags *flags, const struct ou
         if (r == 0)
                 r = build_flags_contexts(&flags->contexts, &lists, err);
         use_lists(&lists, &options);
+        if (r == 0)
+                r = build_flags_epoch(store, &options, &args, err);
+        if (r == 0)
+                r = output_flags_times(&flags->output, &args, &options, err);
         output_list_use(outputs, &options);
         if (r == 0 && flags->pull && *flags->pull)
                 r = pull_policy_parse(flags->pull, &options.pull, err);

@@ -319,6 +319,30 @@ make_contexts() {
         store_is_sound
 }
 
+@test "SOURCE_DATE_EPOCH=context is the time of the commit, or of the file of the URL" {
+        local dated=$work/dated
+        as_tester mkdir -p "$dated"
+        printf 'FROM busybox:1\nARG SOURCE_DATE_EPOCH\nCOPY . /c/\nLABEL epoch=$SOURCE_DATE_EPOCH\n' |
+                as_tester tee "$dated/Dockerfile" >/dev/null
+        as_tester git -C "$dated" init --quiet --initial-branch=main
+        as_tester git -C "$dated" add .
+        as_tester env GIT_COMMITTER_DATE='981173106 +0000' git -C "$dated" -c user.name=a -c user.email=a@b \
+                commit --quiet -m a
+        as_tester tar -czf "$work/www/dated.tgz" -C "$dated" Dockerfile
+        as_tester touch -d @981173107 "$work/www/dated.tgz"
+        as_tester git clone --quiet --bare "$dated" "$work/www/dated.git"
+        chown -R root: "$work/www/dated.git"
+        context_dates() {
+                varve build -q --no-cache -t dated --build-arg SOURCE_DATE_EPOCH=context "$1"
+                varve inspect --format '{{.Config.Labels.epoch}}' dated
+                varve run --rm dated stat -c %Y /c/Dockerfile
+        }
+        [ "$(context_dates "$git/dated.git" | tail -n 2)" = $'981173106\n981173106' ]
+        varve inspect dated | grep -q '"Created": "2001-02-03T04:05:06Z"'
+        [ "$(context_dates "$web/dated.tgz" | tail -n 2)" = "981173107"$'\n'981173107 ]
+        [ "$(context_dates "$dated" | tail -n 2)" = $'\n'"$(stat -c %Y "$dated/Dockerfile")" ]
+}
+
 @test "beside a context from elsewhere -f names a file of it, of the host, or standard input" {
         varve build -t c -f sub/Containerfile "$git/context.git#context"
         [ "$(varve run --rm c cat /low/f)" = two ]
