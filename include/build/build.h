@@ -18,6 +18,7 @@
 #include "build/network.h"
 #include "build/transfer.h"
 #include "oci/descriptor.h"
+#include "oci/platform.h"
 #include "sandbox/sandbox.h"
 #include "store/store.h"
 
@@ -85,6 +86,7 @@ struct build_cache {
 
 enum build_output_type {
         BUILD_OUTPUT_IMAGE,         /* in the store, under its names */
+        BUILD_OUTPUT_NONE,          /* nothing but what the cache keeps */
         BUILD_OUTPUT_OCI,           /* an archive of an OCI layout */
         BUILD_OUTPUT_OCI_DIRECTORY, /* an OCI layout */
         BUILD_OUTPUT_DOCKER,        /* an archive as of `docker save` */
@@ -118,7 +120,10 @@ struct build_options {
         size_t secret_count;
         const struct build_agent *agents;
         size_t agent_count;
-        const struct strv *tags;            /* references */
+        const struct strv *tags; /* references */
+        /* What the image is for; of several, an index of images is made. None: this machine. */
+        const struct platform *platforms;
+        size_t platform_count;
         const struct build_output *outputs; /* none: an image in the store */
         size_t output_count;
         struct transfer_watcher watcher;       /* of pushes */
@@ -161,8 +166,8 @@ struct build_fault {
 };
 
 struct build_result {
-        struct digest config; /* the image's ID */
-        struct descriptor manifest;
+        struct digest config;       /* the image's ID; of several platforms, the index's digest */
+        struct descriptor manifest; /* or of the index */
 };
 
 /* Whether a context is a repository or a URL: a directory of that name comes first. */
@@ -189,6 +194,13 @@ void build_result_done(struct build_result *result);
  */
 int build_image(struct store *store, const struct build_options *options, struct build_result *ret,
                 struct build_fault *ret_fault, struct error *err);
+
+/*
+ * Builds twice from scratch, and hands over what was built if both are the same; -EBADMSG where
+ * they are not: `ret_report` then says which steps' layers and which files differ, and how.
+ */
+int build_verify(struct store *store, const struct build_options *options, struct build_result *ret,
+                 struct buf *ret_report, struct build_fault *ret_fault, struct error *err);
 
 /* What can be told of a Dockerfile without building it. */
 enum build_description {

@@ -53,6 +53,7 @@ struct pull_options {
         bool insecure;                   /* as registry_options has it */
         bool without_layers;             /* they are fetched when they are needed */
         const struct platform *platform; /* NULL: this machine's, and the index is kept */
+        bool keep_index;                 /* with a platform, too */
         struct transfer_watcher watcher;
 };
 

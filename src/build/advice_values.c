@@ -147,10 +147,10 @@ static int begin(struct plan *plan, const struct plan_stage *stage,
         if (strv_extend(&state->env, &image->image.config.env) < 0)
                 return -ENOMEM;
         actual = platform_format(&image->image.config.platform);
-        expected = platform_format(&plan->platform);
+        expected = platform_format(&stage->platform);
         if (!actual || !expected)
                 return -ENOMEM;
-        return platform_rank(&plan->platform, &image->image.config.platform) == 0
+        return platform_rank(&stage->platform, &image->image.config.platform) == 0
                        ? 0
                        : lint_base_platform(&plan->file->lint, stage->stage->from, image->name,
                                             expected, actual);

@@ -1,4 +1,4 @@
-#include "build/build.h"
+#include "builder.h"
 
 #include "advice.h"
 #include "base/cleanup.h"
@@ -6,8 +6,8 @@
 #include "cache_import.h"
 #include "entitlements.h"
 #include "event.h"
+#include "foreign.h"
 #include "image.h"
-#include "outputs.h"
 #include "plan.h"
 #include "squash.h"
 #include "worker.h"
@@ -48,17 +48,6 @@ struct builder {
         bool reaps;          /* this process gets what workers that were killed leave */
         int code;            /* the first failure */
 };
-
-void build_fault_done(struct build_fault *fault)
-{
-        free(fault->excerpt);
-        fault->excerpt = NULL;
-}
-
-void build_result_done(struct build_result *result)
-{
-        descriptor_done(&result->manifest);
-}
 
 /* ---- events ---- */
 
@@ -383,13 +372,12 @@ static void builder_close(struct builder *builder)
         store_sweep(builder->store);
 }
 
-/* The caches that others find it in, the image, what it is written to, and its names last. */
-static int store_result(struct builder *builder, struct build_result *ret, struct error *err)
+/* The caches that others find it in, and the image. */
+static int store_result(struct builder *builder, struct built *ret, struct error *err)
 {
         const struct build_options *options = builder->options;
         size_t base_count = squash_base_count(&builder->plan, builder->plan.target);
         struct stage_result *target = &builder->results[builder->plan.target];
-        struct built built = { .manifest = DESCRIPTOR_INIT };
         const struct cache_export export = { .store = builder->store,
                                              .options = builder->options,
                                              .results = builder->results,
@@ -406,40 +394,26 @@ static int store_result(struct builder *builder, struct build_result *ret, struc
         if (r == 0 && options->squash && target->layers.count > base_count)
                 r = squash_layers(builder->store, options, base_count, target, err);
         if (r == 0)
-                r = image_make(builder->store, options, target, &built.config, &built.manifest,
-                               err);
-        if (r == 0 && platform_copy(&target->config.platform, &built.platform) < 0)
+                r = image_make(builder->store, options, target, &ret->config, &ret->manifest, err);
+        if (r == 0 && platform_copy(&target->config.platform, &ret->platform) < 0)
                 r = error_set_oom(err);
-        if (r == 0)
-                r = outputs_write(builder->store, options, &built.manifest, &built, 1, err);
-        if (r == 0 && build_keeps_image(options))
-                r = image_name(builder->store, options, &built.manifest, err);
-        platform_done(&built.platform);
-        if (r < 0) {
-                descriptor_done(&built.manifest);
-                return r;
-        }
-        *ret = (struct build_result){ .config = built.config, .manifest = built.manifest };
-        return 0;
+        return r;
 }
 
-int build_image(struct store *store, const struct build_options *options, struct build_result *ret,
-                struct build_fault *ret_fault, struct error *err)
+int builder_run(struct store *store, const struct build_options *options, bool advises,
+                struct built *ret, struct build_fault *ret_fault, struct error *err)
 {
         struct builder builder = { .store = store, .options = options, .fault = ret_fault };
-        int r;
+        int r = plan_make(store, options, &builder.plan, ret_fault, err);
 
-        *ret_fault = (struct build_fault){ .excerpt = NULL };
-        r = store_gather_pins(store, err);
-        if (r < 0)
-                return r;
-        r = plan_make(store, options, &builder.plan, ret_fault, err);
         if (r < 0)
                 return r;
         r = builder_open(&builder, err);
         if (r == 0)
                 r = entitlements_check(&builder.plan, options, ret_fault, err);
         if (r == 0)
+                r = foreign_check(&builder.plan, ret_fault, err);
+        if (r == 0 && advises)
                 r = advice_tell(&builder.plan, options, err);
         if (r == 0)
                 r = cache_import_open(store, options, &builder.plan.platform, &builder.import, err);

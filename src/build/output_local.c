@@ -155,8 +155,9 @@ static int add_directory(struct directory **directories, size_t *count, const ch
                 free(copy);
                 return -ENOMEM;
         }
-        items[(*count)++] =
-                (struct directory){ .path = copy, .mode = attr->mode & 01777, .mtime = attr->mtime };
+        items[(*count)++] = (struct directory){ .path = copy,
+                                                .mode = attr->mode & 01777,
+                                                .mtime = attr->mtime };
         return 0;
 }
 

@@ -223,6 +223,8 @@ static int write_output(const struct outputs *outputs, const struct build_output
                         struct error *err)
 {
         switch (output->type) {
+        case BUILD_OUTPUT_NONE:
+                return 0;
         case BUILD_OUTPUT_IMAGE:
                 return output->push ? push(outputs, output, err) : 0;
         case BUILD_OUTPUT_OCI:

@@ -7,11 +7,8 @@
 #include <string.h>
 
 static const char *const names[OWNERS_COUNT] = {
-        [OWNERS_UNKNOWN] = "",
-        [OWNERS_FAKED] = "T0",
-        [OWNERS_EMULATED] = "T2",
-        [OWNERS_REAL] = "real",
-        [OWNERS_DECLARED] = "declared",
+        [OWNERS_UNKNOWN] = "",  [OWNERS_FAKED] = "T0",          [OWNERS_EMULATED] = "T2",
+        [OWNERS_REAL] = "real", [OWNERS_DECLARED] = "declared",
 };
 
 const char *owners_name(enum owners owners)

@@ -19,6 +19,7 @@ void plan_done(struct plan *plan)
                 for (size_t j = 0; j < stage->trigger_count; j++)
                         dockerfile_free(stage->triggers[j]);
                 free(stage->from.title);
+                platform_done(&stage->platform);
                 free(stage->steps);
                 free(stage->needs);
                 free(stage->triggers);
@@ -26,6 +27,7 @@ void plan_done(struct plan *plan)
         free(plan->stages);
         for (size_t i = 0; i < plan->image_count; i++) {
                 free(plan->images[i].name);
+                free(plan->images[i].platform);
                 stored_image_done(&plan->images[i].image);
         }
         free(plan->images);
@@ -39,6 +41,7 @@ void plan_done(struct plan *plan)
         buf_done(&plan->text);
         free(plan->path);
         platform_done(&plan->platform);
+        platform_done(&plan->host);
 }
 
 /* ---- errors ---- */
@@ -114,11 +117,10 @@ static int set_predefined(const struct strv *args, const char *side, const char 
         return strv_env_set(globals, whole, given ? given : value ? value : "");
 }
 
-/* TARGETPLATFORM and its like, for this machine's platform, and TARGETSTAGE. */
-static int set_platform_args(const struct plan *plan, const struct strv *args, struct strv *globals)
+/* BUILDPLATFORM or TARGETPLATFORM, and its parts. */
+static int set_platform_args(const struct strv *args, const char *side,
+                             const struct platform *platform, struct strv *globals)
 {
-        static const char *const sides[] = { "BUILD", "TARGET" };
-        const struct platform *platform = &plan->platform;
         _cleanup_free_ char *text = platform_format(platform);
         const struct {
                 const char *name, *value;
@@ -129,12 +131,10 @@ static int set_platform_args(const struct plan *plan, const struct strv *args, s
                 { "ARCH", platform->architecture },
                 { "VARIANT", platform->variant },
         };
-        int r = text ? set_predefined(args, "TARGET", "STAGE", target_name(plan), globals)
-                     : -ENOMEM;
+        int r = text ? 0 : -ENOMEM;
 
-        for (size_t i = 0; i < ARRAY_SIZE(sides); i++)
-                for (size_t j = 0; j < ARRAY_SIZE(parts) && r == 0; j++)
-                        r = set_predefined(args, sides[i], parts[j].name, parts[j].value, globals);
+        for (size_t i = 0; i < ARRAY_SIZE(parts) && r == 0; i++)
+                r = set_predefined(args, side, parts[i].name, parts[i].value, globals);
         return r;
 }
 
@@ -162,7 +162,9 @@ int plan_globals(const struct plan *plan, const struct strv *args, struct strv *
 {
         struct source_position nowhere = { .line = 0 };
 
-        if (set_platform_args(plan, args, ret) < 0)
+        if (set_predefined(args, "TARGET", "STAGE", target_name(plan), ret) < 0 ||
+            set_platform_args(args, "BUILD", &plan->host, ret) < 0 ||
+            set_platform_args(args, "TARGET", &plan->platform, ret) < 0)
                 return error_set_oom(err);
         for (size_t i = 0; i < plan->file->global_count; i++) {
                 const struct instruction *instruction = &plan->file->instructions[i];
@@ -197,24 +199,13 @@ static const struct instruction *stage_from(const struct plan_stage *stage)
         return stage->stage->from;
 }
 
-/* Refuses what would otherwise be passed over: images are built for this machine alone. */
-static int check_platform(const struct plan *plan, const char *text, struct error *err)
+/* Settles what a stage is built for: what FROM says, else the target's platform. */
+static int set_platform(const struct plan *plan, const char *text, struct plan_stage *stage,
+                        struct error *err)
 {
-        struct platform wanted = PLATFORM_INIT;
-        _cleanup_free_ char *own = NULL;
-        int r = platform_parse(text, &wanted, err);
-
-        if (r < 0)
-                return r;
-        own = platform_format(&plan->platform);
-        if (!own)
-                r = error_set_oom(err);
-        else if (platform_rank(&plan->platform, &wanted) != 0)
-                r = error_set(err, -EOPNOTSUPP, "FROM --platform=%s is not supported", text);
-        if (r == -EOPNOTSUPP)
-                error_hint(err, "Images are built for this machine's platform, %s.", own);
-        platform_done(&wanted);
-        return r;
+        if (text)
+                return platform_parse(text, &stage->platform, err);
+        return platform_copy(&plan->platform, &stage->platform) < 0 ? error_set_oom(err) : 0;
 }
 
 /* Begins a stage with the context of that name. Returns 1, or 0 where there is none. */
@@ -249,9 +240,11 @@ static int resolve_base(struct store *store, struct plan *plan, struct plan_stag
 
         r = instruction_expand(stage_from(stage), &expander, &plan->file->arena, &from, &where,
                                err);
-        if (r == 0 && from->from.platform) {
-                where = instruction_locate(stage_from(stage), stage_from(stage)->from.platform);
-                r = check_platform(plan, from->from.platform, err);
+        if (r == 0) {
+                if (from->from.platform)
+                        where = instruction_locate(stage_from(stage),
+                                                   stage_from(stage)->from.platform);
+                r = set_platform(plan, from->from.platform, stage, err);
         }
         if (r < 0)
                 return plan_blame(plan, stage_from(stage), where, ret_fault, err);
@@ -270,7 +263,7 @@ static int resolve_base(struct store *store, struct plan *plan, struct plan_stag
                 return 0;
         }
         stage->base = PLAN_IMAGE;
-        r = plan_add_image(store, plan, from->from.base, &stage->base_index, err);
+        r = plan_add_image(store, plan, from->from.base, &stage->platform, &stage->base_index, err);
         if (r < 0)
                 return plan_blame(plan, stage_from(stage),
                                   instruction_locate(stage_from(stage), from->from.base), ret_fault,
@@ -500,7 +493,12 @@ int plan_make(struct store *store, const struct build_options *options, struct p
         int r;
 
         *plan = (struct plan){ .options = options, .context = CONTEXT_INIT };
-        r = platform_host(&plan->platform) < 0 ? error_set_oom(err) : 0;
+        r = platform_host(&plan->host) < 0 ||
+                            platform_copy(options->platform_count > 0 ? options->platforms
+                                                                      : &plan->host,
+                                          &plan->platform) < 0
+                    ? error_set_oom(err)
+                    : 0;
         if (r == 0)
                 r = builder_args_read(options->args, &plan->builder_args, err);
         if (r == 0)

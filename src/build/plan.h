@@ -13,7 +13,8 @@
 
 /* An image of the store that the build begins with or copies from. */
 struct plan_image {
-        char *name; /* as the Dockerfile has it; owned */
+        char *name;     /* as the Dockerfile has it; owned */
+        char *platform; /* that was wanted; owned */
         struct stored_image image;
 };
 
@@ -51,6 +52,7 @@ struct plan_stage {
         enum plan_base base;
         size_t base_index;        /* of the stage or the image */
         const char *base_context; /* what SCRATCH is filled with, or NULL */
+        struct platform platform; /* what it is built for: the target's, or as FROM says */
         struct plan_step from;
         struct plan_step *steps; /* owned; ONBUILD triggers of the base first */
         size_t step_count;
@@ -74,7 +76,8 @@ struct plan {
         size_t target;
         struct plan_image *images; /* owned */
         size_t image_count;
-        struct platform platform;
+        struct platform platform; /* of the target */
+        struct platform host;     /* where it is built */
         struct builder_args builder_args;
 };
 
@@ -103,12 +106,12 @@ int plan_image_layers(const struct plan *plan, size_t image, struct layers *ret,
 
 /* Finds an image, in the store or else in a registry, and gives it a place in the plan. Of one that
  * is not in the store only the config comes now: its layers may never be needed. */
-int plan_add_image(struct store *store, struct plan *plan, const char *name, size_t *ret,
-                   struct error *err);
+int plan_add_image(struct store *store, struct plan *plan, const char *name,
+                   const struct platform *platform, size_t *ret, struct error *err);
 
 /* Gives an image of the store a place in the plan, as plan_add_image() does. Owns `image`. */
-int plan_add_stored(struct plan *plan, const char *name, struct stored_image *image, size_t *ret,
-                    struct error *err);
+int plan_add_stored(struct plan *plan, const char *name, const struct platform *platform,
+                    struct stored_image *image, size_t *ret, struct error *err);
 
 /* The named context that `name` is, there by then; NULL for none. */
 int plan_resolve_context(struct store *store, struct plan *plan, const char *name,

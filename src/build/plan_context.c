@@ -422,7 +422,9 @@ static int get_layout_image(struct store *store, struct plan *plan, struct plan_
 
         if (r == 0)
                 r = layout_load(store, &name, &image, err);
-        return r < 0 ? r : plan_add_stored(plan, context->text, &image, &context->image, err);
+        return r < 0 ? r
+                     : plan_add_stored(plan, context->text, &plan->platform, &image,
+                                       &context->image, err);
 }
 
 int plan_get_context(struct store *store, struct plan *plan, struct plan_context *context,
@@ -432,7 +434,7 @@ int plan_get_context(struct store *store, struct plan *plan, struct plan_context
 
         if (begins(context->text, IMAGE_SCHEME))
                 r = plan_add_image(store, plan, context->text + strlen(IMAGE_SCHEME),
-                                   &context->image, err);
+                                   &plan->platform, &context->image, err);
         else if (begins(context->text, LAYOUT_SCHEME))
                 r = get_layout_image(store, plan, context, err);
         else

@@ -3,6 +3,7 @@
  */
 #include "plan.h"
 
+#include "base/cleanup.h"
 #include "dockerfile/mode.h"
 #include "dockerfile/value.h"
 #include "remote.h"
@@ -23,51 +24,75 @@ static void pass_notice(void *context, const struct transfer_event *event)
                 options->event(options->event_context, &warning);
 }
 
-/* The image of that name, or the number of images. */
-static size_t find_image(const struct plan *plan, const char *name)
+/* The image of that name for a platform, or the number of images. */
+static size_t find_image(const struct plan *plan, const char *name, const struct platform *platform)
 {
+        _cleanup_free_ char *wanted = platform_format(platform);
         size_t i = 0;
 
-        while (i < plan->image_count && strcmp(plan->images[i].name, name) != 0)
+        while (i < plan->image_count && (strcmp(plan->images[i].name, name) != 0 || !wanted ||
+                                         strcmp(plan->images[i].platform, wanted) != 0))
                 i++;
         return i;
 }
 
-int plan_add_stored(struct plan *plan, const char *name, struct stored_image *image, size_t *ret,
-                    struct error *err)
+int plan_add_stored(struct plan *plan, const char *name, const struct platform *platform,
+                    struct stored_image *image, size_t *ret, struct error *err)
 {
         struct plan_image *images =
                 reallocarray(plan->images, plan->image_count + 1, sizeof(*images));
-        char *copy = strdup(name);
+        char *copy = strdup(name), *wanted = platform_format(platform);
 
         if (images)
                 plan->images = images;
-        if (!images || !copy) {
+        if (!images || !copy || !wanted) {
                 free(copy);
+                free(wanted);
                 stored_image_done(image);
                 return error_set_oom(err);
         }
         *ret = plan->image_count++;
-        images[*ret] = (struct plan_image){ .name = copy, .image = *image };
+        images[*ret] = (struct plan_image){ .name = copy, .platform = wanted, .image = *image };
         return 0;
 }
 
-int plan_add_image(struct store *store, struct plan *plan, const char *name, size_t *ret,
-                   struct error *err)
+/* What stands under a name in the store may be for another platform than was asked for. */
+static int check_image(const struct plan *plan, const char *name, const struct platform *platform,
+                       struct stored_image *image, struct error *err)
+{
+        _cleanup_free_ char *wanted = platform_format(platform);
+        _cleanup_free_ char *found = platform_format(&image->config.platform);
+
+        if (platform_rank(&plan->host, platform) == 0 ||
+            platform_rank(platform, &image->config.platform) >= 0)
+                return 0;
+        stored_image_done(image);
+        if (!wanted || !found)
+                return error_set_oom(err);
+        error_set(err, -ENOENT, "%s in the store is for %s, not for %s", name, found, wanted);
+        return error_hint(err, "Take it in anew: varve pull --platform %s %s", wanted, name);
+}
+
+int plan_add_image(struct store *store, struct plan *plan, const char *name,
+                   const struct platform *platform, size_t *ret, struct error *err)
 {
         struct pull_options pull = { .policy = plan->options->pull,
                                      .without_layers = true,
+                                     .platform = platform,
+                                     .keep_index = true,
                                      .watcher = { pass_notice, (void *)(uintptr_t)plan->options } };
         struct stored_image image = STORED_IMAGE_INIT;
         int r;
 
-        *ret = find_image(plan, name);
+        *ret = find_image(plan, name, platform);
         if (*ret < plan->image_count)
                 return 0;
         r = image_pull(store, name, &pull, &image, err);
         if (r == -ENOENT)
                 return error_hint(err, "Bring it in with `varve pull`, `load` or `import`.");
-        return r < 0 ? r : plan_add_stored(plan, name, &image, ret, err);
+        if (r == 0)
+                r = check_image(plan, name, platform, &image, err);
+        return r < 0 ? r : plan_add_stored(plan, name, platform, &image, ret, err);
 }
 
 bool plan_find_source(const struct plan *plan, const struct plan_stage *stage, const char *name,
@@ -89,7 +114,8 @@ bool plan_find_source(const struct plan *plan, const struct plan_stage *stage, c
                 *ret = (struct plan_source){ PLAN_SOURCE_STAGE,
                                              dockerfile_stage_index(plan->file, found) };
         else
-                *ret = (struct plan_source){ PLAN_SOURCE_IMAGE, find_image(plan, name) };
+                *ret = (struct plan_source){ PLAN_SOURCE_IMAGE,
+                                             find_image(plan, name, &plan->platform) };
         return ret->kind != PLAN_SOURCE_IMAGE || ret->index < plan->image_count;
 }
 
@@ -134,7 +160,7 @@ static int resolve_source(struct store *store, struct plan *plan, struct plan_st
         }
         if (r == 0 && strcmp(name, "scratch") == 0)
                 r = error_set(err, -EINVAL, "--from=scratch has no files");
-        if (r == 0 && plan_add_image(store, plan, name, &index, err) < 0)
+        if (r == 0 && plan_add_image(store, plan, name, &plan->platform, &index, err) < 0)
                 r = error_wrap(err, "--from=%s is no earlier stage and no image", name);
         return r < 0 ? plan_blame(plan, instruction, instruction_locate(instruction, name),
                                   ret_fault, err)

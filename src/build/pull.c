@@ -170,7 +170,7 @@ static int take_all(struct pull *pull, struct error *err)
         r = describe(&at, &pull->root, err);
         if (r == 0)
                 r = choose(pull, &at, err);
-        if (r == 0 && pull->options->platform)
+        if (r == 0 && pull->options->platform && !pull->options->keep_index)
                 r = describe(&at, &pull->root, err);
         if (r == 0)
                 r = take_image(pull, &at, err);

@@ -23,7 +23,7 @@ static int begin_stage(struct worker *worker, struct error *err)
         worker->created = clock_now();
         switch (stage->base) {
         case PLAN_SCRATCH:
-                if (platform_copy(&worker->plan->platform, &state->config.platform) < 0 ||
+                if (platform_copy(&stage->platform, &state->config.platform) < 0 ||
                     image_config_set(&state->config.working_dir, "/") < 0)
                         return error_set_oom(err);
                 break;

@@ -155,7 +155,15 @@ static int build_and_tell(struct store *store, const struct build_flags *flags,
                           struct error *err)
 {
         struct build_result result;
-        int r = build_image(store, options, &result, fault, err);
+        struct buf report = BUF_INIT;
+        int r = flags->output.verify ? build_verify(store, options, &result, &report, fault, err)
+                                     : build_image(store, options, &result, fault, err);
+
+        if (report.len > 0) {
+                print_plain(report.data);
+                printf("%s", buf_str(&report));
+        }
+        buf_done(&report);
 
         if (r == 0) {
                 r = tell_result(flags, &result, build_keeps_image(options), err);

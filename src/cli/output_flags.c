@@ -22,12 +22,16 @@
 void output_flags_done(struct output_flags *flags)
 {
         strv_done(&flags->outputs);
+        strv_done(&flags->platforms);
 }
 
 void output_list_done(struct output_list *list)
 {
         for (size_t i = 0; i < list->count; i++)
                 whole_file_done(&list->files[i]);
+        for (size_t i = 0; i < list->platform_count; i++)
+                platform_done(&list->platforms[i]);
+        free(list->platforms);
         free(list->files);
         free(list->items);
         strv_done(&list->words);
@@ -170,7 +174,7 @@ static int settle_type(struct reading *reading)
                 { "image", BUILD_OUTPUT_IMAGE },   { "registry", BUILD_OUTPUT_IMAGE },
                 { "oci", BUILD_OUTPUT_OCI },       { "oci-dir", BUILD_OUTPUT_OCI_DIRECTORY },
                 { "docker", BUILD_OUTPUT_DOCKER }, { "tar", BUILD_OUTPUT_TAR },
-                { "local", BUILD_OUTPUT_LOCAL },
+                { "local", BUILD_OUTPUT_LOCAL },   { "cacheonly", BUILD_OUTPUT_NONE },
         };
 
         if (!reading->type)
@@ -192,12 +196,17 @@ static int settle_type(struct reading *reading)
         }
         bad(reading, "there is no type ", reading->type);
         return error_hint(reading->err,
-                          "It is image, registry, oci, oci-dir, docker, tar or local.");
+                          "It is image, registry, oci, oci-dir, docker, tar, local or cacheonly.");
 }
 
 static bool is_directory_type(enum build_output_type type)
 {
         return type == BUILD_OUTPUT_LOCAL || type == BUILD_OUTPUT_OCI_DIRECTORY;
+}
+
+static bool is_archive_type(enum build_output_type type)
+{
+        return type == BUILD_OUTPUT_OCI || type == BUILD_OUTPUT_DOCKER || type == BUILD_OUTPUT_TAR;
 }
 
 /* Whether a directory is there; -ENOTEMPTY where it holds something and must not. */
@@ -264,8 +273,8 @@ static int settle_dest(struct reading *reading, struct whole_file *file)
 {
         enum build_output_type type = reading->output.type;
 
-        if (type == BUILD_OUTPUT_IMAGE)
-                return reading->dest ? bad(reading, "an image of the store has no dest", "") : 0;
+        if (type == BUILD_OUTPUT_IMAGE || type == BUILD_OUTPUT_NONE)
+                return reading->dest ? bad(reading, "this type has no dest", "") : 0;
         if (reading->output.push || reading->output.insecure)
                 return bad(reading, "push and registry.insecure are for type=image", "");
         if (!is_directory_type(type))
@@ -283,9 +292,7 @@ static int check_apart(struct reading *reading)
         for (size_t i = 0; i < reading->list->count; i++) {
                 const struct build_output *other = &reading->list->items[i];
                 const struct build_output *output = &reading->output;
-                bool archives =
-                        !is_directory_type(other->type) && !is_directory_type(output->type) &&
-                        other->type != BUILD_OUTPUT_IMAGE && output->type != BUILD_OUTPUT_IMAGE;
+                bool archives = is_archive_type(other->type) && is_archive_type(output->type);
 
                 if (archives && !other->file && !output->file)
                         return bad(reading, "another output goes to standard output", "");
@@ -371,6 +378,43 @@ static int read_output(const char *text, struct strv *names, struct output_list 
         return r;
 }
 
+/* Adds a platform, but for one that is there already, under whatever spelling. */
+static int add_platform(struct output_list *list, const char *text, struct error *err)
+{
+        struct platform *platforms =
+                reallocarray(list->platforms, list->platform_count + 1, sizeof(*platforms));
+        struct platform platform;
+        int r;
+
+        if (!platforms)
+                return error_set_oom(err);
+        list->platforms = platforms;
+        r = platform_parse(text, &platform, err);
+        if (r < 0)
+                return error_wrap(err, "--platform");
+        for (size_t i = 0; i < list->platform_count; i++)
+                if (platform_rank(&platforms[i], &platform) == 0) {
+                        platform_done(&platform);
+                        return 0;
+                }
+        platforms[list->platform_count++] = platform;
+        return 0;
+}
+
+static int read_platforms(const struct strv *written, struct output_list *list, struct error *err)
+{
+        int r = 0;
+
+        for (size_t i = 0; i < written->count && r == 0; i++)
+                for (const char *at = written->items[i], *field; r == 0;) {
+                        r = next_field(list, &at, &field);
+                        if (r <= 0)
+                                break;
+                        r = add_platform(list, field, err);
+                }
+        return r < 0 && !error_is_set(err) ? error_set_oom(err) : r;
+}
+
 static int check_layers(const struct output_flags *flags, bool *ret_squash, struct error *err)
 {
         const char *text = flags->layers;
@@ -402,7 +446,9 @@ int output_flags_parse(const struct output_flags *flags, struct strv *tags, stru
         ret->files = calloc(count, sizeof(*ret->files));
         if (!ret->items || !ret->files)
                 return error_set_oom(err);
-        r = add_compression(ret, flags->compression, flags->level, err);
+        r = read_platforms(&flags->platforms, ret, err);
+        if (r == 0)
+                r = add_compression(ret, flags->compression, flags->level, err);
         ret->force_compression = flags->force_compression;
         for (size_t i = 0; i < flags->outputs.count && r == 0; i++)
                 r = read_output(flags->outputs.items[i], tags, ret, err);
@@ -426,6 +472,8 @@ void output_list_use(const struct output_list *list, struct build_options *optio
         options->compression = list->has_compression ? &list->compression : NULL;
         options->force_compression = list->force_compression;
         options->squash = list->squash;
+        options->platforms = list->platforms;
+        options->platform_count = list->platform_count;
 }
 
 /* ---- times ---- */

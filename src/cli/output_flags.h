@@ -20,6 +20,8 @@ struct output_flags {
         bool squash;
         const char *layers;
         const char *timestamp;
+        struct strv platforms;
+        bool verify;
 };
 
 /* clang-format off */
@@ -42,6 +44,10 @@ struct output_flags {
           "Make one layer of what all steps have changed" }, \
         { OPTION_CHOICE, 0, "layers", &(flags)->layers, "[=BOOL]", \
           "A layer for each step (true); false is --squash" }, \
+        { OPTION_LIST, 0, "platform", &(flags)->platforms, "OS/ARCH[/VARIANT],...", \
+          "What the image is for (this machine); of several, an index of images is made" }, \
+        { OPTION_FLAG, 0, "verify-reproducible", &(flags)->verify, NULL, \
+          "Build twice from scratch, and fail if both are not the same, saying how" }, \
         { OPTION_STRING, 0, "timestamp", &(flags)->timestamp, "SECONDS", \
           "Let no time in the image be later than this, since 1970 ($SOURCE_DATE_EPOCH)" }
 /* clang-format on */
@@ -59,6 +65,8 @@ struct output_list {
         struct compression compression;
         bool force_compression;
         bool squash;
+        struct platform *platforms; /* owned */
+        size_t platform_count;
 };
 
 void output_list_done(struct output_list *list);

@@ -213,3 +213,46 @@ for layer in json.load(sys.stdin)["layers"]:
         refused build --timestamp yesterday "$context"
         says 'no time'
 }
+
+@test "several platforms make an index of images, and a RUN that cannot be is refused first" {
+        context_of several 'FROM --platform=$BUILDPLATFORM busybox:1 AS build' \
+                'ARG TARGETARCH BUILDPLATFORM' 'RUN echo $TARGETARCH on $BUILDPLATFORM >/t' \
+                'FROM scratch' 'COPY --from=build /t /t'
+        as_tester touch "$work/never"
+        run varve build --platform linux/arm64,linux/amd64 --platform arm64/v8 -t several \
+                -o type=image -o "type=oci,dest=$(to several.oci)" -o "type=local,dest=$(to several.dir)" "$context"
+        says 'building for linux/arm64'
+        run ! grep InvalidBaseImagePlatform <<<"$output"
+        [[ $(cat "$work/several.dir/linux_arm64/t") = 'arm64 on linux/'* ]]
+        [[ $(cat "$work/several.dir/linux_amd64/t") = 'amd64 on linux/'* ]]
+        varve rmi busybox:1 && varve import "$stage/busybox.tar" busybox:1
+        varve save --format oci-dir -o "$(to several.saved)" several
+        for image in "oci-archive:$work/several.oci" "oci:$work/several.saved:docker.io/library/several:latest"; do
+                [ "$(skopeo --override-arch arm64 inspect --config --format '{{.Architecture}}' "$image")" = arm64 ]
+                [ "$(skopeo inspect --config --format '{{.Architecture}}' "$image")" = amd64 ]
+        done
+        refused build --platform linux/arm64,linux/amd64 -o - "$context"
+        says 'of one platform'
+        context_of foreign 'FROM scratch' 'COPY Dockerfile /' 'RUN ["/x"]'
+        [ -e /proc/sys/fs/binfmt_misc/status ] || {
+                refused build --platform linux/s390x "$context"
+                says 'Dockerfile:3: RUN for linux/s390x: this machine cannot execute' 'qemu-user-static'
+                [ -z "$(grep -o 'COPY Dockerfile / *$' <<<"$output" | sed 1d)" ]
+        }
+        refused build --platform linux/s390x -f - "$context" <<<'FROM busybox:1'
+        says 'busybox:1 in the store is for linux/amd64, not for linux/s390x'
+        refused build --platform plan9/foo,,bar/x/y/z "$context"
+}
+
+@test "--verify-reproducible tells which files of which step differ, and how" {
+        context_of verify 'FROM busybox:1' 'RUN echo same >/same' \
+                'RUN echo "12 $(cat /proc/sys/kernel/random/uuid)" >/when'
+        refused build -q -t verify --timestamp 1600000000 --verify-reproducible "$context"
+        says 'layer 3, RUN .*/when' '  /when: another content \(of 40 bytes, from byte [3-9] on\)' \
+                'were not the same'
+        run ! grep -e '/same:' -e 'another time' <<<"$output"
+        run varve build --verify-reproducible "$work/sample"
+        says 'another time' '--timestamp'
+        varve build -q -t verify --timestamp 1600000000 --verify-reproducible "$work/sample"
+        varve run --rm verify true
+}
