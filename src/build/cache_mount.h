@@ -6,7 +6,9 @@
  * files for each change of it, and is as it was before when a process is killed. A step works on a
  * tree of the layers that are there when it begins; what it has changed is put on top when it ends,
  * whether it has failed or not. Of two steps that share a cache at the same time the changes of
- * both are kept; where they wrote the same file, those of the later one.
+ * both are kept; where they wrote the same file, those of the later one. That they do not see each
+ * other meanwhile is the price of having no process that serves both: builds of one user share
+ * nothing but files, and a cache that is written in place could be left in halves.
  */
 #pragma once
 

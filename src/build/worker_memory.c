@@ -78,6 +78,9 @@ int worker_remember(struct worker *worker, const struct digest *group, struct er
                 r = add_with(&item->with, "USER", user);
         if (r == 0)
                 r = add_with(&item->with, "WORKDIR", worker_workdir(worker));
+        if (r == 0 && worker->options->clamps_times)
+                r = strv_addf(&item->with, "SOURCE_DATE_EPOCH %lld",
+                              (long long)worker->options->latest.tv_sec);
         if (r == 0 && worker->instruction->type == INSTRUCTION_RUN)
                 r = worker_run_with(worker, &item->with);
         return r < 0 ? error_set_oom(err) : 0;
