@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "index_format.h"
+#include "xattr.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -44,6 +45,11 @@ static const uint8_t *digest_of_inode(const struct index *index, uint32_t inode)
         return memcmp(digest, unknown, sizeof(unknown)) == 0 ? NULL : digest;
 }
 
+static const struct xattr_set *xattrs_of(const struct index *index, const struct index_inode *inode)
+{
+        return inode->xattrs ? (const void *)(index->xattrs + inode->xattrs) : NULL;
+}
+
 /* Fills how an inode differs. NULL: not by what is compared. */
 static void compare_inodes(const struct comparison *comparison, uint32_t was_inode,
                            uint32_t is_inode, struct index_difference *ret)
@@ -78,6 +84,8 @@ static void compare_inodes(const struct comparison *comparison, uint32_t was_ino
                 ret->how = "has another mode";
         else if (was->uid != is->uid || was->gid != is->gid)
                 ret->how = "has another owner";
+        else if (!xattr_set_equal(xattrs_of(comparison->was, was), xattrs_of(comparison->is, is)))
+                ret->how = "has other extended attributes";
 }
 
 /* A name of both. What differs in a directory is found later. */

@@ -190,6 +190,31 @@ expect() {
         says '^#3 not cached: /app has another owner'
 }
 
+# tagged_tar FILE VALUE: a tar of the file `read` with this extended attribute.
+tagged_tar() {
+        python3 -c '
+import io, sys, tarfile
+with tarfile.open(sys.argv[1], "w", format=tarfile.PAX_FORMAT) as tar:
+    member = tarfile.TarInfo("read")
+    member.size, member.pax_headers = 3, {"SCHILY.xattr.user.tag": sys.argv[2]}
+    tar.addfile(member, io.BytesIO(b"one"))' "$1" "$2"
+        chown "$user:$user" "$1"
+}
+
+@test "extended attributes count once they are asked for" {
+        context_of tagged \
+                'FROM debian:12' \
+                'ADD app.tar /app/' \
+                'RUN cat /app/read >/out' \
+                'RUN cp -a /app/read /copied'
+        tagged_tar "$context/app.tar" one
+        varve build "$context" 2>/dev/null
+        tagged_tar "$context/app.tar" two
+        run -0 varve build "$context"
+        says '^#2 not cached: /app/read has other extended attributes' '^#3 CACHED \(same inputs' \
+                '^#4 not cached: /app/read has other extended attributes'
+}
+
 @test "a shared library counts once it is mapped" {
         local library
         library=$(find /usr/lib /lib -name 'libz.so.1' | head -n 1)

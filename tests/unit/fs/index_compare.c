@@ -62,6 +62,18 @@ static int stop(void *context, const struct index_difference *difference)
                 { .path = (name), .type = ENTRY_FILE, .mode = 0644 }, (text) \
         }
 
+static const struct entry_xattr tags[] = { { "user.tag", "one", 3 }, { "user.tag", "two", 3 } };
+
+#define TAGGED(tag)                   \
+        {                             \
+                { .path = "tag",      \
+                  .type = ENTRY_FILE, \
+                  .mode = 0644,       \
+                  .xattrs = (tag),    \
+                  .xattr_count = 1 }, \
+                        ""            \
+        }
+
 static const struct file was_files[] = {
         FILE_OF("a/changed", "one"),
         FILE_OF("a/gone", "one"),
@@ -70,6 +82,7 @@ static const struct file was_files[] = {
         { { .path = "link", .type = ENTRY_SYMLINK, .mode = 0777, .link = "a" }, NULL },
         { { .path = "mode", .type = ENTRY_FILE, .mode = 0600 }, "" },
         { { .path = "owner", .type = ENTRY_FILE, .mode = 0644, .mtime = { 1, 1 } }, "" },
+        TAGGED(&tags[0]),
         FILE_OF("type", ""),
 };
 
@@ -81,6 +94,7 @@ static const struct file is_files[] = {
         { { .path = "link", .type = ENTRY_SYMLINK, .mode = 0777, .link = "b" }, NULL },
         { { .path = "mode", .type = ENTRY_FILE, .mode = 0644 }, "" },
         { { .path = "owner", .type = ENTRY_FILE, .mode = 0644, .uid = 5 }, "" },
+        TAGGED(&tags[1]),
         { { .path = "type", .type = ENTRY_DIRECTORY, .mode = 0755 }, NULL },
         FILE_OF("type/inside", ""),
 };
@@ -95,6 +109,7 @@ Test(index_compare, tells_what_two_layers_do_not_have_alike)
         cr_assert_str_eq(buf_str(&text), "/link leads elsewhere\n"
                                          "/mode has another mode\n"
                                          "/owner has another owner\n"
+                                         "/tag has other extended attributes\n"
                                          "/type is of another type\n"
                                          "/dir/sub/deep has changed with digests\n"
                                          "/a/changed has changed with digests\n"
