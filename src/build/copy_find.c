@@ -325,6 +325,11 @@ static bool is_excluded_file(const struct walk *walk, const char *path)
                copy_source_stat(walk->rules->source, path, &st, &ignored) == 0 && !S_ISDIR(st.mode);
 }
 
+static bool is_no_match(void *match, const char *name)
+{
+        return !match_test(match, name, strlen(name));
+}
+
 /* Matches the components of a pattern, one directory after another. */
 static int add_matches(struct walk *walk, const char *dir, const char *pattern, struct error *err)
 {
@@ -332,7 +337,7 @@ static int add_matches(struct walk *walk, const char *dir, const char *pattern, 
         const char *rest = pattern, *begin;
         size_t len = path_next(&rest, &begin);
         _cleanup_free_ char *component = strndup(begin, len);
-        struct strv names = STRV_INIT;
+        struct copy_entries entries = { .items = NULL };
         struct match *match = NULL;
         bool last = rest[strspn(rest, "/")] == '\0';
         int r;
@@ -341,20 +346,21 @@ static int add_matches(struct walk *walk, const char *dir, const char *pattern, 
                 return error_set_oom(err);
         r = match_new(component, false, &match, err);
         if (r == 0)
-                r = copy_source_list(source, dir, &names, err);
-        for (size_t i = 0; i < names.count && r == 0; i++) {
-                _cleanup_free_ char *path = join(dir, names.items[i]);
+                r = copy_source_scan(source, dir, is_no_match, match, &entries, err);
+        for (size_t i = 0; i < entries.count && r == 0; i++) {
+                const char *name = entries.items[i].name;
+                _cleanup_free_ char *path = join(dir, name);
                 _cleanup_free_ char *real = NULL;
                 struct copy_stat st;
 
                 if (!path) {
                         r = error_set_oom(err);
-                } else if (!match_test(match, names.items[i], strlen(names.items[i]))) {
+                } else if (is_no_match(match, name)) {
                         continue;
                 } else if (last) {
                         if (is_left_out(source, path) || is_excluded_file(walk, path))
                                 continue;
-                        r = add_source(walk, path, names.items[i], err);
+                        r = add_source(walk, path, name, err);
                 } else {
                         struct error skipped = ERROR_INIT;
 
@@ -364,7 +370,7 @@ static int add_matches(struct walk *walk, const char *dir, const char *pattern, 
                 }
         }
         match_free(match);
-        strv_done(&names);
+        copy_entries_done(&entries);
         return r;
 }
 

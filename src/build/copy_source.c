@@ -93,29 +93,6 @@ static int host_stat(const struct copy_source *source, const char *path, struct 
         return 0;
 }
 
-static int host_list(int root_fd, const char *path, struct strv *ret)
-{
-        int fd = open_below(root_fd, path, O_RDONLY | O_DIRECTORY);
-        struct dirent *entry;
-        DIR *dir;
-        int r = 0;
-
-        if (fd < 0)
-                return fd;
-        dir = fdopendir(fd);
-        if (!dir) {
-                close(fd);
-                return -ENOMEM;
-        }
-        while (r == 0 && (errno = 0, entry = readdir(dir)))
-                if (!path_name_is_dot(entry->d_name, strlen(entry->d_name)))
-                        r = strv_add(ret, entry->d_name);
-        if (r == 0 && errno != 0)
-                r = -errno;
-        closedir(dir);
-        return r;
-}
-
 /* A directory that is looked at. */
 struct scan {
         const struct copy_source *source;
@@ -228,32 +205,6 @@ static int tree_stat(const struct copy_source *source, const char *path, struct 
         return r;
 }
 
-struct names {
-        struct strv *list;
-        int code;
-};
-
-static int collect_name(void *userdata, const struct tree_dirent *entry)
-{
-        struct names *names = userdata;
-
-        if (!path_name_is_dot(entry->name, entry->name_len))
-                names->code = strv_take(names->list, strndup(entry->name, entry->name_len));
-        return names->code;
-}
-
-static int tree_list(struct tree *tree, const char *path, struct strv *ret)
-{
-        struct names names = { .list = ret };
-        struct tree_attr attr;
-        int r;
-
-        r = tree_resolve(tree, path, false, &attr);
-        if (r == 0)
-                r = tree_readdir(tree, attr.ino, 0, false, collect_name, &names);
-        return r < 0 ? r : names.code;
-}
-
 static int scan_tree_name(void *userdata, const struct tree_dirent *entry)
 {
         struct scan *scan = userdata;
@@ -311,24 +262,6 @@ int copy_source_stat(const struct copy_source *source, const char *path, struct 
         int r = source->tree ? tree_stat(source, path, ret) : host_stat(source, path, ret);
 
         return r == -ENOTDIR ? -ENOENT : r < 0 ? explain(r, "look at", path, err) : 0;
-}
-
-static int compare_names(const void *a, const void *b)
-{
-        return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-int copy_source_list(const struct copy_source *source, const char *path, struct strv *ret,
-                     struct error *err)
-{
-        int r = source->tree ? tree_list(source->tree, path, ret)
-                             : host_list(source->root_fd, path, ret);
-
-        if (r < 0)
-                return error_set_errno(err, r, "cannot list %s", *path ? path : ".");
-        if (ret->count > 1)
-                qsort(ret->items, ret->count, sizeof(*ret->items), compare_names);
-        return 0;
 }
 
 void copy_entries_done(struct copy_entries *entries)

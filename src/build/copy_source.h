@@ -50,10 +50,6 @@ int copy_source_stat(const struct copy_source *source, const char *path, struct 
 int copy_source_resolve(const struct copy_source *source, const char *path, char **ret,
                         struct error *err);
 
-/* The names in a directory, sorted. */
-int copy_source_list(const struct copy_source *source, const char *path, struct strv *ret,
-                     struct error *err);
-
 /* What is in a directory, by its name. */
 struct copy_entry {
         char *name; /* owned */
