@@ -31,6 +31,8 @@ struct registry;
 
 struct registry_options {
         bool insecure; /* as if the settings called every host insecure */
+        bool optional; /* what is asked for can be done without: it is tried once more, not five
+                        * times */
 
         /* Is told what a person should know while things go on: a registry's warnings, and what is
          * tried again. On any thread, one at a time; or NULL. */

@@ -252,8 +252,8 @@ static int open_source(struct reading *reading, struct store *store, const struc
         if (from->type == BUILD_CACHE_LOCAL) {
                 r = open_local(reading, store, from, &at);
         } else {
-                r = registry_new(&(struct registry_options){ .insecure = false },
-                                 &reading->registry, reading->err);
+                r = registry_new(&(struct registry_options){ .optional = true }, &reading->registry,
+                                 reading->err);
                 if (r == 0)
                         r = reference_parse(from->place, &reading->source->reference, reading->err);
                 if (r == 0)
@@ -496,7 +496,8 @@ static int fetch_remote(const struct source *source, struct store *store, struct
                         const struct transfer_watcher *watcher, struct error *err)
 {
         struct reporter reporter = REPORTER_INIT(watcher);
-        struct registry_options options = { .notice = reporter_notice,
+        struct registry_options options = { .optional = true,
+                                            .notice = reporter_notice,
                                             .notice_context = &reporter };
         const struct layers alone = { .items = layer, .count = 1 };
         struct registry *registry = NULL;

@@ -13,6 +13,7 @@
 
 /* Waits grow from the first to the longest; half of each is left to chance. */
 #define RETRIES_MAX       5u
+#define RETRIES_OPTIONAL  1u
 #define RETRY_FIRST_MS    200u
 #define RETRY_LONGEST_MS  10000u
 #define RETRY_AFTER_MAX_S 300u
@@ -145,9 +146,10 @@ static int sleep_ms(const struct registry *registry, uint64_t ms, struct error *
 int retry_wait(struct registry *registry, struct retry *retry, const struct call *call,
                const char *what, const struct http_response *response, struct error *err)
 {
+        unsigned max = registry->options.optional ? RETRIES_OPTIONAL : RETRIES_MAX;
         uint64_t wait_ms = UINT64_MAX;
 
-        if (response->transient && retry->failures < RETRIES_MAX) {
+        if (response->transient && retry->failures < max) {
                 retry->failures++;
                 wait_ms = choose_wait(retry, response);
         }
