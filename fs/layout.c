@@ -8,7 +8,6 @@
 #include "fs/index.h"
 #include "hash.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -384,25 +383,4 @@ int layout_tree_names(struct tree *tree, uint64_t dir, struct strv *ret)
         int r = tree_readdir(tree, dir, 0, false, add_name, &listing);
 
         return r < 0 ? r : listing.code;
-}
-
-int layout_host_names(int fd, struct strv *ret)
-{
-        int own = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
-        DIR *dir = own < 0 ? NULL : fdopendir(own);
-        struct dirent *entry;
-
-        if (!dir) {
-                r = -errno;
-                if (own >= 0)
-                        close(own);
-                return r;
-        }
-        while (r == 0 && (errno = 0, entry = readdir(dir)))
-                if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-                        r = strv_add(ret, entry->d_name);
-        if (r == 0)
-                r = -errno;
-        closedir(dir);
-        return r;
 }

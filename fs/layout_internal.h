@@ -87,9 +87,6 @@ void layout_way_done(struct layout_way *way);
 int layout_way_fail(const struct layout_way *way, const char *name, int code, const char *what,
                     struct error *err);
 
-/* Appends the names of a directory of the copy. */
-int layout_host_names(int fd, struct strv *ret);
-
 /* Appends the names of a directory of the tree. */
 int layout_tree_names(struct tree *tree, uint64_t dir, struct strv *ret);
 

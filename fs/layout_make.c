@@ -198,7 +198,7 @@ static int keep_first(struct laying *laying, const char *name, const struct tree
 static int forget_links(const struct laying *laying)
 {
         struct strv names = STRV_INIT;
-        int r = layout_host_names(laying->links_fd, &names);
+        int r = io_list_names(laying->links_fd, &names);
 
         for (size_t i = 0; i < names.count && r == 0; i++) {
                 _cleanup_close_ int fd =

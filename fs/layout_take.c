@@ -194,7 +194,7 @@ static int enter_directory(struct taking *taking, int fd, struct layout_record *
                 return r;
         level->record = record;
         level->attr = *attr;
-        r = layout_host_names(fd, &level->names);
+        r = io_list_names(fd, &level->names);
         if (level->names.count > 0)
                 qsort(level->names.items, level->names.count, sizeof(char *), compare_names);
         if (r == 0)

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/strv.h"
 
 #include <stdint.h>
 #include <sys/types.h>
@@ -39,6 +40,16 @@ int io_write_file_atomic(int dir_fd, const char *path, const void *data, size_t 
 
 /* Makes `path` and the directories above it that are missing (mode 0700 each). */
 int io_mkdir_parents(const char *path, struct error *err);
+
+/*
+ * Appends the names in a directory but "." and "..", in no order. `fd` is any descriptor of it and
+ * stays as it is. Returns 0 or a negative errno.
+ */
+int io_list_names(int fd, struct strv *ret);
+
+/* Appends the target of the symlink `name`, or with "" of `fd` itself. Returns 0 or a negative
+ * errno. */
+int io_readlink(int fd, const char *name, struct buf *ret);
 
 /*
  * Opens a file to read, or a directory to read and to change, of the caller's own: where its mode

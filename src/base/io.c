@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/path.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -194,6 +195,35 @@ int io_open_own(int dir_fd, const char *name)
                 return -errno;
         fd = open(self, O_RDONLY | O_CLOEXEC);
         return fd < 0 ? -errno : fd;
+}
+
+int io_list_names(int fd, struct strv *ret)
+{
+        int own = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
+        DIR *dir = own < 0 ? NULL : fdopendir(own);
+        struct dirent *entry;
+
+        if (!dir) {
+                r = -errno;
+                if (own >= 0)
+                        close(own);
+                return r;
+        }
+        while (r == 0 && (errno = 0, entry = readdir(dir)))
+                if (!path_name_is_dot(entry->d_name, strlen(entry->d_name)))
+                        r = strv_add(ret, entry->d_name);
+        if (r == 0)
+                r = -errno;
+        closedir(dir);
+        return r;
+}
+
+int io_readlink(int fd, const char *name, struct buf *ret)
+{
+        char target[PATH_MAX];
+        ssize_t n = readlinkat(fd, name, target, sizeof(target));
+
+        return n < 0 ? -errno : buf_append(ret, target, (size_t)n);
 }
 
 int io_copy_range(int in, off_t offset, uint64_t len, int out)

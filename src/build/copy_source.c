@@ -168,13 +168,8 @@ static int host_scan(struct scan *scan, const char *path)
 static int host_readlink(int root_fd, const char *path, struct buf *ret)
 {
         _cleanup_close_ int fd = open_below(root_fd, path, O_PATH);
-        char target[PATH_MAX];
-        ssize_t n;
 
-        if (fd < 0)
-                return fd;
-        n = readlinkat(fd, "", target, sizeof(target));
-        return n < 0 ? -errno : buf_append(ret, target, (size_t)n);
+        return fd < 0 ? fd : io_readlink(fd, "", ret);
 }
 
 /* ---- trees ---- */

@@ -1,10 +1,10 @@
 #include "emulation_layout.h"
 
 #include "base/cleanup.h"
+#include "base/io.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -133,13 +133,8 @@ static int node_lookup(void *context, uint64_t dir, const char *name, struct emu
 static int node_readlink(void *context, uint64_t ino, struct buf *ret)
 {
         int fd = descriptor_of(context, ino);
-        char target[PATH_MAX];
-        ssize_t n;
 
-        if (fd < 0)
-                return fd;
-        n = readlinkat(fd, "", target, sizeof(target));
-        return n < 0 ? -errno : buf_append(ret, target, (size_t)n);
+        return fd < 0 ? fd : io_readlink(fd, "", ret);
 }
 
 static int node_chown(void *context, uint64_t ino, uint32_t uid, uint32_t gid)

@@ -140,3 +140,33 @@ Test(io, says_when_a_copy_runs_out_of_input)
         close(in);
         close(out);
 }
+
+Test(io, lists_names_and_reads_links)
+{
+        struct strv names = STRV_INIT;
+        struct buf target = BUF_INIT;
+        int fd;
+
+        cr_assert_eq(mkdir("listed", 0700), 0);
+        fd = open("listed", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        cr_assert_eq(symlinkat("a b", fd, "link"), 0);
+        /* From its beginning each time. */
+        for (int i = 0; i < 2; i++) {
+                cr_expect_eq(io_list_names(fd, &names), 0);
+                cr_expect_eq(names.count, (size_t)i + 1);
+                cr_expect_str_eq(names.items[i], "link");
+        }
+        cr_expect_eq(io_readlink(fd, "link", &target), 0);
+        cr_expect_str_eq(buf_str(&target), "a b");
+        cr_expect_eq(io_readlink(fd, "none", &target), -ENOENT);
+        close(fd);
+        cr_expect_eq(io_list_names(-1, &names), -EBADF);
+        fd = open("listed/link", O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        buf_clear(&target);
+        cr_expect_eq(io_readlink(fd, "", &target), 0);
+        cr_expect_eq(target.len, 3);
+        cr_expect_eq(io_list_names(fd, &names), -ENOTDIR);
+        close(fd);
+        strv_done(&names);
+        buf_done(&target);
+}
