@@ -256,3 +256,44 @@ Test(build_flags, refuses_calls_that_are_none)
                 cr_assert_eq(build_flags_call(bad[i], &call, &err), -EINVAL, "%s", bad[i]);
         }
 }
+
+static void assert_inline(const char *arg, const char *written, size_t expected)
+{
+        struct strv args = STRV_INIT, cache_to = STRV_INIT;
+        struct error err = ERROR_INIT;
+
+        strv_add(&args, arg);
+        if (written)
+                strv_add(&cache_to, written);
+        cr_assert_eq(build_flags_inline_cache(&args, &cache_to, &err), 0);
+        cr_assert_eq(cache_to.count, expected, "%s", arg);
+        strv_done(&args);
+        strv_done(&cache_to);
+}
+
+Test(build_flags, take_the_older_way_of_asking_for_an_inline_cache)
+{
+        assert_inline("BUILDKIT_INLINE_CACHE=1", NULL, 1);
+        assert_inline("BUILDKIT_INLINE_CACHE=1", "type=inline", 1);
+        assert_inline("BUILDKIT_INLINE_CACHE=1", "type=local,dest=d", 2);
+        assert_inline("BUILDKIT_INLINE_CACHE=0", NULL, 0);
+        assert_inline("OTHER=1", NULL, 0);
+}
+
+Test(build_flags, leave_a_time_alone_and_give_a_directory_none)
+{
+        struct strv args = STRV_INIT;
+        struct build_options options = { .context = "/", .args = &args };
+        struct error err = ERROR_INIT;
+
+        unsetenv("SOURCE_DATE_EPOCH");
+        cr_assert_eq(build_flags_epoch(NULL, &options, &args, &err), 0);
+        cr_assert_eq(args.count, 0);
+        strv_env_set(&args, "SOURCE_DATE_EPOCH", "7");
+        cr_assert_eq(build_flags_epoch(NULL, &options, &args, &err), 0);
+        cr_assert_str_eq(strv_env_get(&args, "SOURCE_DATE_EPOCH"), "7");
+        strv_env_set(&args, "SOURCE_DATE_EPOCH", "context");
+        cr_assert_eq(build_flags_epoch(NULL, &options, &args, &err), 0);
+        cr_assert_str_eq(strv_env_get(&args, "SOURCE_DATE_EPOCH"), "");
+        strv_done(&args);
+}
