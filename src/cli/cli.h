@@ -21,7 +21,7 @@
 #define CLI_EXIT_USAGE 125
 
 enum option_type {
-        OPTION_FLAG,   /* value: bool */
+        OPTION_FLAG,   /* value: bool; "=true" or "=false" may follow */
         OPTION_STRING, /* value: const char *, borrowed from argv */
         OPTION_LIST,   /* value: struct strv */
         OPTION_CHOICE, /* value: const char *, "" where "=VALUE" is left out */
@@ -49,6 +49,7 @@ struct command {
 };
 
 extern const struct command *const cli_commands[]; /* ends with NULL */
+extern const char *const cli_version;
 
 /*
  * Parses options into their values; what is left are the arguments, in `ret`, which points into
@@ -118,9 +119,17 @@ int cli_fail(const struct error *err, int status);
 #define PRINT_SIZE_MAX 32
 void print_size(uint64_t bytes, char ret[static PRINT_SIZE_MAX]);
 
-/* "3 hours ago". */
+/* "3 hours", "About a minute"; and the same with " ago". */
 #define PRINT_AGE_MAX 64
+void print_duration(time_t seconds, char ret[static PRINT_AGE_MAX]);
 void print_age(time_t then, char ret[static PRINT_AGE_MAX]);
+
+/* "2026-01-02 04:04:05 +0100 CET", as Go prints times. */
+#define PRINT_TIME_MAX 64
+void print_time(time_t when, char ret[static PRINT_TIME_MAX]);
+
+/* Characters in at most `len` bytes, which are taken to be of one column each. */
+int print_width(const char *text, size_t len);
 
 #define TABLE_COLUMNS_MAX 16
 

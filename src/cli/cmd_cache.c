@@ -3,6 +3,7 @@
  */
 #include "base/cleanup.h"
 #include "commands.h"
+#include "confirm.h"
 #include "prune_flags.h"
 #include "store/images.h"
 
@@ -149,7 +150,13 @@ const struct command cmd_cache_rm = {
 static int run_prune(const struct command *command, int argc, char **argv)
 {
         struct prune_flags flags = { .keep_storage = NULL };
-        const struct option_spec options[] = { PRUNE_OPTIONS(&flags) };
+        bool all = false, force = false;
+        const struct option_spec options[] = {
+                PRUNE_OPTIONS(&flags),
+                { OPTION_FLAG, 'a', "all", &all, NULL,
+                  "Remove steps that images have, too (as is done anyway)" },
+                FORCE_OPTION(&force),
+        };
         struct cache_prune_options what;
         struct error err = ERROR_INIT;
         struct arguments arguments;
@@ -163,6 +170,8 @@ static int run_prune(const struct command *command, int argc, char **argv)
                        &status))
                 return status;
         r = prune_flags_parse(&flags, &what, &err);
+        if (r == 0 && !force && !confirm("This will remove the build cache."))
+                r = -ECANCELED;
         if (r == 0)
                 r = cache_prune(store, &what, &count, &freed, &err);
         print_size(freed, size);
@@ -170,7 +179,7 @@ static int run_prune(const struct command *command, int argc, char **argv)
                 printf("Removed %zu steps, freed %s.\n", count, size);
         strv_done(&flags.filters);
         store_free(store);
-        return r < 0 ? cli_fail(&err, EXIT_FAILURE) : status;
+        return error_is_set(&err) ? cli_fail(&err, EXIT_FAILURE) : status;
 }
 
 const struct command cmd_cache_prune = {

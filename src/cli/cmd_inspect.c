@@ -5,7 +5,6 @@
 #include "template.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 static int inspect(struct store *store, const char *name, json_t **ret, struct error *err)
@@ -17,26 +16,6 @@ static int inspect(struct store *store, const char *name, json_t **ret, struct e
                 return r;
         r = image_to_json(store, &image, ret, err);
         stored_image_done(&image);
-        return r;
-}
-
-static int print_formatted(const char *format, const json_t *list, struct error *err)
-{
-        struct buf text = BUF_INIT;
-        json_t *object;
-        size_t i;
-        int r = 0;
-
-        json_array_foreach(list, i, object)
-        {
-                r = template_expand(format, object, &text, err);
-                if (r == 0)
-                        printf("%s\n", buf_str(&text));
-                buf_clear(&text);
-                if (r < 0)
-                        break;
-        }
-        buf_done(&text);
         return r;
 }
 
@@ -63,10 +42,8 @@ static int run(const struct command *command, int argc, char **argv)
                 if (r == 0 && json_append(list, object) < 0)
                         r = error_set_oom(&err);
         }
-        if (r == 0 && format)
-                r = print_formatted(format, list, &err);
-        else if (r == 0 && (json_dumpf(list, stdout, JSON_INDENT(4)) < 0 || puts("") < 0))
-                r = error_set_errno(&err, -EIO, "cannot print");
+        if (r == 0)
+                r = template_print(format, list, &err);
         if (r < 0)
                 status = cli_fail(&err, EXIT_FAILURE);
         store_free(store);

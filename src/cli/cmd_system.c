@@ -3,9 +3,12 @@
  */
 #include "base/cleanup.h"
 #include "commands.h"
+#include "confirm.h"
+#include "image_filters.h"
 #include "prune_flags.h"
 #include "store/images.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,30 +68,17 @@ const struct command cmd_system_df = {
 
 /* ---- prune ---- */
 
-/* Images without a name. */
-static int remove_dangling(struct store *store, size_t *ret_count, struct error *err)
-{
-        struct image_index list;
-        bool gone;
-        int r = store_images_read(store, &list, err);
-
-        if (r < 0)
-                return r;
-        *ret_count = 0;
-        for (size_t i = 0; i < list.manifests.count && r == 0; i++) {
-                if (store_image_name(&list.manifests.items[i]))
-                        continue;
-                r = store_images_remove(store, NULL, &list.manifests.items[i].digest, &gone, err);
-                *ret_count += r == 0;
-        }
-        image_index_done(&list);
-        return r;
-}
-
 static int run_prune(const struct command *command, int argc, char **argv)
 {
         struct prune_flags flags = { .keep_storage = NULL };
-        const struct option_spec options[] = { PRUNE_OPTIONS(&flags) };
+        bool all = false, force = false;
+        const struct option_spec options[] = {
+                PRUNE_OPTIONS(&flags),
+                { OPTION_FLAG, 'a', "all", &all, NULL,
+                  "Remove images that have names, too, but are no container's" },
+                FORCE_OPTION(&force),
+        };
+        struct image_filters filters = IMAGE_FILTERS_INIT;
         struct cache_prune_options what;
         struct error err = ERROR_INIT;
         struct arguments arguments;
@@ -102,18 +92,24 @@ static int run_prune(const struct command *command, int argc, char **argv)
                        &status))
                 return status;
         r = prune_flags_parse(&flags, &what, &err);
+        if (r == 0 && !force &&
+            !confirm(all ? "This will remove all images without at least one container associated "
+                           "to them, and the build cache."
+                         : "This will remove all dangling images and the build cache."))
+                r = -ECANCELED;
+        filters.dangling = all ? -1 : 1;
         if (r == 0)
-                r = remove_dangling(store, &images, &err);
+                r = image_prune(store, &filters, &images, &err);
         what.forget = true;
         if (r == 0)
                 r = cache_prune(store, &what, &steps, &freed, &err);
         print_size(freed, size);
         if (r == 0)
-                printf("Removed %zu images without a name and %zu steps, freed %s.\n", images,
-                       steps, size);
+                printf("Removed %zu images%s and %zu steps, freed %s.\n", images,
+                       all ? "" : " without a name", steps, size);
         strv_done(&flags.filters);
         store_free(store);
-        return r < 0 ? cli_fail(&err, EXIT_FAILURE) : status;
+        return error_is_set(&err) ? cli_fail(&err, EXIT_FAILURE) : status;
 }
 
 const struct command cmd_system_prune = {

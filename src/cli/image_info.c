@@ -198,3 +198,9 @@ int image_to_json(struct store *store, const struct stored_image *image, json_t 
         *ret = object;
         return 0;
 }
+
+int row_put(json_t *row, const char *field, const char *text)
+{
+        return text && *text ? json_put_string(row, field, text)
+                             : json_put(row, field, json_string(""));
+}

@@ -19,3 +19,7 @@ int image_split_name(const char *name, char **ret_repository, char **ret_tag);
 /* The image as `docker inspect` shows it. */
 int image_to_json(struct store *store, const struct stored_image *image, json_t **ret,
                   struct error *err);
+
+/* Sets a cell of a row that is listed (listing.h), which is "" where `text` is NULL. Returns 0 or
+ * -ENOMEM. */
+int row_put(json_t *row, const char *field, const char *text);

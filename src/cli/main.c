@@ -1,5 +1,6 @@
 #include "cli.h"
 
+#include "aliases.h"
 #include "base/suggest.h"
 #include "commands.h"
 
@@ -13,12 +14,15 @@
 #include <unistd.h>
 
 const struct command *const cli_commands[] = {
-        &cmd_build,       &cmd_run,       &cmd_pull,         &cmd_push,     &cmd_images,
-        &cmd_inspect,     &cmd_history,   &cmd_tag,          &cmd_rmi,      &cmd_load,
-        &cmd_import,      &cmd_save,      &cmd_export,       &cmd_diff,     &cmd_login,
-        &cmd_logout,      &cmd_tags,      &cmd_search,       &cmd_cache_ls, &cmd_cache_rm,
-        &cmd_cache_prune, &cmd_system_df, &cmd_system_prune, &cmd_doctor,   NULL,
+        &cmd_build,    &cmd_run,         &cmd_pull,      &cmd_push,         &cmd_images,
+        &cmd_inspect,  &cmd_history,     &cmd_tag,       &cmd_rmi,          &cmd_image_prune,
+        &cmd_load,     &cmd_import,      &cmd_save,      &cmd_export,       &cmd_diff,
+        &cmd_login,    &cmd_logout,      &cmd_tags,      &cmd_search,       &cmd_cache_ls,
+        &cmd_cache_rm, &cmd_cache_prune, &cmd_system_df, &cmd_system_prune, &cmd_doctor,
+        &cmd_info,     &cmd_version,     NULL,
 };
+
+const char *const cli_version = VARVE_VERSION;
 
 static int help(FILE *file)
 {
@@ -82,20 +86,26 @@ static int finish_output(int status)
         return cli_fail(&err, status == EXIT_SUCCESS ? EXIT_FAILURE : status);
 }
 
-/* How many arguments a command's name is, of one or two words; 0: it is not what they say. */
-static int count_words(const char *name, int argc, char **argv)
+/* "varve image", and what follows it is no command. */
+static int run_group(int argc, char **argv)
 {
-        size_t len = strcspn(name, " ");
+        bool asks = argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0;
+        struct error err = ERROR_INIT;
 
-        if (strlen(argv[0]) != len || strncmp(argv[0], name, len) != 0)
-                return 0;
-        if (name[len] == '\0')
-                return 1;
-        return argc > 1 && strcmp(argv[1], name + len + 1) == 0 ? 2 : 0;
+        if (asks) {
+                command_print_group(argv[0], argc < 2 ? stderr : stdout);
+                return argc < 2 ? CLI_EXIT_USAGE : EXIT_SUCCESS;
+        }
+        error_set(&err, -EINVAL, "there is no command \"%s %s\"", argv[0], argv[1]);
+        error_hint(&err, "`varve %s --help` lists those that there are.", argv[0]);
+        return cli_fail(&err, CLI_EXIT_USAGE);
 }
 
 static int run_command(int argc, char **argv)
 {
+        const struct command *command;
+        int words;
+
         if (argc < 2) {
                 help(stderr);
                 return CLI_EXIT_USAGE;
@@ -103,16 +113,15 @@ static int run_command(int argc, char **argv)
         if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
             strcmp(argv[1], "help") == 0)
                 return help(stdout);
-        if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "version") == 0) {
-                printf("varve %s\n", VARVE_VERSION);
+        if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-v") == 0) {
+                printf("varve %s\n", cli_version);
                 return EXIT_SUCCESS;
         }
-        for (size_t i = 0; cli_commands[i]; i++) {
-                int words = count_words(cli_commands[i]->name, argc - 1, argv + 1);
-
-                if (words > 0)
-                        return cli_commands[i]->run(cli_commands[i], argc - words, argv + words);
-        }
+        command = command_find(argc - 1, argv + 1, &words);
+        if (command)
+                return command->run(command, argc - words, argv + words);
+        if (command_is_group(argv[1]))
+                return run_group(argc - 1, argv + 1);
         return unknown_command(argv[1]);
 }
 

@@ -56,12 +56,30 @@ static int unknown_option(const struct command *command, const struct option_spe
         return error_hint(err, "`varve %s --help` lists its options.", command->name);
 }
 
+/* As Docker's: --rm=false. */
+static int set_flag(const struct option_spec *option, const char *text, struct error *err)
+{
+        static const char *const words[][2] = {
+                { "false", "true" }, { "0", "1" }, { "f", "t" }, { "False", "True" }
+        };
+
+        if (!text)
+                *(bool *)option->value = true;
+        for (size_t i = 0; i < ARRAY_SIZE(words) && text; i++)
+                for (int on = 0; on <= 1; on++)
+                        if (strcmp(text, words[i][on]) == 0) {
+                                *(bool *)option->value = on;
+                                return 0;
+                        }
+        return text ? error_set(err, -EINVAL, "--%s is true or false, not %s", option->name, text)
+                    : 0;
+}
+
 static int set_value(const struct option_spec *option, const char *text, struct error *err)
 {
         switch (option->type) {
         case OPTION_FLAG:
-                *(bool *)option->value = true;
-                return 0;
+                return set_flag(option, text, err);
         case OPTION_STRING:
         case OPTION_CHOICE:
                 *(const char **)option->value = text ? text : "";
@@ -83,9 +101,8 @@ static void make_tables(const struct command *command, const struct option_spec 
                 *at++ = '+';
         *at++ = ':';
         for (size_t i = 0; i < count; i++) {
-                int has_argument = options[i].type == OPTION_FLAG     ? no_argument
-                                   : options[i].type == OPTION_CHOICE ? optional_argument
-                                                                      : required_argument;
+                bool optional = options[i].type == OPTION_FLAG || options[i].type == OPTION_CHOICE;
+                int has_argument = optional ? optional_argument : required_argument;
 
                 ret_long[i] = (struct option){ .name = options[i].name,
                                                .has_arg = has_argument,
@@ -130,9 +147,6 @@ static int parse(const struct command *command, const struct option_spec *option
 
                         return unknown_option(command, options, count, written, err);
                 }
-                if (!option && optopt >= VALUE_BASE)
-                        return error_set(err, -EINVAL, "the option %s of %s takes no value",
-                                         argv[optind - 1], command->name);
                 if (!option)
                         return unknown_option(command, options, count, argv[optind - 1], err);
                 r = set_value(option, optarg, err);

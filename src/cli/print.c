@@ -11,7 +11,9 @@ int cli_fail(const struct error *err, int status)
         print_plain(plain.message);
         print_plain(plain.hint);
         fflush(stdout);
-        fprintf(stderr, "varve: %s\n", plain.message);
+        /* Docker's own words stand alone. */
+        fprintf(stderr, "%s%s\n",
+                strncmp(plain.message, "Error: ", 7) == 0 ? "" : "varve: ", plain.message);
         if (plain.hint[0] != '\0')
                 fprintf(stderr, "%s\n", plain.hint);
         return status;
@@ -42,34 +44,60 @@ void print_size(uint64_t bytes, char ret[static PRINT_SIZE_MAX])
                  units[unit]);
 }
 
-void print_age(time_t then, char ret[static PRINT_AGE_MAX])
+/* As Docker words them (go-units): from how many seconds on, in which unit. */
+void print_duration(time_t seconds, char ret[static PRINT_AGE_MAX])
 {
         static const struct {
-                time_t seconds;
+                time_t below;
+                time_t unit;
                 const char *name;
         } units[] = {
-                { 365 * 24 * 3600, "year" },
-                { 30 * 24 * 3600, "month" },
-                { 7 * 24 * 3600, "week" },
-                { 24 * 3600, "day" },
-                { 3600, "hour" },
-                { 60, "minute" },
-                { 1, "second" },
+                { 60, 1, "seconds" },
+                { 3600, 60, "minutes" },
+                { 48 * 3600, 3600, "hours" },
+                { 14 * 24 * 3600, 24 * 3600, "days" },
+                { 60 * 24 * 3600, 7 * 24 * 3600, "weeks" },
+                { 2 * 365 * 24 * (time_t)3600, 30 * 24 * 3600, "months" },
         };
-        time_t age = time(NULL) - then;
+        /* Hours alone are rounded. */
+        const time_t rounded = seconds < 3600 ? seconds : (seconds + 1800) / 3600 * 3600;
 
-        if (age < 1) {
-                snprintf(ret, PRINT_AGE_MAX, "Less than a second ago");
+        if (seconds < 1)
+                snprintf(ret, PRINT_AGE_MAX, "Less than a second");
+        else if (seconds == 1)
+                snprintf(ret, PRINT_AGE_MAX, "1 second");
+        else if (seconds >= 60 && seconds < 120)
+                snprintf(ret, PRINT_AGE_MAX, "About a minute");
+        else if (rounded == 3600)
+                snprintf(ret, PRINT_AGE_MAX, "About an hour");
+        else
+                snprintf(ret, PRINT_AGE_MAX, "%lld years",
+                         (long long)(seconds / (365 * 24 * (time_t)3600)));
+        if (seconds <= 1 || (seconds >= 60 && seconds < 120) || rounded == 3600)
                 return;
-        }
-        for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-                /* Two of a unit before it is used: "36 hours", "8 days", as Docker. */
-                if (age < units[i].seconds * (units[i].seconds > 1 ? 2 : 1))
-                        continue;
-                snprintf(ret, PRINT_AGE_MAX, "%lld %s%s ago", (long long)(age / units[i].seconds),
-                         units[i].name, age / units[i].seconds == 1 ? "" : "s");
-                return;
-        }
+        for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+                if (rounded < units[i].below) {
+                        snprintf(ret, PRINT_AGE_MAX, "%lld %s",
+                                 (long long)(rounded / units[i].unit), units[i].name);
+                        return;
+                }
+}
+
+void print_age(time_t then, char ret[static PRINT_AGE_MAX])
+{
+        char duration[PRINT_AGE_MAX];
+
+        print_duration(time(NULL) - then, duration);
+        snprintf(ret, PRINT_AGE_MAX, "%.*s ago", (int)(PRINT_AGE_MAX - sizeof(" ago")), duration);
+}
+
+void print_time(time_t when, char ret[static PRINT_TIME_MAX])
+{
+        struct tm local;
+
+        if (!localtime_r(&when, &local) ||
+            strftime(ret, PRINT_TIME_MAX, "%Y-%m-%d %H:%M:%S %z %Z", &local) == 0)
+                snprintf(ret, PRINT_TIME_MAX, "N/A");
 }
 
 int table_add(struct table *table, const char *cell)
@@ -86,12 +114,26 @@ int table_add(struct table *table, const char *cell)
         return 0;
 }
 
+int print_width(const char *text, size_t len)
+{
+        int width = 0;
+
+        for (size_t i = 0; i < len && text[i]; i++)
+                width += ((unsigned char)text[i] & 0xc0) != 0x80;
+        return width;
+}
+
+static int width_of(const char *text)
+{
+        return print_width(text, SIZE_MAX);
+}
+
 void table_print(struct table *table)
 {
         int widths[TABLE_COLUMNS_MAX] = { 0 };
 
         for (size_t i = 0; i < table->cells.count; i++) {
-                int width = (int)strlen(table->cells.items[i]);
+                int width = width_of(table->cells.items[i]);
 
                 if (width > widths[i % table->columns])
                         widths[i % table->columns] = width;
@@ -102,7 +144,8 @@ void table_print(struct table *table)
                 if (column + 1 == table->columns)
                         printf("%s\n", table->cells.items[i]);
                 else
-                        printf("%-*s   ", widths[column], table->cells.items[i]);
+                        printf("%s%*s", table->cells.items[i],
+                               widths[column] - width_of(table->cells.items[i]) + 3, "");
         }
         strv_done(&table->cells);
 }

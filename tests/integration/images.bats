@@ -42,6 +42,65 @@ same_when_loaded() {
                 '^sample +latest +[0-9a-f]{12} .* [0-9.]+ ?[kM]B$'
 }
 
+@test "images are filtered, and listed in the form that is asked for" {
+        names() {
+                varve images --format '{{.Repository}}:{{.Tag}}' "$@" | sort | xargs
+        }
+        [ "$(names)" = 'busybox:1 sample:latest' ]
+        [ "$(names 'bus*')" = busybox:1 ]
+        [ "$(names --filter label=a=b)" = sample:latest ]
+        [ -z "$(names --filter label=a=c)" ]
+        [ "$(names -f before=sample)" = busybox:1 ]
+        [ "$(names -f since=busybox:1 -a)" = sample:latest ]
+        [ -z "$(names --filter until=1h30m)" ]
+        [ -z "$(names --filter dangling=true)" ]
+        [ "$(varve image ls -q --no-trunc sample)" = "$(varve inspect -f '{{.Id}}' sample)" ]
+        run varve images --digests --format 'table {{.Tag}}\t{{.Digest}}' sample
+        says '^TAG +DIGEST$' '^latest +sha256:[0-9a-f]{64}$'
+        varve images --format json | python3 -c 'import json, sys
+assert [json.loads(line)["Repository"] for line in sys.stdin] == ["sample", "busybox"]'
+        run -1 varve images --filter frob=1
+        says 'no filter "frob=1"' 'dangling='
+        run -1 varve images --format '{{.Nothing}}'
+        says 'there is no .Nothing'
+}
+
+@test "history says when and what, for people and for programs" {
+        run varve history sample
+        says '^IMAGE +CREATED +CREATED BY +SIZE +COMMENT$' '^[0-9a-f]{12} .* CMD \["cat" "/sample"\]'
+        run varve history --human=false --format '{{.Size}} {{.CreatedAt}} {{.CreatedBy}}' sample
+        says '^0 20[0-9-]+T[0-9:]+Z LABEL a=b$'
+        [ "$(varve history -q --no-trunc sample | head -n 1)" = "$(varve images -q --no-trunc sample)" ]
+}
+
+@test "image prune removes images without a name, and with -a all" {
+        local before=$store
+        store=$work/pruned
+        varve import "$stage/busybox.tar" one
+        varve tag one two
+        printf 'FROM one\nLABEL n=%s\n' 1 | varve build -t three -
+        printf 'FROM one\nLABEL n=%s\n' 2 | varve build -t three -
+        [ "$(varve images -q --filter dangling=true | wc -l)" = 1 ]
+        run varve image prune
+        says 'Deleted Images:' '^deleted: sha256:' '^Total reclaimed space: '
+        [ "$(varve images | wc -l)" = 4 ]
+        run varve image prune -a --filter label=n -f
+        says '^untagged: three:latest$'
+        run varve system prune -af
+        says '^untagged: one:latest$' '^untagged: two:latest$'
+        [ -z "$(varve images -q)" ]
+        store=$before
+}
+
+@test "longer names of commands, versions and facts are Docker's" {
+        run -125 varve image
+        says 'varve image COMMAND' '^  ls +List'
+        run -125 varve image frobnicate
+        says 'no command "image frobnicate"'
+        [ "$(varve version --format '{{.Client.Version}}')" = "$(varve --version | cut -d ' ' -f 2)" ]
+        [ "$(varve system info -f '{{.Images}} {{.DockerRootDir}}')" = "2 $store" ]
+}
+
 @test "inspect prints JSON that has the config" {
         varve inspect sample | python3 -c '
 import json, sys
@@ -96,7 +155,7 @@ assert len(image["RootFS"]["Layers"]) == 2, image'
 }
 
 @test "inspect shows as empty what the image says nothing of" {
-        [ "$(varve inspect -f '{{.Config.Env}}{{.Config.User}}{{.Config.Labels}}' busybox:1)" = '[]{}' ]
+        [ "$(varve inspect -f '{{.Config.Env}}{{.Config.User}}{{.Config.Labels}}' busybox:1)" = '[]map[]' ]
 }
 
 @test "an archive is saved to where a link leads" {

@@ -100,7 +100,7 @@ Test(options, that_lack_a_value_or_have_one_too_many_are_told)
 {
         assert_refused(WORDS("-q", "--file"), "the option --file of build needs a value", "");
         assert_refused(WORDS("-t"), "the option -t of build needs a value", "");
-        assert_refused(WORDS("--quiet=yes"), "the option --quiet=yes of build takes no value", "");
+        assert_refused(WORDS("--quiet=yes"), "--quiet is true or false, not yes", "");
 }
 
 Test(options, are_listed_by_help)

@@ -39,11 +39,16 @@ Test(print, gives_ages_in_words)
                 const char *text;
         } cases[] = {
                 { -100, "Less than a second ago" },
-                { 70, "70 seconds ago" },
+                { 1, "1 second ago" },
+                { 59, "59 seconds ago" },
+                { 70, "About a minute ago" },
                 { 150, "2 minutes ago" },
-                { 100 * 60, "100 minutes ago" },
+                { 59 * 60 + 40, "59 minutes ago" },
+                { 80 * 60, "About an hour ago" },
+                { 100 * 60, "2 hours ago" },
                 { 5 * 3600 + 60, "5 hours ago" },
                 { 36 * 3600 + 60, "36 hours ago" },
+                { 10 * 24 * 3600 + 60, "10 days ago" },
                 { 3 * 24 * 3600 + 60, "3 days ago" },
                 { 20 * 24 * 3600 + 60, "2 weeks ago" },
                 { 100 * 24 * 3600 + 60, "3 months ago" },
@@ -88,4 +93,29 @@ Test(print, gives_an_error_and_what_to_do_about_it)
         cr_assert_eq(cli_fail(&err, 7), 7);
         fflush(stderr);
         cr_assert_stderr_eq_str("varve: there is no image x\nImport it.\n");
+}
+
+Test(print, lets_words_of_docker_stand_alone)
+{
+        struct error err = ERROR_INIT;
+
+        cr_redirect_stderr();
+        error_set(&err, -1, "Error: No such container: x");
+        cli_fail(&err, 1);
+        fflush(stderr);
+        cr_assert_stderr_eq_str("Error: No such container: x\n");
+}
+
+Test(print, counts_characters_and_not_bytes_for_the_width_of_a_column)
+{
+        static const char *const cells[] = { "A", "B", "a\xe2\x80\xa6", "b" };
+        struct table table = { .columns = 2 };
+
+        cr_redirect_stdout();
+        for (size_t i = 0; i < ARRAY_SIZE(cells); i++)
+                cr_assert_eq(table_add(&table, cells[i]), 0);
+        table_print(&table);
+        fflush(stdout);
+        cr_assert_stdout_eq_str("A    B\n"
+                                "a\xe2\x80\xa6   b\n");
 }

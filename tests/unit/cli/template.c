@@ -10,7 +10,9 @@ static json_t *object(void)
 {
         json_error_t error;
         json_t *json = json_loads("{\"Id\":\"sha256:1\",\"Size\":12,\"Config\":{\"User\":\"app\","
-                                  "\"Env\":[\"A=1\"],\"Tty\":false,\"Cmd\":null}}",
+                                  "\"Env\":[\"A=1\"],\"Tty\":false,\"Cmd\":null},"
+                                  "\"Labels\":{\"b\":\"\",\"a\":\"x\"},\"Ports\":[80,443],"
+                                  "\"Bindings\":{\"80/tcp\":[{\"HostPort\":\"8080\"}]}}",
                                   0, &error);
 
         cr_assert_not_null(json);
@@ -63,11 +65,84 @@ Test(template, leaves_other_text_as_it_is)
         assert_expands("a\\tb\\n", "a\tb\n");
 }
 
+Test(template, prints_lists_and_maps_as_go_does)
+{
+        assert_expands("{{.Config.Env}} {{.Labels}}", "[A=1] map[a:x b:]");
+        assert_expands("{{len .Config.Env}}{{len .Labels}}{{len .Config.Cmd}}{{len .Id}}", "1208");
+}
+
+Test(template, goes_through_lists_and_maps)
+{
+        assert_expands("{{range .Ports}}{{.}},{{end}}", "80,443,");
+        assert_expands("{{range $k, $v := .Labels}}{{$k}}={{$v}};{{end}}", "a=x;b=;");
+        assert_expands("{{range $i, $p := .Ports}}{{$i}}:{{$p}} {{end}}{{$.Id}}",
+                       "0:80 1:443 sha256:1");
+        assert_expands("{{range .Config.Cmd}}x{{else}}none{{end}}", "none");
+        assert_expands("{{range .Ports}}{{range $.Ports}}{{.}} {{end}}{{end}}", "80 443 80 443 ");
+        assert_expands("{{range $p, $c := .Bindings}}{{$p}}->{{(index $c 0).HostPort}}{{end}}",
+                       "80/tcp->8080");
+}
+
+Test(template, chooses)
+{
+        assert_expands("{{if .Config.User}}yes{{else}}no{{end}}", "yes");
+        assert_expands("{{if .Config.Tty}}yes{{else if eq .Size 12}}twelve{{else}}no{{end}}",
+                       "twelve");
+        assert_expands("{{if and .Size (not .Config.Tty)}}1{{end}}{{if or .Config.Tty}}2{{end}}",
+                       "1");
+        assert_expands("{{with .Config}}{{.User}}{{end}}{{with .Config.Cmd}}{{.}}{{end}}", "app");
+        assert_expands("{{if lt .Size 13}}{{if ge .Size 12}}b{{end}}{{end}}", "b");
+}
+
+Test(template, calls_functions_in_pipelines)
+{
+        assert_expands("{{join .Config.Env \", \" | upper | printf \"<%s>\"}}", "<A=1>");
+        assert_expands("{{index .Labels \"a\"}}{{index .Labels \"none\"}}{{index .Ports 1}}",
+                       "x443");
+        assert_expands("{{range split \"a b\" \" \"}}{{.}}{{println}}{{end}}", "a\nb\n");
+        assert_expands("{{truncate .Id 3}}{{pad \"x\" 1 2}}{{title \"ab cd\"}}{{slice .Id 7}}",
+                       "sha x  Ab Cd1");
+        assert_expands("{{$a := len .Ports}}{{$a}}{{$a = 5}}{{$a}}{{println 1 \"b\"}}", "251 b\n");
+        assert_expands("{{print \"}}\"}}{{/* no */}}{{`a\"`}}", "}}a\"");
+}
+
+Test(template, trims_white_space)
+{
+        assert_expands("a {{- .Size -}} \n b {{.Size}} c", "a12b 12 c");
+}
+
 Test(template, names_what_it_does_not_know)
 {
+        assert_refused("{{.None}}", "there is no .None");
         assert_refused("{{.None}}", "{{.None}}");
         assert_refused("{{.Config.None}}", "{{.Config.None}}");
+        assert_refused("{{if .Config.Tty}}{{nonsense .Id}}{{end}}", "\"nonsense\"");
         assert_refused("{{range .Config.Env}}", "{{range .Config.Env}}");
         assert_refused("{{.Id.Sub}}", "{{.Id.Sub}}");
         assert_refused("{{}}", "{{}}");
+        assert_refused("{{template \"a\"}}", "\"template\"");
+        assert_refused("{{end}}", "{{end}}");
+        assert_refused("{{.Id .Size}}", ".Size");
+        assert_refused("{{index .Ports 2}}", "index");
+        assert_refused("{{join .Id}}", "join");
+        assert_refused("{{$x}}", "$x");
+        assert_refused("{{(len .Id}}", "parenthesis");
+        assert_refused("{{printf \"%x\" 1}}", "%x");
+        assert_refused("{{.Id | .Size}}", "function");
+}
+
+Test(template, has_limits)
+{
+        struct buf deep = BUF_INIT;
+
+        for (int i = 0; i < 100; i++)
+                cr_assert_eq(buf_append_str(&deep, "{{if .Id}}"), 0);
+        assert_refused(buf_str(&deep), "too deep");
+        buf_clear(&deep);
+        cr_assert_eq(buf_append_str(&deep, "{{"), 0);
+        for (int i = 0; i < 100; i++)
+                cr_assert_eq(buf_append_str(&deep, "("), 0);
+        cr_assert_eq(buf_append_str(&deep, "}}"), 0);
+        assert_refused(buf_str(&deep), "too deep");
+        buf_done(&deep);
 }

@@ -1,0 +1,123 @@
+#include "aliases.h"
+
+#include "base/cleanup.h"
+
+#include <string.h>
+
+struct alias {
+        const char *group;
+        const char *word;
+        const char *command;
+};
+
+/* clang-format off */
+static const struct alias aliases[] = {
+        { "image", "build", "build" },
+        { "image", "history", "history" },
+        { "image", "import", "import" },
+        { "image", "inspect", "inspect" },
+        { "image", "load", "load" },
+        { "image", "ls", "images" },
+        { "image", "list", "images" },
+        { "image", "pull", "pull" },
+        { "image", "push", "push" },
+        { "image", "remove", "rmi" },
+        { "image", "rm", "rmi" },
+        { "image", "save", "save" },
+        { "image", "tag", "tag" },
+        { "container", "attach", "attach" },
+        { "container", "commit", "commit" },
+        { "container", "cp", "cp" },
+        { "container", "diff", "diff" },
+        { "container", "exec", "exec" },
+        { "container", "export", "export" },
+        { "container", "inspect", "inspect" },
+        { "container", "kill", "kill" },
+        { "container", "list", "ps" },
+        { "container", "logs", "logs" },
+        { "container", "ls", "ps" },
+        { "container", "port", "port" },
+        { "container", "ps", "ps" },
+        { "container", "restart", "restart" },
+        { "container", "rm", "rm" },
+        { "container", "run", "run" },
+        { "container", "start", "start" },
+        { "container", "stop", "stop" },
+        { "container", "wait", "wait" },
+        { "builder", "build", "build" },
+        { "builder", "prune", "cache prune" },
+        { "buildx", "build", "build" },
+        { "buildx", "du", "cache ls" },
+        { "buildx", "prune", "cache prune" },
+        { "system", "info", "info" },
+};
+/* clang-format on */
+
+static const struct command *named(const char *name)
+{
+        for (size_t i = 0; cli_commands[i]; i++)
+                if (strcmp(cli_commands[i]->name, name) == 0)
+                        return cli_commands[i];
+        return NULL;
+}
+
+/* How many arguments a command's name is, of one or two words; 0: it is not what they say. */
+static int count_words(const char *name, int argc, char **argv)
+{
+        size_t len = strcspn(name, " ");
+
+        if (strlen(argv[0]) != len || strncmp(argv[0], name, len) != 0)
+                return 0;
+        if (name[len] == '\0')
+                return 1;
+        return argc > 1 && strcmp(argv[1], name + len + 1) == 0 ? 2 : 0;
+}
+
+const struct command *command_find(int argc, char **argv, int *ret_words)
+{
+        for (size_t i = 0; cli_commands[i] && argc > 0; i++) {
+                *ret_words = count_words(cli_commands[i]->name, argc, argv);
+                if (*ret_words > 0)
+                        return cli_commands[i];
+        }
+        for (size_t i = 0; i < ARRAY_SIZE(aliases) && argc > 1; i++)
+                if (strcmp(aliases[i].group, argv[0]) == 0 &&
+                    strcmp(aliases[i].word, argv[1]) == 0) {
+                        *ret_words = 2;
+                        return named(aliases[i].command);
+                }
+        return NULL;
+}
+
+bool command_is_group(const char *word)
+{
+        size_t len = strlen(word);
+
+        for (size_t i = 0; i < ARRAY_SIZE(aliases); i++)
+                if (strcmp(aliases[i].group, word) == 0)
+                        return true;
+        for (size_t i = 0; cli_commands[i]; i++)
+                if (strncmp(cli_commands[i]->name, word, len) == 0 &&
+                    cli_commands[i]->name[len] == ' ')
+                        return true;
+        return false;
+}
+
+void command_print_group(const char *word, FILE *file)
+{
+        size_t len = strlen(word);
+
+        fprintf(file, "Usage: varve %s COMMAND\n\nCommands:\n", word);
+        for (size_t i = 0; cli_commands[i]; i++)
+                if (strncmp(cli_commands[i]->name, word, len) == 0 &&
+                    cli_commands[i]->name[len] == ' ')
+                        fprintf(file, "  %-10s %s\n", cli_commands[i]->name + len + 1,
+                                cli_commands[i]->summary);
+        for (size_t i = 0; i < ARRAY_SIZE(aliases); i++) {
+                const struct command *command = named(aliases[i].command);
+
+                if (command && strcmp(aliases[i].group, word) == 0)
+                        fprintf(file, "  %-10s %s (varve %s)\n", aliases[i].word, command->summary,
+                                command->name);
+        }
+}

@@ -1,0 +1,17 @@
+/*
+ * Docker's longer names of commands: "image ls", "container run", "builder prune". Private to
+ * src/cli/.
+ */
+#pragma once
+
+#include "cli.h"
+
+/* The command that the first words of a command line are, longer names among it, and how many words
+ * that takes. NULL: there is none. */
+const struct command *command_find(int argc, char **argv, int *ret_words);
+
+/* Whether the word is the first of longer names alone ("image"). */
+bool command_is_group(const char *word);
+
+/* Prints which there are. */
+void command_print_group(const char *word, FILE *file);
