@@ -74,11 +74,13 @@ static int (*const handlers[EMULATE_CALL_COUNT])(struct request *) = {
         [EMULATE_SYMLINKAT] = emulate_create,
 };
 
-static void handle(struct emulator *emulator, const struct seccomp_notif *notification)
+static void handle(struct emulator *emulator, int listener_fd,
+                   const struct seccomp_notif *notification)
 {
         struct seccomp_notif_resp response = { .id = notification->id };
         struct request request = {
                 .emulator = emulator,
+                .listener_fd = listener_fd,
                 .id = notification->id,
                 .pid = (pid_t)notification->pid,
                 .call = filter_emulated_call(notification->data.arch, notification->data.nr),
@@ -98,29 +100,112 @@ static void handle(struct emulator *emulator, const struct seccomp_notif *notifi
                 response.val = request.value;
         *(r == REQUEST_PASS ? &emulator->passed : &emulator->answered) += 1;
         /* It fails where the process has been killed meanwhile: then nobody waits for an answer. */
-        ioctl(emulator->listener_fd, SECCOMP_IOCTL_NOTIF_SEND, &response);
+        ioctl(listener_fd, SECCOMP_IOCTL_NOTIF_SEND, &response);
+}
+
+/* A listener of whom nobody is left goes. */
+static void drop_listener(struct emulator *emulator, int fd)
+{
+        pthread_mutex_lock(&emulator->lock);
+        for (size_t i = 0; i < emulator->listener_count; i++)
+                if (emulator->listeners[i] == fd)
+                        emulator->listeners[i] = emulator->listeners[--emulator->listener_count];
+        pthread_mutex_unlock(&emulator->lock);
+        close(fd);
+}
+
+static size_t list_polled(struct emulator *emulator, struct pollfd *ret)
+{
+        size_t count = 0;
+
+        ret[count++] = (struct pollfd){ .fd = emulator->wake_fd, .events = POLLIN };
+        pthread_mutex_lock(&emulator->lock);
+        for (size_t i = 0; i < emulator->listener_count; i++)
+                ret[count++] = (struct pollfd){ .fd = emulator->listeners[i], .events = POLLIN };
+        pthread_mutex_unlock(&emulator->lock);
+        return count;
 }
 
 static void *supervise(void *context)
 {
         struct emulator *emulator = context;
-        struct pollfd fds[] = { { .fd = emulator->listener_fd, .events = POLLIN },
-                                { .fd = emulator->stop_fd, .events = POLLIN } };
+        struct pollfd fds[EMULATE_LISTENERS_MAX + 1];
+        size_t count = list_polled(emulator, fds);
         /* A newer kernel may tell more than our headers know of. */
         union {
                 struct seccomp_notif notification;
                 char room[1024];
         } received;
 
-        for (;;) {
-                if (poll(fds, 2, -1) < 0)
+        while (!emulator->stopping) {
+                bool changed = false;
+
+                if (poll(fds, count, -1) < 0)
                         continue;
-                if (fds[1].revents || fds[0].revents & (POLLHUP | POLLERR | POLLNVAL))
-                        return NULL;
-                memset(&received, 0, sizeof(received));
-                if (ioctl(emulator->listener_fd, SECCOMP_IOCTL_NOTIF_RECV, &received) == 0)
-                        handle(emulator, &received.notification);
+                for (size_t i = 1; i < count; i++) {
+                        if (fds[i].revents & (POLLHUP | POLLERR | POLLNVAL)) {
+                                drop_listener(emulator, fds[i].fd);
+                                changed = true;
+                        } else if (fds[i].revents) {
+                                memset(&received, 0, sizeof(received));
+                                if (ioctl(fds[i].fd, SECCOMP_IOCTL_NOTIF_RECV, &received) == 0)
+                                        handle(emulator, fds[i].fd, &received.notification);
+                        }
+                }
+                if (fds[0].revents)
+                        eventfd_read(emulator->wake_fd, &(eventfd_t){ 0 });
+                if (fds[0].revents || changed)
+                        count = list_polled(emulator, fds);
         }
+        return NULL;
+}
+
+int emulator_add_listener(struct emulator *emulator, int listener_fd)
+{
+        int r = 0;
+
+        ioctl(listener_fd, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
+        pthread_mutex_lock(&emulator->lock);
+        if (emulator->listener_count < EMULATE_LISTENERS_MAX)
+                emulator->listeners[emulator->listener_count++] = listener_fd;
+        else
+                r = -EAGAIN;
+        pthread_mutex_unlock(&emulator->lock);
+        if (r < 0)
+                close(listener_fd);
+        else
+                eventfd_write(emulator->wake_fd, 1);
+        return r;
+}
+
+static void begin_credentials(struct credentials *ret, uint32_t uid, uint32_t gid,
+                              const uint32_t *groups, size_t group_count)
+{
+        credentials_begin(ret, uid, gid);
+        ret->group_count = (uint32_t)group_count;
+        if (group_count > 0)
+                memcpy(ret->groups, groups, group_count * sizeof(groups[0]));
+}
+
+int emulator_add_user(struct emulator *emulator, uint32_t uid, uint32_t gid, const uint32_t *groups,
+                      size_t group_count, uint32_t *ret_mark)
+{
+        struct credentials credentials = { .group_count = 0 };
+        int number;
+
+        *ret_mark = 0;
+        if (!emulator->single)
+                return 0;
+        if (group_count > CREDENTIALS_GROUPS_MAX)
+                return -E2BIG;
+        begin_credentials(&credentials, uid, gid, groups, group_count);
+        number = credentials_table_number(&emulator->table, &credentials);
+        if (number < 0)
+                return number;
+        if (number != 0)
+                emulator->ids_differ = emulator->has_more_users = true;
+        *ret_mark = (uint32_t)number;
+        return 0;
 }
 
 /* The inodes that something is mounted on, as far as the tree has them. */
@@ -154,13 +239,11 @@ static int fill(struct emulator *emulator, const struct sandbox_spec *spec)
         if (r < 0)
                 return r;
         if (emulator->single) {
-                credentials_begin(first, spec->uid, spec->gid);
-                first->group_count = (uint32_t)spec->group_count;
-                memcpy(first->groups, spec->groups, spec->group_count * sizeof(spec->groups[0]));
+                begin_credentials(first, spec->uid, spec->gid, spec->groups, spec->group_count);
                 emulator->ids_differ = spec->uid != 0 || spec->gid != 0 || spec->group_count > 0;
         }
-        emulator->stop_fd = eventfd(0, EFD_CLOEXEC);
-        if (emulator->stop_fd < 0)
+        emulator->wake_fd = eventfd(0, EFD_CLOEXEC);
+        if (emulator->wake_fd < 0)
                 return -errno;
         return credentials_table_init(&emulator->table, first);
 }
@@ -173,7 +256,8 @@ int emulator_new(const struct sandbox_host *host, const struct sandbox_spec *spe
 
         if (!emulator)
                 return error_set_oom(err);
-        emulator->listener_fd = emulator->stop_fd = -1;
+        emulator->wake_fd = -1;
+        pthread_mutex_init(&emulator->lock, NULL);
         emulator->tree = *tree;
         emulator->single = host->users == SANDBOX_USERS_SINGLE;
         /* With ranges nobody tells of a chroot; what is asked is rare, so each time is looked. */
@@ -189,15 +273,14 @@ int emulator_new(const struct sandbox_host *host, const struct sandbox_spec *spe
 
 int emulator_start(struct emulator *emulator, struct sandbox *sandbox, struct error *err)
 {
-        int r;
+        int fd = sandbox_take_listener_fd(sandbox), r;
 
-        emulator->listener_fd = sandbox_take_listener_fd(sandbox);
         emulator->device = sandbox_device(sandbox);
-        if (emulator->listener_fd < 0)
+        if (fd < 0)
                 return error_set(err, -EINVAL, "the sandbox has no calls to emulate");
-        ioctl(emulator->listener_fd, SECCOMP_IOCTL_NOTIF_SET_FLAGS,
-              SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
-        r = find_mounts(emulator);
+        r = emulator_add_listener(emulator, fd);
+        if (r == 0)
+                r = find_mounts(emulator);
         if (r == 0)
                 r = -pthread_create(&emulator->thread, NULL, supervise, emulator);
         if (r < 0)
@@ -211,13 +294,15 @@ void emulator_free(struct emulator *emulator)
         if (!emulator)
                 return;
         if (emulator->started) {
-                eventfd_write(emulator->stop_fd, 1);
+                emulator->stopping = true;
+                eventfd_write(emulator->wake_fd, 1);
                 pthread_join(emulator->thread, NULL);
         }
-        if (emulator->listener_fd >= 0)
-                close(emulator->listener_fd);
-        if (emulator->stop_fd >= 0)
-                close(emulator->stop_fd);
+        for (size_t i = 0; i < emulator->listener_count; i++)
+                close(emulator->listeners[i]);
+        pthread_mutex_destroy(&emulator->lock);
+        if (emulator->wake_fd >= 0)
+                close(emulator->wake_fd);
         credentials_table_done(&emulator->table);
         strv_done(&emulator->mount_paths);
         free(emulator->mounts);

@@ -37,14 +37,14 @@ int image_open_network(struct error *err);
 char *host_find_program(const char *name);
 
 /*
- * Writes the specification for the helper. `ret_sources` has the descriptors that it
- * begins with from WIRE_SOURCE_FD on: borrowed of the mounts, `ret_source_count` of them.
- * Returns 0 or a negative errno: -EINVAL for what the header of sandbox.h forbids, -E2BIG for
- * what is over a cap.
+ * Writes the specification for the helper; `mark` is as sandbox_execute() has it. `ret_sources` has
+ * the descriptors that it begins with from WIRE_SOURCE_FD on: borrowed of the mounts,
+ * `ret_source_count` of them. Returns 0 or a negative errno: -EINVAL for what the header of
+ * sandbox.h forbids, -E2BIG for what is over a cap.
  */
-int spec_write(const struct sandbox_host *host, const struct sandbox_spec *spec, struct buf *ret,
-               int ret_sources[static SANDBOX_MOUNTS_MAX], size_t *ret_source_count,
-               struct error *err);
+int spec_write(const struct sandbox_host *host, const struct sandbox_spec *spec, uint32_t mark,
+               struct buf *ret, int ret_sources[static SANDBOX_MOUNTS_MAX],
+               size_t *ret_source_count, struct error *err);
 
 /* The device number of the sandbox's root, as stat(2) in it shows it; known after sandbox_go(). */
 dev_t sandbox_device(const struct sandbox *sandbox);

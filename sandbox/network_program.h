@@ -1,8 +1,9 @@
 /*
  * How the program of the private network is started: private to the sandbox.
  *
- *   varve-network RESOLVERS     the text of an /etc/resolv.conf: whom queries to the forwarder go
- * to
+ *   varve-network RESOLVERS [PORT...]
+ *                               the text of an /etc/resolv.conf: whom queries to the forwarder go
+ *                               to; and ports that are listened on: "tcp ADDRESS PORT INNER-PORT"
  *   varve-network               says that it could be loaded, by exiting with 0
  */
 #pragma once
@@ -18,5 +19,6 @@ enum {
         PROGRAM_CANNOT_CONFINE = 2,
         PROGRAM_CANNOT_START, /* libslirp */
         PROGRAM_LINK_FAILED,
+        PROGRAM_PORT_TAKEN,
         PROGRAM_NOT_LOADED = 127, /* of the dynamic linker */
 };

@@ -27,7 +27,7 @@ bool request_is_alive(const struct request *request)
 {
         uint64_t id = request->id;
 
-        return ioctl(request->emulator->listener_fd, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
+        return ioctl(request->listener_fd, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
 }
 
 int request_read(const struct request *request, uint64_t address, void *ret, size_t size)

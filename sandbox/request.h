@@ -21,12 +21,18 @@
 /* What a handler returns instead of 0 or a negative errno: the kernel shall do the call itself. */
 #define REQUEST_PASS 1
 
+/* The command and those that are executed beside it, at a time. */
+#define EMULATE_LISTENERS_MAX 129
+
 struct emulator {
         struct emulate_tree tree;
-        bool single;  /* else devices alone are emulated */
-        dev_t device; /* of the root, as st_dev shows it */
-        int listener_fd;
-        int stop_fd; /* an eventfd: readable when the thread shall end */
+        bool single;          /* else devices alone are emulated */
+        dev_t device;         /* of the root, as st_dev shows it */
+        pthread_mutex_t lock; /* of the listeners, which other threads may add */
+        int listeners[EMULATE_LISTENERS_MAX];
+        size_t listener_count;
+        atomic_bool stopping;
+        int wake_fd; /* an eventfd: readable when there is another listener, or none any more */
         pthread_t thread;
         bool started;
         uint64_t *mounts; /* inodes of mount points; owned */
@@ -47,6 +53,7 @@ struct emulator {
 
 struct request {
         struct emulator *emulator;
+        int listener_fd;
         uint64_t id;
         pid_t pid; /* of the thread */
         enum emulate_call call;

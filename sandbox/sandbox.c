@@ -29,7 +29,10 @@ struct sandbox {
         int *mount_fds; /* owned; of each mount: likewise */
         size_t mount_count;
         int listener_fd; /* -1 once taken */
-        pid_t mapper;    /* children of this process, 0 once they are waited for */
+        int terminal_fd; /* likewise */
+        void (*on_child)(void *context, const struct sandbox_child_event *event); /* or NULL */
+        void *child_context;
+        pid_t mapper; /* children of this process, 0 once they are waited for */
         pid_t builder;
         pid_t init;
         pid_t network;
@@ -134,7 +137,7 @@ static int spawn(const struct sandbox_host *host, const struct sandbox_spec *spe
         r = check_stdio(spec, err);
         if (r < 0)
                 return r;
-        r = spec_write(host, spec, &block, fds + WIRE_SOURCE_FD, &sources, err);
+        r = spec_write(host, spec, 0, &block, fds + WIRE_SOURCE_FD, &sources, err);
         if (r == 0)
                 r = write_spec(&block, err);
         buf_done(&block);
@@ -271,7 +274,7 @@ int sandbox_start(const struct sandbox_host *host, const struct sandbox_spec *sp
 
         if (!sandbox)
                 return error_set_oom(err);
-        sandbox->socket = sandbox->fuse_fd = sandbox->listener_fd = -1;
+        sandbox->socket = sandbox->fuse_fd = sandbox->listener_fd = sandbox->terminal_fd = -1;
         pthread_mutex_init(&sandbox->lock, NULL);
         sandbox->mount_fds = calloc(spec->mount_count + 1, sizeof(*sandbox->mount_fds));
         if (!sandbox->mount_fds)
@@ -312,11 +315,19 @@ int sandbox_go(struct sandbox *sandbox, struct error *err)
         int r;
 
         wire_send(sandbox->socket, WIRE_GO, 0, -1);
-        r = receive(sandbox, &message, NULL, err);
-        if (r == 0 && message.type == WIRE_ROOT) {
-                sandbox->device = message.device;
-                r = receive(sandbox, &message, &sandbox->listener_fd, err);
-        }
+        do {
+                int fd = -1;
+
+                r = receive(sandbox, &message, &fd, err);
+                if (r == 0 && message.type == WIRE_ROOT)
+                        sandbox->device = message.device;
+                if (r == 0 && message.type == WIRE_TERMINAL)
+                        sandbox->terminal_fd = fd;
+                else if (r == 0 && message.type == WIRE_RUNNING)
+                        sandbox->listener_fd = fd;
+                else if (fd >= 0)
+                        close(fd);
+        } while (r == 0 && (message.type == WIRE_ROOT || message.type == WIRE_TERMINAL));
         if (r == 0 && message.type != WIRE_RUNNING)
                 r = error_set(err, -EBADMSG, "an unexpected message");
         sandbox->outer_proc = r == 0 && message.value;
@@ -328,6 +339,11 @@ int sandbox_go(struct sandbox *sandbox, struct error *err)
 int sandbox_take_listener_fd(struct sandbox *sandbox)
 {
         return TAKE_FD(sandbox->listener_fd);
+}
+
+int sandbox_take_terminal_fd(struct sandbox *sandbox)
+{
+        return TAKE_FD(sandbox->terminal_fd);
 }
 
 bool sandbox_shows_outer_proc(const struct sandbox *sandbox)
@@ -344,6 +360,8 @@ static const char *explain_status(int status)
                 return "it could not start libslirp";
         case PROGRAM_LINK_FAILED:
                 return "it could not read from the sandbox";
+        case PROGRAM_PORT_TAKEN:
+                return "a port of the host could not be listened on";
         case PROGRAM_NOT_LOADED:
                 return "it could not be loaded (is the library libslirp installed?)";
         default:
@@ -391,16 +409,75 @@ static int wait_for_message(struct sandbox *sandbox, int timeout_ms)
         }
 }
 
+/* Passes on what is said of a child. Returns false for any other message. */
+static bool tell_child(const struct sandbox *sandbox, const struct wire_message *message, int fd)
+{
+        struct sandbox_child_event event = { .number = (uint32_t)message->child,
+                                             .fd = fd,
+                                             .status = message->value };
+
+        if (message->child == 0)
+                return false;
+        event.state = message->type == WIRE_TERMINAL        ? SANDBOX_CHILD_TERMINAL
+                      : message->type == WIRE_CHILD_RUNNING ? SANDBOX_CHILD_RUNNING
+                                                            : SANDBOX_CHILD_ENDED;
+        if (message->type == WIRE_CHILD_ERROR)
+                event.err = &message->error;
+        if (sandbox->on_child)
+                sandbox->on_child(sandbox->child_context, &event);
+        else if (fd >= 0)
+                close(fd);
+        return true;
+}
+
+void sandbox_on_child(struct sandbox *sandbox,
+                      void (*event)(void *context, const struct sandbox_child_event *event),
+                      void *context)
+{
+        sandbox->on_child = event;
+        sandbox->child_context = context;
+}
+
+int sandbox_execute(struct sandbox *sandbox, const struct sandbox_host *host,
+                    const struct sandbox_spec *spec, uint32_t number, uint32_t mark,
+                    struct error *err)
+{
+        int sources[SANDBOX_MOUNTS_MAX], r;
+        _cleanup_close_ int spec_fd = -1;
+        struct buf block = BUF_INIT;
+        size_t source_count;
+
+        r = spec->terminal ? 0 : check_stdio(spec, err);
+        if (r == 0)
+                r = spec_write(host, spec, mark, &block, sources, &source_count, err);
+        if (r == 0)
+                r = write_spec(&block, err);
+        buf_done(&block);
+        if (r < 0)
+                return r;
+        spec_fd = r;
+        r = 0;
+        for (int i = 0; i < 3 && r == 0 && !spec->terminal; i++)
+                r = wire_send(sandbox->socket, WIRE_STDIO, i, spec->stdio[i]);
+        if (r == 0)
+                r = wire_send_child(sandbox->socket, WIRE_EXECUTE, number, 0, spec_fd);
+        return r < 0 ? error_set(err, r, "the sandbox is over") : 0;
+}
+
 int sandbox_wait(struct sandbox *sandbox, int timeout_ms, int *ret_status, struct error *err)
 {
         struct wire_message message = { .type = 0 };
-        int r;
+        int r, fd;
 
-        r = wait_for_message(sandbox, timeout_ms);
-        if (r < 0)
-                return error_set(err, r, "the command still runs after %d.%03d seconds",
-                                 timeout_ms / 1000, timeout_ms % 1000);
-        r = receive(sandbox, &message, NULL, err);
+        do {
+                fd = -1;
+                r = wait_for_message(sandbox, timeout_ms);
+                if (r < 0)
+                        return error_set(err, r, "the command still runs after %d.%03d seconds",
+                                         timeout_ms / 1000, timeout_ms % 1000);
+                message.child = 0;
+                r = receive(sandbox, &message, &fd, err);
+        } while (r == 0 && tell_child(sandbox, &message, fd));
         wait_for_init(sandbox);
         end_network(sandbox);
         if (r < 0 && message.type == WIRE_ERROR && message.value != 0)
@@ -443,6 +520,8 @@ void sandbox_free(struct sandbox *sandbox)
                 close(sandbox->fuse_fd);
         if (sandbox->listener_fd >= 0)
                 close(sandbox->listener_fd);
+        if (sandbox->terminal_fd >= 0)
+                close(sandbox->terminal_fd);
         for (size_t i = 0; i < sandbox->mount_count; i++)
                 cleanup_close(&sandbox->mount_fds[i]);
         free(sandbox->mount_fds);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
+#include <stdio.h>
 #include <string.h>
 
 /* As far as Linux goes: a longer one it does not take. */
@@ -79,6 +80,11 @@ static int check(const struct sandbox_spec *spec, struct error *err)
                                  spec->hostname, HOSTNAME_MAX);
         if (spec->mount_count > SANDBOX_MOUNTS_MAX)
                 return error_set(err, -E2BIG, "more than %d mounts", SANDBOX_MOUNTS_MAX);
+        if (spec->port_count > SANDBOX_PORTS_MAX)
+                return error_set(err, -E2BIG, "more than %d ports", SANDBOX_PORTS_MAX);
+        if (spec->port_count > 0 && spec->network != SANDBOX_NETWORK_PRIVATE)
+                return error_set(err, -EOPNOTSUPP,
+                                 "ports can be published of a private network alone");
         if (spec->group_count > SANDBOX_GROUPS_MAX)
                 return error_set(err, -E2BIG, "more than %d supplementary groups",
                                  SANDBOX_GROUPS_MAX);
@@ -168,6 +174,22 @@ static struct wire_span put_filter(struct spec_writer *writer, const struct sand
         return span;
 }
 
+/* Ports as the network's program takes them: "tcp ADDRESS PORT PORT". */
+static struct wire_span put_ports(struct spec_writer *writer, const struct sandbox_spec *spec)
+{
+        struct wire_span span = { put(writer, "", 0), (uint32_t)spec->port_count };
+        char text[INET6_ADDRSTRLEN + 32];
+
+        for (size_t i = 0; i < spec->port_count; i++) {
+                const struct sandbox_port *port = &spec->ports[i];
+
+                snprintf(text, sizeof(text), "%s %s %u %u", port->udp ? "udp" : "tcp", port->host,
+                         port->host_port, port->port);
+                append(writer, text, strlen(text) + 1);
+        }
+        return span;
+}
+
 /* `ret` is NULL where none is wanted. */
 static int find_network_program(const struct sandbox_spec *spec, char **ret, struct error *err)
 {
@@ -187,9 +209,9 @@ static int find_network_program(const struct sandbox_spec *spec, char **ret, str
                           pasta ? "passt" : name);
 }
 
-int spec_write(const struct sandbox_host *host, const struct sandbox_spec *spec, struct buf *ret,
-               int ret_sources[static SANDBOX_MOUNTS_MAX], size_t *ret_source_count,
-               struct error *err)
+int spec_write(const struct sandbox_host *host, const struct sandbox_spec *spec, uint32_t mark,
+               struct buf *ret, int ret_sources[static SANDBOX_MOUNTS_MAX],
+               size_t *ret_source_count, struct error *err)
 {
         struct spec_writer writer = { .buf = ret };
         struct wire_spec header = { .size_bytes = 0 };
@@ -203,7 +225,9 @@ int spec_write(const struct sandbox_host *host, const struct sandbox_spec *spec,
                 return r;
         put(&writer, &header, sizeof(header));
         header = (struct wire_spec){
-                .capabilities = spec->unconfined ? UINT64_MAX : SANDBOX_CAPABILITIES,
+                .capabilities = spec->unconfined ? UINT64_MAX
+                                                 : (SANDBOX_CAPABILITIES | spec->add_capabilities) &
+                                                           ~spec->drop_capabilities,
                 .shm_size_bytes = spec->shm_size_bytes,
                 .uid = spec->uid,
                 .gid = spec->gid,
@@ -228,7 +252,14 @@ int spec_write(const struct sandbox_host *host, const struct sandbox_spec *spec,
                                      sizeof(host->gid_map[0])),
                 .no_new_privileges = host->users == SANDBOX_USERS_SINGLE || spec->no_new_privileges,
                 .unmasked = spec->unconfined,
-                .has_terminal = has_terminal(),
+                .has_terminal = spec->terminal || has_terminal(),
+                .terminal = spec->terminal,
+                .rows = spec->rows,
+                .columns = spec->columns,
+                .executes = spec->executes,
+                .read_only = spec->read_only,
+                .mark = mark,
+                .ports = put_ports(&writer, spec),
                 .listen = spec->emulation == SANDBOX_EMULATE_RECORD,
         };
         if (writer.too_large)

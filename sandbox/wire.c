@@ -54,6 +54,27 @@ int wire_send_error(int socket, int status, const struct error *err)
         return wire_send_message(socket, &message, sizeof(message), -1);
 }
 
+int wire_send_child(int socket, enum wire_type type, uint64_t child, int value, int fd)
+{
+        struct wire_message message = { .type = type, .value = value, .child = child };
+
+        return wire_send_message(socket, &message, offsetof(struct wire_message, error), fd);
+}
+
+int wire_send_child_error(int socket, uint64_t child, int status, const struct error *err)
+{
+        struct wire_message message = {
+                .type = WIRE_CHILD_ERROR, .value = status, .child = child, .error = *err
+        };
+
+        return wire_send_message(socket, &message, sizeof(message), -1);
+}
+
+static bool carries_error(const struct wire_message *message)
+{
+        return message->type == WIRE_ERROR || message->type == WIRE_CHILD_ERROR;
+}
+
 int wire_receive(int socket, struct wire_message *ret, int *ret_fd)
 {
         struct iovec iov = { .iov_base = ret, .iov_len = sizeof(*ret) };
@@ -78,11 +99,11 @@ int wire_receive(int socket, struct wire_message *ret, int *ret_fd)
                 memcpy(&fd, CMSG_DATA(&control.header), sizeof(int));
 
         expected = offsetof(struct wire_message, error);
-        if ((size_t)n >= expected && ret->type == WIRE_ERROR)
+        if ((size_t)n >= expected && carries_error(ret))
                 expected = sizeof(*ret);
         if ((size_t)n != expected || header.msg_flags & MSG_TRUNC)
                 return -EBADMSG;
-        if (ret->type == WIRE_ERROR) {
+        if (carries_error(ret)) {
                 /* The texts are of a process that may have been damaged: they end where they must.
                  */
                 ret->error.message[ERROR_MESSAGE_MAX - 1] = '\0';

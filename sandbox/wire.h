@@ -86,6 +86,13 @@ struct wire_spec {
         uint8_t unmasked;     /* /proc and /sys as they are */
         uint8_t has_terminal; /* the caller has one, so the command gets a session of its own */
         uint8_t listen;       /* install the filter with a listener, and hand that over */
+        uint8_t terminal;     /* the command gets one of its own */
+        uint8_t executes;     /* more commands follow the first */
+        uint8_t read_only;
+        uint16_t rows;
+        uint16_t columns;
+        uint32_t mark;          /* of the emulation: who the command begins as */
+        struct wire_span ports; /* strings, as the network's program takes them */
 };
 
 static inline const void *wire_at(const struct wire_spec *spec, uint32_t offset)
@@ -103,23 +110,30 @@ enum wire_type {
         WIRE_NETWORK,     /* helper: `value` is the pid of the process that the network leads to */
         WIRE_LINK,        /* between that and the builder: a descriptor */
         WIRE_INIT,        /* helper: `value` is the pid of PID 1 */
-        WIRE_FUSE,    /* helper: the root is mounted; with the descriptor if it is a FUSE. With a
-                         `value`, it is the mount of this index, counted from 1 */
-        WIRE_GO,      /* parent: complete the root and execute */
-        WIRE_ROOT,    /* helper: `device` is the root's */
-        WIRE_RUNNING, /* helper: the command is about to be executed; with its listener. `value`
-                         is 1 where /proc is that of a container around */
-        WIRE_SIGNAL,  /* parent: `value` is a signal for the command */
-        WIRE_EXIT,    /* helper: `value` is the exit status */
-        WIRE_ERROR,   /* helper: `error` is why it ends; `value` is the exit status that says so
-                         where it is the command that could not be executed, else 0 */
+        WIRE_FUSE,     /* helper: the root is mounted; with the descriptor if it is a FUSE. With a
+                          `value`, it is the mount of this index, counted from 1 */
+        WIRE_GO,       /* parent: complete the root and execute */
+        WIRE_ROOT,     /* helper: `device` is the root's */
+        WIRE_RUNNING,  /* helper: the command is about to be executed; with its listener. `value`
+                          is 1 where /proc is that of a container around */
+        WIRE_TERMINAL, /* helper: the other end of the command's terminal, or of a child's */
+        WIRE_SIGNAL,   /* parent: `value` is a signal for the command */
+        WIRE_STDIO,    /* parent: what the next child has as descriptor `value` */
+        WIRE_EXECUTE,  /* parent: execute the child of this number; with its specification */
+        WIRE_CHILD_RUNNING, /* helper: a child is about to be executed; with its listener */
+        WIRE_CHILD_EXIT,    /* helper: `value` is a child's exit status */
+        WIRE_CHILD_ERROR,   /* helper: likewise, and why it could not be executed */
+        WIRE_EXIT,          /* helper: `value` is the exit status */
+        WIRE_ERROR, /* helper: `error` is why it ends; `value` is the exit status that says so
+                       where it is the command that could not be executed, else 0 */
 };
 
 struct wire_message {
         uint32_t type;
         int32_t value;
         uint64_t device;
-        struct error error; /* sent with WIRE_ERROR alone */
+        uint64_t child;     /* the number of what follows the command; 0 is the command itself */
+        struct error error; /* sent with WIRE_ERROR and WIRE_CHILD_ERROR alone */
 };
 
 /*
@@ -130,6 +144,10 @@ struct wire_message {
 int wire_send(int socket, enum wire_type type, int value, int fd);
 int wire_send_device(int socket, uint64_t device);
 int wire_send_error(int socket, int status, const struct error *err);
+
+/* The same of a child. */
+int wire_send_child(int socket, enum wire_type type, uint64_t child, int value, int fd);
+int wire_send_child_error(int socket, uint64_t child, int status, const struct error *err);
 
 /*
  * Receives one message. `ret_fd` becomes the descriptor that came with it (the caller closes it),

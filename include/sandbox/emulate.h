@@ -102,6 +102,17 @@ int emulator_new(const struct sandbox_host *host, const struct sandbox_spec *spe
  */
 int emulator_start(struct emulator *emulator, struct sandbox *sandbox, struct error *err);
 
+/*
+ * For a command that is executed in the sandbox later: who it begins as. Yields the mark to give to
+ * sandbox_execute(). -EAGAIN: there were too many users; -ENOMEM.
+ */
+int emulator_add_user(struct emulator *emulator, uint32_t uid, uint32_t gid, const uint32_t *groups,
+                      size_t group_count, uint32_t *ret_mark);
+
+/* Answers the calls of such a command too; owns its listener. -EAGAIN: there are too many. From any
+ * thread. */
+int emulator_add_listener(struct emulator *emulator, int listener_fd);
+
 /* Ends the thread. Calls that come later fail with ENOSYS: the sandbox should be over. */
 void emulator_free(struct emulator *emulator);
 

@@ -10,6 +10,7 @@
  *   sandbox_take_fuse_fd()  where the root is served by the caller: begin serving it now, and what
  *                           sandbox_take_mount_fd() yields
  *   sandbox_go()            mounts the rest into the root and executes the command
+ *   sandbox_execute()       executes one more command in it, if it was made for that
  *   sandbox_wait()          until it is over
  *   sandbox_free()          nothing is left: no process, no mount
  *
@@ -25,6 +26,7 @@
 #include "base/strv.h"
 #include "sandbox/cgroup.h"
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -34,6 +36,7 @@
 /* Caps of what a specification may hold. */
 #define SANDBOX_MOUNTS_MAX 256
 #define SANDBOX_GROUPS_MAX 1024
+#define SANDBOX_PORTS_MAX  1024
 #define SANDBOX_LIMITS_MAX RLIM_NLIMITS
 #define SANDBOX_SPEC_MAX   (64 * 1024 * 1024) /* bytes, all strings and contents included */
 
@@ -105,6 +108,14 @@ struct sandbox_limit {
         struct rlimit value;
 };
 
+/* A port of the host that leads to one of the sandbox's private network. */
+struct sandbox_port {
+        char host[INET6_ADDRSTRLEN]; /* the address that is listened on */
+        uint16_t host_port;
+        uint16_t port;
+        bool udp;
+};
+
 /* What to run and in what. Everything is borrowed until sandbox_start() returns. */
 struct sandbox_spec {
         enum sandbox_root_type root;
@@ -123,7 +134,16 @@ struct sandbox_spec {
         enum sandbox_network network;
         const char *resolvers; /* PRIVATE: an /etc/resolv.conf; whom it names answers the queries to
                                   the network's forwarder. NULL: nobody */
-        int stdio[3];          /* what the command has as 0, 1 and 2; a directory is refused */
+        const struct sandbox_port *ports; /* PRIVATE: they are listened on from the beginning */
+        size_t port_count;
+        int stdio[3];  /* what the command has as 0, 1 and 2; a directory is refused */
+        bool terminal; /* instead of them it gets a terminal of its own, as /dev/console too */
+        uint16_t rows; /* of the terminal, at first; 0 is unknown */
+        uint16_t columns;
+        bool executes;                      /* sandbox_execute() is going to be called */
+        bool read_only;                     /* the root, but for what is mounted in it */
+        uint64_t add_capabilities;          /* bits, beside SANDBOX_CAPABILITIES ... */
+        uint64_t drop_capabilities;         /* ... and less these */
         const struct sandbox_mount *mounts; /* done in this order */
         size_t mount_count;
         const struct sandbox_limit *limits;
@@ -189,6 +209,39 @@ int sandbox_go(struct sandbox *sandbox, struct error *err);
 /* The listener of the command's system calls, for emulate_start(); -1 unless `emulation` is RECORD.
  * It is there after sandbox_go(), and from then on intercepted calls wait for an answer. */
 int sandbox_take_listener_fd(struct sandbox *sandbox);
+
+/* The other end of the command's terminal; -1 unless it has one. It is there after sandbox_go(). */
+int sandbox_take_terminal_fd(struct sandbox *sandbox);
+
+/* What is heard of a command that sandbox_execute() has begun. */
+struct sandbox_child_event {
+        enum sandbox_child_state {
+                SANDBOX_CHILD_TERMINAL, /* `fd` is the other end of its terminal */
+                SANDBOX_CHILD_RUNNING,  /* `fd` is the listener of its calls, or -1 */
+                SANDBOX_CHILD_ENDED,    /* `status` and `err` are as sandbox_wait() has them */
+        } state;
+        uint32_t number;
+        int fd; /* the callee's to close */
+        int status;
+        const struct error *err; /* NULL unless it could not be executed */
+};
+
+/* Who is told of them, on the thread that waits. To be called before sandbox_wait(). */
+void sandbox_on_child(struct sandbox *sandbox,
+                      void (*event)(void *context, const struct sandbox_child_event *event),
+                      void *context);
+
+/*
+ * Executes one more command in the sandbox, with the same walls around it as around the first.
+ * PID 1 forks it: nothing of the caller's enters the sandbox but what `spec` names as its stdio. Of
+ * `spec` there count command, environment, working directory, user, stdio and terminal, and what is
+ * said of calls and capabilities. `number` is for the events; `mark` is what emulator_add_user()
+ * yields, or 0. From any thread. Returns 0 or a negative errno; what goes wrong inside is told as
+ * the event that it has ended.
+ */
+int sandbox_execute(struct sandbox *sandbox, const struct sandbox_host *host,
+                    const struct sandbox_spec *spec, uint32_t number, uint32_t mark,
+                    struct error *err);
 
 /* Whether /proc is that of a container around, because the kernel allowed no other: worth a notice.
  * Known after sandbox_go(). */

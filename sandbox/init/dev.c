@@ -108,3 +108,26 @@ int mounts_add_dev(const struct helper *helper, int root_fd, struct error *err)
                 return error_set_errno(err, r, "cannot open /dev");
         return fill_dev(helper, dev_fd, err);
 }
+
+int mounts_add_terminal(struct helper *helper, int root_fd, struct error *err)
+{
+        _cleanup_close_ int dev_fd = -1, console_fd = -1;
+        int r;
+
+        if (!helper->spec->terminal && !helper->spec->executes)
+                return 0;
+        r = tree_open(root_fd, "/dev/pts", &helper->terminals_fd);
+        if (r == 0)
+                r = tree_open(root_fd, "/dev", &dev_fd);
+        if (r < 0)
+                return error_set_errno(err, r, "cannot open /dev");
+        if (!helper->spec->terminal)
+                return 0;
+        r = terminal_make(helper, err);
+        if (r < 0)
+                return r;
+        console_fd = openat(dev_fd, "console", O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+        if (console_fd < 0)
+                return error_set_errno(err, -errno, "cannot make /dev/console");
+        return tree_bind(dev_fd, "console", helper->terminal_fd, false, err);
+}

@@ -17,6 +17,9 @@ struct helper {
         int settings_fd;  /* the host's /proc/sys, or -1 */
         int network_fd;   /* a socket to the process that the network leads to; -1 for none */
         bool outer_proc;  /* /proc is that of a container around */
+        int terminals_fd; /* the sandbox's own /dev/pts, or -1 */
+        int terminal_fd;  /* the command's terminal, or -1 */
+        uint64_t child;   /* the number of what is executed beside the command; else 0 */
 };
 
 /* Where the root stands until it becomes "/". Every system has this directory, and nothing of the
@@ -41,6 +44,36 @@ int interface_make(const struct helper *helper, struct error *err);
 int mapper_run(struct helper *helper, struct error *err);
 int builder_run(struct helper *helper, struct error *err);
 int init_run(struct helper *helper, struct error *err);
+
+/*
+ * Makes a terminal of the specification's size in the sandbox: `terminal_fd` is the command's end,
+ * and the caller gets the other.
+ */
+int terminal_make(struct helper *helper, struct error *err);
+
+/* Lets it be what the process has as 0, 1 and 2, and controlled by. */
+int terminal_take(const struct helper *helper, struct error *err);
+
+/* Commands that are executed beside the first one, by PID 1. */
+#define CHILDREN_MAX 128
+
+struct children {
+        struct child {
+                pid_t pid; /* 0: free */
+                uint64_t number;
+                struct error *failure; /* memory that is shared with it; owned */
+        } items[CHILDREN_MAX];
+        int stdio[3]; /* of the next one; -1 where nothing has come */
+};
+
+void children_init(struct children *children);
+
+/* Takes a message of the caller with its descriptor. */
+void children_obey(struct children *children, const struct helper *helper,
+                   const struct wire_message *message, int fd);
+
+/* A process has ended, with this exit status: tells the caller if it is one of them. */
+void children_reap(struct children *children, pid_t pid, int status);
 
 /* The last stage. Returns when it failed; `ret_status` is then 0, or 126 and 127 where it is the
  * command that could not be executed (sandbox_wait()). */

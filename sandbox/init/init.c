@@ -1,6 +1,7 @@
 #include "explain.h"
 #include "helper.h"
 #include "mounts.h"
+#include "tree.h"
 
 #include "base/cleanup.h"
 
@@ -74,7 +75,11 @@ static int build(struct helper *helper, struct error *err)
         if (r == 0)
                 r = mounts_add_dev(helper, root_fd, err);
         if (r == 0)
+                r = mounts_add_terminal(helper, root_fd, err);
+        if (r == 0)
                 r = mounts_add_extra(helper, root_fd, err);
+        if (r == 0 && helper->spec->read_only)
+                r = tree_make_read_only(root_fd, "/", false, err);
         return r < 0 ? r : enter_root(root_fd, err);
 }
 
@@ -87,29 +92,35 @@ static void close_host(struct helper *helper)
                 close(TAKE_FD(helper->settings_fd));
 }
 
-/* From here on init needs nothing but to signal whom it forked. */
-static void drop_capabilities(void)
+/* From here on init needs nothing but to signal whom it forked; unless it is to fork more, who give
+ * up by themselves what a command shall not have. */
+static void drop_capabilities(const struct wire_spec *spec)
 {
         struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
         struct __user_cap_data_struct data[2] = { { 0 }, { 0 } };
 
+        if (spec->executes)
+                return;
         data[0].effective = data[0].permitted = 1U << CAP_KILL;
         syscall(SYS_capset, &header, data);
 }
 
 /* Takes every child that is over. Returns true once the step is, with its status. */
-static bool reap(pid_t step, int *ret_status)
+static bool reap(pid_t step, struct children *children, int *ret_status)
 {
         bool over = false;
         int status;
         pid_t pid;
 
         while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-                if (pid != step)
-                        continue;
-                over = true;
-                *ret_status = WIFSIGNALED(status) ? STATUS_OF_SIGNAL + WTERMSIG(status)
-                                                  : WEXITSTATUS(status);
+                status = WIFSIGNALED(status) ? STATUS_OF_SIGNAL + WTERMSIG(status)
+                                             : WEXITSTATUS(status);
+                if (pid == step) {
+                        over = true;
+                        *ret_status = status;
+                } else {
+                        children_reap(children, pid, status);
+                }
         }
         return over;
 }
@@ -124,14 +135,17 @@ static void pass_on(pid_t step, int signal)
 }
 
 /* Does what the caller says. Ends the sandbox when the caller is gone. */
-static void obey(pid_t step)
+static void obey(const struct helper *helper, pid_t step, struct children *children)
 {
         struct wire_message message;
+        _cleanup_close_ int fd = -1;
 
-        if (wire_receive(WIRE_SOCKET_FD, &message, NULL) < 0)
+        if (wire_receive(WIRE_SOCKET_FD, &message, &fd) < 0)
                 _exit(0);
         if (message.type == WIRE_SIGNAL)
                 pass_on(step, message.value);
+        else if (helper->spec->executes)
+                children_obey(children, helper, &message, fd);
 }
 
 /* Waits for the end of the step. Does not return when the caller ends first: with PID 1 all goes.
@@ -142,20 +156,22 @@ static int watch(const struct helper *helper, int signal_fd, pid_t step)
                                 { .fd = WIRE_SOCKET_FD, .events = POLLIN },
                                 { .fd = helper->caller_pidfd, .events = POLLIN } };
         struct signalfd_siginfo info;
+        struct children children;
         int status = 0;
 
+        children_init(&children);
         for (;;) {
                 if (poll(fds, ARRAY_SIZE(fds), -1) < 0)
                         continue;
                 if (fds[2].revents)
                         _exit(0);
                 if (fds[1].revents)
-                        obey(step);
+                        obey(helper, step, &children);
                 if (!fds[0].revents || read(signal_fd, &info, sizeof(info)) != sizeof(info))
                         continue;
                 if (info.ssi_signo != SIGCHLD)
                         pass_on(step, (int)info.ssi_signo);
-                else if (reap(step, &status))
+                else if (reap(step, &children, &status))
                         return status;
         }
 }
@@ -184,9 +200,11 @@ static int run_step(struct helper *helper, struct error *err)
                 step_run(helper, &status, failure);
                 _exit(status);
         }
-        drop_capabilities();
+        drop_capabilities(helper->spec);
         for (int fd = 0; fd < WIRE_SOCKET_FD; fd++)
                 close(fd);
+        if (helper->terminal_fd >= 0)
+                close(TAKE_FD(helper->terminal_fd));
         status = watch(helper, signal_fd, step);
         if (error_is_set(failure))
                 wire_send_error(WIRE_SOCKET_FD, status, failure);

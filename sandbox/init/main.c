@@ -103,7 +103,11 @@ static int helper_receive_spec(struct helper *helper, struct error *err)
 
 int main(void)
 {
-        struct helper helper = { .caller_pidfd = -1, .settings_fd = -1, .network_fd = -1 };
+        struct helper helper = { .caller_pidfd = -1,
+                                 .settings_fd = -1,
+                                 .network_fd = -1,
+                                 .terminals_fd = -1,
+                                 .terminal_fd = -1 };
         struct error err = ERROR_INIT;
 
         if (helper_receive_spec(&helper, &err) < 0) {

@@ -9,6 +9,9 @@
 /* /dev: a tmpfs with the six devices of every container, pts, shm, mqueue and the usual links. */
 int mounts_add_dev(const struct helper *helper, int root_fd, struct error *err);
 
+/* The command's own terminal, if it is to have one, as /dev/console; /dev is there already. */
+int mounts_add_terminal(struct helper *helper, int root_fd, struct error *err);
+
 /* /proc, with what tells of or changes the host masked or read-only. `ret_outer`: it is that of a
  * container around, because the kernel allows no other. */
 int mounts_add_proc(const struct helper *helper, int root_fd, bool *ret_outer, struct error *err);

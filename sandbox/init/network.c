@@ -3,9 +3,9 @@
  * network, and is not inside the sandbox; yet it ends with it, as soon as PID 1 and with it the
  * other end of its socket is gone, and with the caller.
  *
- * Most commands use no network. So it waits, this small program, until the first frame is there,
- * and only then executes the one that has a TCP/IP stack (network/main.c): a command that needs
- * none does not pay for it.
+ * Most commands use no network. So, unless ports of the host lead into the sandbox, it waits, this
+ * small program, until the first frame is there, and only then executes the one that has a TCP/IP
+ * stack (network/main.c): a command that needs none does not pay for it.
  */
 #include "helper.h"
 
@@ -70,17 +70,28 @@ static void wait_for_frame(void)
 static int run_private(const struct helper *helper, struct error *err)
 {
         const char *resolvers = wire_string(helper->spec, helper->spec->resolvers);
+        const struct wire_span ports = helper->spec->ports;
+        const char *port = wire_at(helper->spec, ports.offset);
         char name[] = "varve-network", image[64];
-        char *argv[] = { name, (char *)(resolvers ? resolvers : ""), NULL }, *env[] = { NULL };
+        char **argv = calloc((size_t)ports.count + 3, sizeof(*argv)), *env[] = { NULL };
         struct wire_message message;
         int link = -1;
 
+        if (!argv)
+                return error_set_oom(err);
+        argv[0] = name;
+        argv[1] = (char *)(resolvers ? resolvers : "");
+        for (uint32_t i = 0; i < ports.count; i++) {
+                argv[i + 2] = (char *)port;
+                port += strlen(port) + 1;
+        }
         if (wire_receive(PROGRAM_LIFELINE_FD, &message, &link) < 0 || link < 0)
                 _exit(0);
         if (link != PROGRAM_LINK_FD && (dup2(link, PROGRAM_LINK_FD) < 0 || close(link) < 0))
                 return error_set_errno(err, -errno, "cannot arrange descriptors");
         fcntl(PROGRAM_LINK_FD, F_SETFD, 0);
-        wait_for_frame();
+        if (ports.count == 0)
+                wait_for_frame();
         snprintf(image, sizeof(image), "/proc/self/fd/%d", IMAGE_FD);
         execve(image, argv, env);
         return error_set_errno(err, -errno, "cannot execute the program of the network");

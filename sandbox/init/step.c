@@ -65,7 +65,7 @@ static int confine(const struct helper *helper, struct error *err)
 
         /* Where the emulation keeps who the process is (credentials.h). */
         if (spec->listen && getrlimit(RLIMIT_LOCKS, &marks) == 0) {
-                marks.rlim_cur = 0;
+                marks.rlim_cur = spec->mark;
                 setrlimit(RLIMIT_LOCKS, &marks);
         }
         if (spec->no_new_privileges && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
@@ -73,7 +73,10 @@ static int confine(const struct helper *helper, struct error *err)
         r = install_filter(spec, &listener, err);
         if (r < 0)
                 return r;
-        r = wire_send(WIRE_SOCKET_FD, WIRE_RUNNING, helper->outer_proc, listener);
+        if (helper->child)
+                r = wire_send_child(WIRE_SOCKET_FD, WIRE_CHILD_RUNNING, helper->child, 0, listener);
+        else
+                r = wire_send(WIRE_SOCKET_FD, WIRE_RUNNING, helper->outer_proc, listener);
         return r < 0 ? error_set_errno(err, r, "cannot reach the caller of the sandbox") : 0;
 }
 
@@ -296,6 +299,8 @@ int step_run(struct helper *helper, int *ret_status, struct error *err)
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
         umask(022);
+        if (spec->terminal && terminal_take(helper, err) < 0)
+                return err->code;
         r = confine(helper, err);
         if (r < 0)
                 return r;

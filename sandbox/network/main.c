@@ -26,6 +26,9 @@ int main(int argc, char **argv)
         if (fcntl(PROGRAM_LINK_FD, F_SETFL, O_RDWR | O_NONBLOCK) < 0 ||
             stack_new(PROGRAM_LINK_FD, PROGRAM_LIFELINE_FD, &stack) < 0)
                 return PROGRAM_CANNOT_START;
+        for (int i = 2; i < argc; i++)
+                if (stack_listen(stack, argv[i]) < 0)
+                        return PROGRAM_PORT_TAKEN;
         if (jail_enter(argv[1]) < 0)
                 return PROGRAM_CANNOT_CONFINE;
         r = stack_run(stack);

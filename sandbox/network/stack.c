@@ -9,6 +9,8 @@
 #include <errno.h>
 #include <poll.h>
 #include <slirp/libslirp.h>
+#include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 /* Frames that are taken before sockets are looked at again. */
@@ -220,6 +222,47 @@ int stack_new(int link_fd, int lifeline_fd, struct stack **ret)
         }
         *ret = stack;
         return 0;
+}
+
+/* The address as the host's, or with NULL the sandbox's own of that kind. Returns its length. */
+static socklen_t make_address(const char *text, bool ipv6, unsigned int port,
+                              struct sockaddr_storage *ret)
+{
+        struct sockaddr_in6 *wide = (struct sockaddr_in6 *)ret;
+        struct sockaddr_in *narrow = (struct sockaddr_in *)ret;
+
+        *ret = (struct sockaddr_storage){ .ss_family = ipv6 ? AF_INET6 : AF_INET };
+        if (ipv6) {
+                wide->sin6_port = htons((uint16_t)port);
+                return inet_pton(AF_INET6, text ? text : NETWORK_ADDRESS6, &wide->sin6_addr) == 1
+                               ? sizeof(*wide)
+                               : 0;
+        }
+        narrow->sin_port = htons((uint16_t)port);
+        return inet_pton(AF_INET, text ? text : NETWORK_ADDRESS, &narrow->sin_addr) == 1
+                       ? sizeof(*narrow)
+                       : 0;
+}
+
+int stack_listen(struct stack *stack, const char *port)
+{
+        struct sockaddr_storage host, guest;
+        char protocol[4], address[INET6_ADDRSTRLEN];
+        unsigned int from, to;
+        socklen_t len, guest_len;
+        bool ipv6;
+
+        if (sscanf(port, "%3s %45s %u %u", protocol, address, &from, &to) != 4)
+                return -1;
+        ipv6 = strchr(address, ':');
+        len = make_address(address, ipv6, from, &host);
+        guest_len = make_address(NULL, ipv6, to, &guest);
+        if (len == 0)
+                return -1;
+        return slirp_add_hostxfwd(stack->slirp, (const struct sockaddr *)&host, len,
+                                  (const struct sockaddr *)&guest, guest_len,
+                                  (protocol[0] == 'u' ? SLIRP_HOSTFWD_UDP : 0) |
+                                          (ipv6 ? SLIRP_HOSTFWD_V6ONLY : 0));
 }
 
 void stack_free(struct stack *stack)

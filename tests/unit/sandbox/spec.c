@@ -54,7 +54,7 @@ Test(spec, says_in_one_block_what_was_asked_for)
         spec.limit_count = 1;
         spec.hostname = "name";
         spec.uid = 5;
-        cr_assert_eq(spec_write(&host, &spec, &buf, sources, &source_count, &err), 0);
+        cr_assert_eq(spec_write(&host, &spec, 0, &buf, sources, &source_count, &err), 0);
         block = (const void *)buf.data;
         cr_expect_eq(block->size_bytes, buf.len);
         cr_expect_eq(block->argv.count, 3);
@@ -91,7 +91,7 @@ Test(spec, numbers_the_sources_of_bind_mounts_in_order)
 
         spec.mounts = mounts;
         spec.mount_count = 4;
-        cr_assert_eq(spec_write(&host, &spec, &buf, sources, &source_count, &err), 0);
+        cr_assert_eq(spec_write(&host, &spec, 0, &buf, sources, &source_count, &err), 0);
         block = (const void *)buf.data;
         written = wire_at(block, block->mounts.offset);
         cr_expect_eq(source_count, 2);
@@ -110,7 +110,7 @@ static void expect_refusal(int code, const char *message)
         struct error err = ERROR_INIT;
         struct buf buf = BUF_INIT;
 
-        cr_expect_eq(spec_write(&host, &spec, &buf, sources, &source_count, &err), code);
+        cr_expect_eq(spec_write(&host, &spec, 0, &buf, sources, &source_count, &err), code);
         cr_expect_not_null(strstr(err.message, message), "%s", err.message);
         buf_done(&buf);
 }
@@ -157,13 +157,13 @@ Test(spec, filters_an_unconfined_command_only_where_it_is_emulated)
         const struct wire_spec *block;
 
         spec.unconfined = true;
-        cr_assert_eq(spec_write(&host, &spec, &buf, sources, &source_count, &err), 0);
+        cr_assert_eq(spec_write(&host, &spec, 0, &buf, sources, &source_count, &err), 0);
         block = (const void *)buf.data;
         cr_expect_eq(block->filter.count, 0);
         cr_expect_eq(block->capabilities, UINT64_MAX);
         buf_clear(&buf);
         spec.emulation = SANDBOX_EMULATE_RECORD;
-        cr_assert_eq(spec_write(&host, &spec, &buf, sources, &source_count, &err), 0);
+        cr_assert_eq(spec_write(&host, &spec, 0, &buf, sources, &source_count, &err), 0);
         block = (const void *)buf.data;
         cr_expect_gt(block->filter.count, 0);
         cr_expect_eq(block->listen, 1);
