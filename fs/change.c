@@ -243,6 +243,9 @@ static int add_dentries(struct walk *walk, struct frame *frame, size_t *cap)
                                        .fresh = frame->fresh ||
                                                 (at->epoch == epoch && at->node != at->base) };
 
+                /* The mount points of a tree that is in use. */
+                if (at->stub)
+                        continue;
                 if (frame->fresh ? at->node != NULL
                                  : child.fresh || (at->node && at->node->marked == epoch)) {
                         if (add_child(frame, cap, &child) < 0)
@@ -482,6 +485,9 @@ int tree_commit(struct tree *tree, struct change_list **ret, struct error *err)
 
         if (!list)
                 return error_set_oom(err);
+        /* Nobody is in the middle of a write, either. */
+        for (size_t i = 0; i < CONTENT_LOCKS; i++)
+                pthread_rwlock_wrlock(&tree->content_locks[i]);
         pthread_mutex_lock(&tree->lock);
         if (tree->write_error < 0 && !tree->persistent)
                 r = error_set_errno(err, tree->write_error, "some of what the step wrote was lost");
@@ -493,6 +499,8 @@ int tree_commit(struct tree *tree, struct change_list **ret, struct error *err)
         tree->write_error = 0;
         tree->store.epoch++;
         pthread_mutex_unlock(&tree->lock);
+        for (size_t i = 0; i < CONTENT_LOCKS; i++)
+                pthread_rwlock_unlock(&tree->content_locks[i]);
         if (r < 0) {
                 change_list_free(list);
                 return r;

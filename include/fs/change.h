@@ -19,7 +19,8 @@ struct change_list;
 
 /*
  * Ends the tree's epoch: yields what has changed since the last commit, and begins a new one. The
- * tree must outlive the list. No mount may be in use.
+ * tree must outlive the list. It may be mounted and in use: then the list is what there was at one
+ * instant, but for what was written through shared mappings and the kernel still holds back.
  *
  * -ENOSPC, -EIO: some write of the step was lost, because the spool could not take it; no layer
  * may be made of what is there. -EINVAL: a name begins with ".wh.", which the error tells.

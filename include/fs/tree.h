@@ -22,7 +22,7 @@
  *
  * Invariants: an inode has one number for as long as the tree lives, in lookups and listings,
  * before and after it is changed. Every call may be made from any thread at any time, but
- * tree_commit(), tree_reset_lookups() and the stubs, which want the tree for themselves.
+ * tree_reset_lookups() and the stubs, which want the tree for themselves.
  *
  * Unless said otherwise a call returns 0 or a negative errno, the one that the system call of
  * that name has on ext4.
