@@ -4,6 +4,7 @@
  *     oci/         an OCI image layout (image-spec v1.1, image-layout.md): any OCI tool reads it
  *     layers/      DIFFID.tar and DIFFID.idx: layers at rest; DIFFID.ok: that they are whole
  *     cache/       records of build steps, GROUP/KEY
+ *     containers/  containers that are kept, ID/
  *     tmp/         what is being written, a directory for each process
  *     lock         taken by whoever changes oci/index.json
  *
@@ -136,6 +137,13 @@ int store_tmp_dir(struct store *store, int *ret_fd, struct error *err);
  */
 int store_pin(struct store *store, const struct digest *digest, struct error *err);
 
+/* "HOST.PID.START": who this process is, for others to ask about; borrowed. NULL where no directory
+ * of its own can be made, which sets the error. */
+const char *store_process_name(struct store *store, struct error *err);
+
+/* Whether the process of that name lives, as far as can be told from here. */
+bool store_process_lives(const struct store *store, const char *name);
+
 /* Whether a living process has pinned the digest. */
 bool store_is_pinned(struct store *store, const struct digest *digest);
 
@@ -144,6 +152,19 @@ bool store_is_pinned(struct store *store, const struct digest *digest);
  * process lives: a child may end before its parent has made use of what it has stored.
  */
 int store_gather_pins(struct store *store, struct error *err);
+
+/* ---- containers ---- */
+
+/*
+ * The directory containers/, open, and made if need be; borrowed. Each directory in it has a file
+ * STORE_KEEPS, whose lines "image DIGEST MEDIA-TYPE" (of a manifest) and "layer DIGEST" (a diffID)
+ * say what garbage collection keeps for it.
+ */
+#define STORE_CONTAINERS "containers"
+#define STORE_KEEPS      "keeps"
+#define STORE_KEEPS_MAX  ((size_t)64 << 10)
+
+int store_containers_dir(struct store *store, int *ret_fd, struct error *err);
 
 /* ---- what uses the space ---- */
 
@@ -218,7 +239,7 @@ bool store_record_any(struct store *store, const struct digest *group);
  */
 struct store_lock {
         int fd;
-        char file[DIGEST_HEX_MAX + 16]; /* where a lock file stands for the lock; else "" */
+        char file[DIGEST_HEX_MAX + 32]; /* where a lock file stands for the lock; else "" */
 };
 
 #define STORE_LOCK_INIT ((struct store_lock){ .fd = -1 })
@@ -231,5 +252,9 @@ int store_lock_take(struct store *store, struct store_lock *ret, struct error *e
  */
 int store_lock_named(struct store *store, const struct digest *name, bool wait,
                      struct store_lock *ret, struct error *err);
+
+/* The same by a path below the store, whose directory is there. */
+int store_lock_path(struct store *store, const char *path, bool wait, struct store_lock *ret,
+                    struct error *err);
 
 void store_lock_release(struct store *store, struct store_lock *lock);

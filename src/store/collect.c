@@ -14,6 +14,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -153,6 +155,30 @@ static int mark_record(struct marks *marks, const char *text)
         return 0;
 }
 
+/* Marks what a line of a container's keeps names. */
+static int mark_kept(struct store *store, struct marks *marks, const char *line, struct error *err)
+{
+        char digest_text[DIGEST_TEXT_MAX], media_type[128];
+        struct descriptor image = { .media_type = media_type };
+        struct error skipped = ERROR_INIT;
+        struct digest layer;
+
+        if (sscanf(line, "layer %71s", digest_text) == 1 &&
+            digest_parse(digest_text, &layer, &skipped) == 0)
+                return mark(marks, &layer) < 0 ? error_set_oom(err) : 0;
+        if (sscanf(line, "image %71s %127s", digest_text, media_type) != 2 ||
+            digest_parse(digest_text, &image.digest, &skipped) < 0)
+                return 0;
+        /* One that is damaged does not keep the rest from being cleaned up. */
+        return mark_descriptor(store, marks, &image, 0, &skipped) == -ENOMEM ? error_set_oom(err)
+                                                                             : 0;
+}
+
+struct keeping {
+        struct store *store;
+        struct marks *marks;
+};
+
 /* Calls `visit` for each name of a directory but those that begin with a dot. */
 static int each_name(int parent_fd, const char *path,
                      int (*visit)(void *context, int dir_fd, const char *name, struct error *err),
@@ -172,6 +198,35 @@ static int each_name(int parent_fd, const char *path,
                         r = visit(context, dirfd(dir), entry->d_name, err);
         closedir(dir);
         return r;
+}
+
+static int visit_container(void *context, int dir_fd, const char *name, struct error *err)
+{
+        const struct keeping *keeping = context;
+        char path[NAME_MAX + sizeof(STORE_KEEPS) + 2];
+        struct error skipped = ERROR_INIT;
+        struct buf text = BUF_INIT;
+        int r = 0;
+
+        snprintf(path, sizeof(path), "%s/" STORE_KEEPS, name);
+        if (io_read_file(dir_fd, path, STORE_KEEPS_MAX, &text, &skipped) == 0)
+                for (const char *line = buf_str(&text); *line && r == 0;) {
+                        r = mark_kept(keeping->store, keeping->marks, line, err);
+                        line += strcspn(line, "\n");
+                        line += *line == '\n';
+                }
+        buf_done(&text);
+        return r;
+}
+
+/* What images need, and containers. */
+static int mark_images_and_containers(struct store *store, struct marks *marks, struct error *err)
+{
+        struct keeping keeping = { store, marks };
+        int r = mark_images(store, marks, err);
+
+        return r < 0 ? r
+                     : each_name(store->root_fd, STORE_CONTAINERS, visit_container, &keeping, err);
 }
 
 static int visit_record(void *context, int dir_fd, const char *name, struct error *err)
@@ -237,7 +292,7 @@ static int collect(struct store *store, struct marks *marks, uint64_t *ret_bytes
         struct sweep sweep = { .store = store, .marks = marks };
         int r;
 
-        r = mark_images(store, marks, err);
+        r = mark_images_and_containers(store, marks, err);
         if (r == 0)
                 r = each_name(store->cache_fd, ".", visit_group, marks, err);
         if (r < 0)
@@ -325,7 +380,7 @@ static int measure_store(struct store *store, struct marks *images, struct marks
         struct image_index list;
         int r;
 
-        r = mark_images(store, images, err);
+        r = mark_images_and_containers(store, images, err);
         if (r == 0)
                 r = each_name(store->cache_fd, ".", visit_group, records, err);
         if (r == 0)

@@ -114,19 +114,27 @@ int store_lock_named(struct store *store, const struct digest *name, bool wait,
                      struct store_lock *ret, struct error *err)
 {
         char hex[DIGEST_HEX_MAX], path[sizeof(ret->file)];
-        int r;
 
         digest_format_hex(name, hex);
         snprintf(path, sizeof(path), NAMED_LOCKS "/%s", hex);
         if (mkdirat(store->root_fd, NAMED_LOCKS, 0700) < 0 && errno != EEXIST)
                 return error_set_errno(err, -errno, "cannot write to the store %s", store->root);
-        r = take_record_lock(store, path, wait, ret);
+        return store_lock_path(store, path, wait, ret, err);
+}
+
+int store_lock_path(struct store *store, const char *path, bool wait, struct store_lock *ret,
+                    struct error *err)
+{
+        int r = take_record_lock(store, path, wait, ret);
+
         if (r < 0 && has_no_locks(-r)) {
+                char held[sizeof(ret->file)];
+
                 r = store_process_dir(store, err);
                 if (r < 0)
                         return r;
-                strcat(path, ".held");
-                r = take_lock_file(store, path, store->process_name, wait, ret);
+                snprintf(held, sizeof(held), "%s.held", path);
+                r = take_lock_file(store, held, store->process_name, wait, ret);
         }
         if (r < 0 && r != -EAGAIN)
                 return error_set_errno(err, r, "cannot lock in the store %s", store->root);

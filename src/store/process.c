@@ -99,6 +99,11 @@ int store_tmp_dir(struct store *store, int *ret_fd, struct error *err)
         return 0;
 }
 
+const char *store_process_name(struct store *store, struct error *err)
+{
+        return store_process_dir(store, err) < 0 ? NULL : store->process_name;
+}
+
 void store_leave(struct store *store)
 {
         struct error err = ERROR_INIT;

@@ -130,6 +130,7 @@ static int open_store(const char *root, bool make, struct store **ret, struct er
                 return error_set_oom(err);
         store->root_fd = store->oci_fd = store->blobs_fd = store->layers_fd = -1;
         store->cache_fd = store->tmp_fd = store->process_fd = store->pins_fd = -1;
+        store->containers_fd = -1;
         r = open_root(store, root, make, err);
         if (r == 0)
                 r = open_directories(store, err);
@@ -158,6 +159,7 @@ void store_free(struct store *store)
                 return;
         store_leave(store);
         cleanup_close(&store->pins_fd);
+        cleanup_close(&store->containers_fd);
         cleanup_close(&store->tmp_fd);
         cleanup_close(&store->cache_fd);
         cleanup_close(&store->layers_fd);
@@ -166,6 +168,18 @@ void store_free(struct store *store)
         cleanup_close(&store->root_fd);
         free(store->root);
         free(store);
+}
+
+int store_containers_dir(struct store *store, int *ret_fd, struct error *err)
+{
+        int r = 0;
+
+        if (store->containers_fd < 0)
+                r = open_directory(store, store->root_fd, STORE_CONTAINERS, &store->containers_fd,
+                                   err);
+        if (r == 0)
+                *ret_fd = store->containers_fd;
+        return r;
 }
 
 const char *store_root(const struct store *store)

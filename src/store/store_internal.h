@@ -15,6 +15,7 @@ struct store {
         int layers_fd;
         int cache_fd;
         int tmp_fd;
+        int containers_fd; /* -1 until it is needed */
         /* This process's directory below tmp/, made when it is first needed. A forked child makes
          * its own. */
         pid_t process;
@@ -44,6 +45,3 @@ int store_read_head(int dir_fd, const char *name, struct buf *ret, struct error 
 
 /* Opens this process's, and makes it if need be. Returns its descriptor, borrowed. */
 int store_process_dir(struct store *store, struct error *err);
-
-/* Whether the process that a directory below tmp/ is named after lives. */
-bool store_process_lives(const struct store *store, const char *name);
