@@ -4,16 +4,9 @@
 #pragma once
 
 #include "build/build.h"
+#include "build/image_put.h"
 #include "oci/index.h"
 #include "worker.h"
-
-/*
- * Writes a config (its text, byte for byte) and a manifest of it and these layers; `ret` is the
- * manifest's descriptor. The layers' blobs are there already; `annotations` may be NULL.
- */
-int image_put(struct store *store, const struct buf *config, const struct platform *platform,
-              const struct layers *layers, const struct strmap *annotations, struct descriptor *ret,
-              struct error *err);
 
 /* Writes config and manifest of a stage; `ret_config` is the config's digest. */
 int image_make(struct store *store, const struct build_options *options,

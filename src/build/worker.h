@@ -121,9 +121,6 @@ int worker_main(struct worker *worker);
 /* Carries out an instruction that only changes the config. */
 int worker_configure(struct worker *worker, struct error *err);
 
-/* Appends the ports that an EXPOSE names, "80/tcp". -EINVAL: something is no port. */
-int worker_list_ports(const struct words *words, struct strv *ret, struct error *err);
-
 /* The environment of a RUN: ENV, and ARG where ENV says nothing. */
 int worker_environment(const struct worker *worker, struct strv *ret, struct error *err);
 

@@ -3,8 +3,7 @@
  */
 #include "base/cleanup.h"
 #include "base/path.h"
-#include "base/utf8.h"
-#include "dockerfile/value.h"
+#include "build/config_change.h"
 #include "worker.h"
 
 #include <errno.h>
@@ -55,44 +54,6 @@ int worker_environment(const struct worker *worker, struct strv *ret, struct err
 
 /* ---- instruction by instruction: each returns 0 or -ENOMEM, or sets the error itself ---- */
 
-/* Names and values as they are once variables are expanded. */
-static int check_pairs(const struct key_values *pairs, struct error *err)
-{
-        for (size_t i = 0; i < pairs->count; i++) {
-                const struct key_value *pair = &pairs->items[i];
-
-                if (*pair->key == '\0')
-                        return error_set(err, -EINVAL, "the name of \"%.200s\" is empty",
-                                         pair->value);
-                if (!utf8_is_valid(pair->key) || !utf8_is_valid(pair->value))
-                        return error_set(err, -EINVAL,
-                                         "%.200s is not UTF-8, as all that an image's config holds "
-                                         "has to be",
-                                         pair->key);
-        }
-        return 0;
-}
-
-static int set_env(struct worker *worker, const struct key_values *pairs, struct error *err)
-{
-        int r = check_pairs(pairs, err);
-
-        for (size_t i = 0; i < pairs->count && r == 0; i++)
-                r = strv_env_set(&worker->state.config.env, pairs->items[i].key,
-                                 pairs->items[i].value);
-        return r;
-}
-
-static int set_labels(struct worker *worker, const struct key_values *pairs, struct error *err)
-{
-        int r = check_pairs(pairs, err);
-
-        for (size_t i = 0; i < pairs->count && r == 0; i++)
-                r = strmap_set(&worker->state.config.labels, pairs->items[i].key,
-                               pairs->items[i].value);
-        return r;
-}
-
 /* ARG's values see those before them, in the same instruction too. */
 static int set_args(struct worker *worker, const struct key_values *pairs, struct error *err)
 {
@@ -129,149 +90,15 @@ static int set_args(struct worker *worker, const struct key_values *pairs, struc
         return r;
 }
 
-static int set_words(struct strv *list, const struct words *words)
-{
-        int r = 0;
-
-        strv_done(list);
-        for (size_t i = 0; i < words->count && r == 0; i++)
-                r = strv_add(list, words->items[i]);
-        return r;
-}
-
-/* The shell form goes to the shell. */
-static int set_command(struct worker *worker, const struct command_line *command, struct strv *list)
-{
-        const struct strv *shell = &worker->state.config.shell;
-        int r = 0;
-
-        if (command->exec_form)
-                return set_words(list, &command->argv);
-        strv_done(list);
-        if (command->argv.count == 0)
-                return 0;
-        if (shell->count > 0)
-                r = strv_extend(list, shell);
-        else if (strv_add(list, "/bin/sh") < 0 || strv_add(list, "-c") < 0)
-                r = -ENOMEM;
-        return r < 0 ? r : strv_add(list, command->argv.items[0]);
-}
-
-static int set_entrypoint(struct worker *worker, const struct command_line *command)
-{
-        /* An inherited CMD was meant for another entrypoint. */
-        if (!worker->cmd_given)
-                strv_done(&worker->state.config.cmd);
-        return set_command(worker, command, &worker->state.config.entrypoint);
-}
-
-static int set_volumes(struct worker *worker, const struct words *words)
-{
-        int r = 0;
-
-        for (size_t i = 0; i < words->count && r == 0; i++)
-                r = image_config_add_to_set(&worker->state.config.volumes, words->items[i]);
-        return r;
-}
-
-int worker_list_ports(const struct words *words, struct strv *ret, struct error *err)
-{
-        for (size_t i = 0; i < words->count; i++) {
-                struct port_range range;
-                int r = value_parse_port(words->items[i], &range, err);
-
-                for (unsigned port = range.first; r == 0 && port <= range.last; port++)
-                        if (strv_addf(ret, "%u/%s", port, range.protocol) < 0)
-                                r = error_set_oom(err);
-                if (r < 0)
-                        return r;
-        }
-        return 0;
-}
-
-static int set_ports(struct worker *worker, const struct words *words, struct error *err)
-{
-        _cleanup_(strv_done) struct strv ports = STRV_INIT;
-        int r = worker_list_ports(words, &ports, err);
-
-        for (size_t i = 0; i < ports.count && r == 0; i++)
-                if (image_config_add_to_set(&worker->state.config.exposed_ports, ports.items[i]) <
-                    0)
-                        r = error_set_oom(err);
-        return r;
-}
-
-static int set_healthcheck(struct worker *worker, const struct instruction_healthcheck *from)
-{
-        struct healthcheck *check = calloc(1, sizeof(*check));
-        int r;
-
-        if (!check)
-                return -ENOMEM;
-        if (from->none) {
-                r = strv_add(&check->test, "NONE");
-        } else {
-                r = strv_add(&check->test, from->command.exec_form ? "CMD" : "CMD-SHELL");
-                for (size_t i = 0; i < from->command.argv.count && r == 0; i++)
-                        r = strv_add(&check->test, from->command.argv.items[i]);
-                check->interval_ns = from->interval_ns;
-                check->timeout_ns = from->timeout_ns;
-                check->start_period_ns = from->start_period_ns;
-                check->start_interval_ns = from->start_interval_ns;
-                check->retries = from->retries;
-        }
-        if (r < 0) {
-                healthcheck_free(check);
-                return r;
-        }
-        healthcheck_free(worker->state.config.healthcheck);
-        worker->state.config.healthcheck = check;
-        return 0;
-}
-
 static int configure(struct worker *worker, struct error *err)
 {
         const struct instruction *instruction = worker->instruction;
-        struct image_config *config = &worker->state.config;
 
-        switch (instruction->type) {
-        case INSTRUCTION_ENV:
-                return set_env(worker, &instruction->pairs, err);
-        case INSTRUCTION_LABEL:
-                return set_labels(worker, &instruction->pairs, err);
-        case INSTRUCTION_ARG:
+        if (instruction->type == INSTRUCTION_ARG)
                 return set_args(worker, &instruction->pairs, err);
-        case INSTRUCTION_CMD:
-                worker->cmd_given = true;
-                return set_command(worker, &instruction->command, &config->cmd);
-        case INSTRUCTION_ENTRYPOINT:
-                return set_entrypoint(worker, &instruction->command);
-        case INSTRUCTION_EXPOSE:
-                return set_ports(worker, &instruction->words, err);
-        case INSTRUCTION_HEALTHCHECK:
-                return set_healthcheck(worker, &instruction->healthcheck);
-        case INSTRUCTION_MAINTAINER:
-                return image_config_set(&config->author, instruction->value);
-        case INSTRUCTION_ONBUILD:
-                return strv_add(&config->on_build, instruction->onbuild.expression);
-        case INSTRUCTION_SHELL:
-                worker->state.shell_given = true;
-                return set_words(&config->shell, &instruction->words);
-        case INSTRUCTION_STOPSIGNAL:
-                return image_config_set(&config->stop_signal, instruction->value);
-        case INSTRUCTION_USER:
-                return image_config_set(&config->user, instruction->value);
-        case INSTRUCTION_VOLUME:
-                return set_volumes(worker, &instruction->words);
-        case INSTRUCTION_ADD:
-        case INSTRUCTION_COPY:
-        case INSTRUCTION_FROM:
-        case INSTRUCTION_RUN:
-        case INSTRUCTION_WORKDIR:
-                break;
-        }
-        return error_set(err, -EINVAL, "%s changes more than the config",
-                         instruction_name(instruction->type));
+        worker->cmd_given |= instruction->type == INSTRUCTION_CMD;
+        worker->state.shell_given |= instruction->type == INSTRUCTION_SHELL;
+        return config_change(&worker->state.config, instruction, worker->cmd_given, err);
 }
 
 int worker_configure(struct worker *worker, struct error *err)

@@ -2,6 +2,7 @@
  * What the image's history says of each instruction: the text that BuildKit writes, with variables
  * expanded, but for its own name.
  */
+#include "build/config_change.h"
 #include "worker.h"
 
 #include "base/cleanup.h"
@@ -141,7 +142,7 @@ static int add_ports(struct buf *text, const struct words *words)
 {
         _cleanup_(strv_done) struct strv ports = STRV_INIT;
         struct error ignored = ERROR_INIT; /* they were read before */
-        int r = worker_list_ports(words, &ports, &ignored);
+        int r = config_list_ports(words, &ports, &ignored);
 
         return r < 0 ? r : add_strv(text, &ports, false);
 }
