@@ -46,6 +46,9 @@ struct execution_mount {
         struct trace *trace;        /* FUSE: notes what the command observes of it, or NULL */
 };
 
+/* A command that runs. */
+struct execution_live;
+
 struct execution {
         struct tree *tree;
         bool copied;    /* as execute_choose_files() says; the host's users are then SINGLE */
@@ -60,14 +63,27 @@ struct execution {
         const struct execution_bounds *bounds; /* or NULL */
         bool insecure; /* all calls, all capabilities of the user namespace, nothing masked */
         int stdio[3];  /* what the command has as 0, 1, 2 */
+        bool terminal; /* it gets a terminal instead: execution_take_terminal() */
+        uint16_t rows; /* of the terminal; 0 is unknown */
+        uint16_t columns;
+        bool executes;             /* execution_begin() may be called */
+        bool read_only;            /* the root, but for what is mounted */
+        uint64_t add_capabilities; /* bits, beside the usual ones, and less of them */
+        uint64_t drop_capabilities;
+        const struct sandbox_port *ports; /* of the host that lead into the private network */
+        size_t port_count;
         const struct execution_mount *mounts; /* done in this order */
         size_t mount_count;
         struct trace *trace; /* notes what the command observes, or NULL */
         const char *script;  /* an executable file that stands at EXECUTE_SCRIPT_PATH, or NULL */
 
-        /* Told once the command is about to run, so that signals can be passed on to it, and again
-         * with NULL before the sandbox goes away; or NULL. */
-        void (*started)(void *context, struct sandbox *sandbox);
+        /* Told once the command is about to run, and again with NULL before it is taken down, both
+         * on the caller's thread: in between others may signal it and begin more; or NULL. */
+        void (*started)(void *context, struct execution_live *live);
+
+        /* Told of what execution_begin() has begun, on the caller's thread: of its terminal and its
+         * end; or NULL. */
+        void (*child)(void *context, const struct sandbox_child_event *event);
 
         /* Called now and then while the command runs; an error, which execute() returns, ends it;
          * or NULL. */
@@ -77,6 +93,30 @@ struct execution {
         void (*notice)(void *context, const char *text);
         void *context;
 };
+
+/* As sandbox_signal() and sandbox_kill(). From any thread. */
+void execution_signal(struct execution_live *live, int signal_number);
+void execution_kill(struct execution_live *live);
+
+/* As sandbox_take_terminal_fd(). */
+int execution_take_terminal(struct execution_live *live);
+
+/* One more command beside the one that runs. */
+struct execution_child {
+        const struct strv *argv;
+        const struct strv *env; /* beside the execution's */
+        const char *workdir;    /* NULL or "": the execution's */
+        const char *user;       /* NULL or "": the execution's */
+        int stdio[3];
+        bool terminal;
+        uint16_t rows;
+        uint16_t columns;
+};
+
+/* Begins it; `number`, not 0, is for the events. From any thread. Errors of user_find() and
+ * sandbox_execute(). */
+int execution_begin(struct execution_live *live, const struct execution_child *child,
+                    uint32_t number, struct error *err);
 
 /*
  * Settles whether files are to be copied. Where they are, `users` becomes SINGLE, and `ret_notice`

@@ -23,8 +23,9 @@
 #define OWN_MOUNTS 4
 
 /* Everything that one execution makes, in the order in which it is taken down. */
-struct run {
+struct execution_live {
         const struct execution *execution;
+        struct sandbox_spec spec; /* what commands that follow have in common with the first */
         struct user user;
         struct strv env;
         struct network_options network; /* what it came to; borrowed */
@@ -37,7 +38,7 @@ struct run {
         struct copies copies; /* instead of the servers */
 };
 
-static void run_done(struct run *run)
+static void run_done(struct execution_live *run)
 {
         /* The server outlives the last process, so that none is stuck in the filesystem. */
         sandbox_free(run->sandbox);
@@ -55,7 +56,7 @@ static void run_done(struct run *run)
         network_files_done(&run->files);
 }
 
-static void tell(const struct run *run, const char *text)
+static void tell(const struct execution_live *run, const char *text)
 {
         if (run->execution->notice)
                 run->execution->notice(run->execution->context, text);
@@ -63,15 +64,22 @@ static void tell(const struct run *run, const char *text)
 
 /* ---- what the step is given ---- */
 
-static int prepare_env(struct run *run, struct error *err)
+/* `more`, or NULL, goes over what the execution says. */
+static int prepare_env(const struct execution *execution, const struct strv *more,
+                       const struct user *user, struct strv *ret, struct error *err)
 {
-        const struct execution *execution = run->execution;
-        int r = strv_extend(&run->env, execution->env);
+        int r = strv_extend(ret, execution->env);
 
-        if (r == 0 && !strv_env_get(&run->env, "PATH"))
-                r = strv_env_set(&run->env, "PATH", DEFAULT_PATH);
-        if (r == 0 && !strv_env_get(&run->env, "HOME"))
-                r = strv_env_set(&run->env, "HOME", run->user.home);
+        for (size_t i = 0; more && i < more->count && r == 0; i++) {
+                const char *item = more->items[i];
+                _cleanup_free_ char *name = strndup(item, strcspn(item, "="));
+
+                r = name ? strv_env_set(ret, name, item + strcspn(item, "=") + 1) : -ENOMEM;
+        }
+        if (r == 0 && !strv_env_get(ret, "PATH"))
+                r = strv_env_set(ret, "PATH", DEFAULT_PATH);
+        if (r == 0 && !strv_env_get(ret, "HOME"))
+                r = strv_env_set(ret, "HOME", user->home);
         return r < 0 ? error_set_oom(err) : 0;
 }
 
@@ -130,7 +138,8 @@ static int make_workdir(const struct execution *execution, const char *workdir, 
 /* ---- mounts ---- */
 
 /* Appends what the execution asks for to the mounts that every sandbox has. */
-static size_t add_mounts(const struct run *run, struct sandbox_mount *mounts, size_t count)
+static size_t add_mounts(const struct execution_live *run, struct sandbox_mount *mounts,
+                         size_t count)
 {
         const struct execution *execution = run->execution;
 
@@ -142,8 +151,8 @@ static size_t add_mounts(const struct run *run, struct sandbox_mount *mounts, si
 }
 
 /* Serves the trees that are mounted; `first` is the number of the first of the mounts. */
-static int start_servers(struct run *run, const struct server_options *options, size_t first,
-                         struct error *err)
+static int start_servers(struct execution_live *run, const struct server_options *options,
+                         size_t first, struct error *err)
 {
         const struct execution *execution = run->execution;
         struct server_options plain = *options;
@@ -181,13 +190,18 @@ static int confine_server(void *context, struct error *err)
         return r < 0 ? r : 0;
 }
 
-static bool is_emulated(const struct run *run)
+static struct emulator *emulator_of(const struct execution_live *run)
+{
+        return run->execution->copied ? run->copies.emulation.emulator : run->emulation.emulator;
+}
+
+static bool is_emulated(const struct execution_live *run)
 {
         return sandbox_host_emulation(run->execution->host) == SANDBOX_EMULATE_RECORD;
 }
 
 /* Serves the sandbox's mounts. The command does not run yet. */
-static int serve(struct run *run, const struct server_options *options,
+static int serve(struct execution_live *run, const struct server_options *options,
                  const struct sandbox_spec *spec, size_t own_mounts, struct error *err)
 {
         const struct execution *execution = run->execution;
@@ -205,7 +219,7 @@ static int serve(struct run *run, const struct server_options *options,
         return r;
 }
 
-static int start(struct run *run, struct error *err)
+static int start(struct execution_live *run, struct error *err)
 {
         const struct execution *execution = run->execution;
         const bool single = sandbox_host_users(execution->host) == SANDBOX_USERS_SINGLE;
@@ -259,6 +273,15 @@ static int start(struct run *run, struct error *err)
                 .mount_count = add_mounts(run, mounts, own),
                 .emulation = sandbox_host_emulation(execution->host),
                 .unconfined = execution->insecure,
+                .terminal = execution->terminal,
+                .rows = execution->rows,
+                .columns = execution->columns,
+                .executes = execution->executes,
+                .read_only = execution->read_only,
+                .add_capabilities = execution->add_capabilities,
+                .drop_capabilities = execution->drop_capabilities,
+                .ports = execution->ports,
+                .port_count = execution->port_count,
         };
         const struct execution_bounds *bounds = execution->bounds;
         int r;
@@ -278,6 +301,7 @@ static int start(struct run *run, struct error *err)
         }
         run->emulation.tree = execution->tree;
         memcpy(spec.stdio, execution->stdio, sizeof(spec.stdio));
+        run->spec = spec;
         if (server_mount_options(&server, &options) < 0)
                 return error_set_oom(err);
         spec.fuse_options = buf_str(&options);
@@ -291,15 +315,13 @@ static int start(struct run *run, struct error *err)
         if (r == 0)
                 r = sandbox_go(run->sandbox, err);
         if (r == 0 && emulated)
-                r = emulator_start(execution->copied ? run->copies.emulation.emulator
-                                                     : run->emulation.emulator,
-                                   run->sandbox, err);
+                r = emulator_start(emulator_of(run), run->sandbox, err);
         return r;
 }
 
 /* Where mounts go was found past the server: it is only known to be the same elsewhere where no
  * symlink had a say. */
-static int note_targets(const struct run *run, struct error *err)
+static int note_targets(const struct execution_live *run, struct error *err)
 {
         const struct execution *execution = run->execution;
 
@@ -320,7 +342,7 @@ static int note_targets(const struct run *run, struct error *err)
 }
 
 /* Nobody sees what is read of a copy. What is made belongs to whom the command begins as. */
-static int make_copies(struct run *run, struct error *err)
+static int make_copies(struct execution_live *run, struct error *err)
 {
         struct tree_owner owner = { .uid = 0 };
 
@@ -331,7 +353,7 @@ static int make_copies(struct run *run, struct error *err)
         return copies_make(&run->copies, run->execution, &owner, err);
 }
 
-static int prepare(struct run *run, struct error *err)
+static int prepare(struct execution_live *run, struct error *err)
 {
         const struct execution *execution = run->execution;
         const char *workdir = execution->workdir;
@@ -339,7 +361,7 @@ static int prepare(struct run *run, struct error *err)
 
         r = user_find(execution->tree, execution->user ? execution->user : "", &run->user, err);
         if (r == 0)
-                r = prepare_env(run, err);
+                r = prepare_env(execution, NULL, &run->user, &run->env, err);
         if (r == 0)
                 r = network_files_make(&run->network, execution->hostname, &run->files, err);
         if (r == 0 && workdir && *workdir)
@@ -357,7 +379,7 @@ static int prepare(struct run *run, struct error *err)
 }
 
 /* The host allows no network of its own, and the host's would do: once more, with that. */
-static int start_with_host_network(struct run *run, struct error *err)
+static int start_with_host_network(struct execution_live *run, struct error *err)
 {
         char text[ERROR_MESSAGE_MAX + 128];
         int r;
@@ -372,7 +394,7 @@ static int start_with_host_network(struct run *run, struct error *err)
         return r < 0 ? r : start(run, err);
 }
 
-static void tell_lost_network(const struct run *run)
+static void tell_lost_network(const struct execution_live *run)
 {
         struct error lost = ERROR_INIT;
 
@@ -386,7 +408,7 @@ static void tell_lost_network(const struct run *run)
 /* As a shell tells of a command that SIGKILL has ended. */
 #define STATUS_KILLED 137
 
-static void end_command(struct run *run, int *ret_status)
+static void end_command(struct execution_live *run, int *ret_status)
 {
         struct error ignored = ERROR_INIT;
 
@@ -397,7 +419,7 @@ static void end_command(struct run *run, int *ret_status)
 
 /* Waits for the command's end, for as long as it may take, and lets the caller do other things
  * meanwhile. */
-static int wait_for_end(struct run *run, int *ret_status, struct error *err)
+static int wait_for_end(struct execution_live *run, int *ret_status, struct error *err)
 {
         const struct execution *execution = run->execution;
         int timeout_ms = execution->bounds ? execution->bounds->timeout_ms : 0;
@@ -435,10 +457,80 @@ static int wait_for_end(struct run *run, int *ret_status, struct error *err)
         return r;
 }
 
+/* ---- more commands ---- */
+
+/* The emulation answers the calls of what runs from now on. */
+static void hear_child(void *context, const struct sandbox_child_event *event)
+{
+        const struct execution_live *run = context;
+        struct sandbox_child_event told = *event;
+
+        if (event->state == SANDBOX_CHILD_RUNNING && event->fd >= 0) {
+                emulator_add_listener(emulator_of(run), event->fd);
+                told.fd = -1;
+        }
+        if (run->execution->child)
+                run->execution->child(run->execution->context, &told);
+        else if (told.fd >= 0)
+                close(told.fd);
+}
+
+void execution_signal(struct execution_live *live, int signal_number)
+{
+        sandbox_signal(live->sandbox, signal_number);
+}
+
+void execution_kill(struct execution_live *live)
+{
+        sandbox_kill(live->sandbox);
+}
+
+int execution_take_terminal(struct execution_live *live)
+{
+        return sandbox_take_terminal_fd(live->sandbox);
+}
+
+int execution_begin(struct execution_live *live, const struct execution_child *child,
+                    uint32_t number, struct error *err)
+{
+        const struct execution *execution = live->execution;
+        const char *name = child->user && *child->user ? child->user : execution->user;
+        struct sandbox_spec spec = live->spec;
+        _cleanup_(user_done) struct user user = { .uid = 0 };
+        _cleanup_(strv_done) struct strv env = STRV_INIT;
+        uint32_t mark = 0;
+        int r = user_find(execution->tree, name ? name : "", &user, err);
+
+        if (r == 0)
+                r = prepare_env(execution, child->env, &user, &env, err);
+        if (r == 0 && is_emulated(live) &&
+            emulator_add_user(emulator_of(live), user.uid, user.gid, user.groups, user.group_count,
+                              &mark) < 0)
+                r = error_set_oom(err);
+        if (r < 0)
+                return r;
+        spec.argv = child->argv;
+        spec.env = &env;
+        if (child->workdir && *child->workdir)
+                spec.workdir = child->workdir;
+        spec.uid = user.uid;
+        spec.gid = user.gid;
+        spec.groups = user.groups;
+        spec.group_count = user.group_count;
+        spec.terminal = child->terminal;
+        spec.rows = child->rows;
+        spec.columns = child->columns;
+        /* What is made for the whole sandbox is there. */
+        spec.mount_count = spec.port_count = 0;
+        spec.network = SANDBOX_NETWORK_HOST;
+        memcpy(spec.stdio, child->stdio, sizeof(spec.stdio));
+        return sandbox_execute(live->sandbox, execution->host, &spec, number, mark, err);
+}
+
 int execute(const struct execution *execution, int *ret_status, struct error *err)
 {
-        _cleanup_(run_done) struct run run = { .execution = execution,
-                                               .network = *execution->network };
+        _cleanup_(run_done) struct execution_live run = { .execution = execution,
+                                                          .network = *execution->network };
         int r;
 
         r = prepare(&run, err);
@@ -448,8 +540,9 @@ int execute(const struct execution *execution, int *ret_status, struct error *er
                 r = start_with_host_network(&run, err);
         if (r < 0)
                 return r;
+        sandbox_on_child(run.sandbox, hear_child, &run);
         if (execution->started)
-                execution->started(execution->context, run.sandbox);
+                execution->started(execution->context, &run);
         r = wait_for_end(&run, ret_status, err);
         tell_lost_network(&run);
         if (execution->started)

@@ -49,11 +49,14 @@ static const char *below(const char *dir, const char *target)
 static bool is_directory(const struct execution_mount *mount)
 {
         struct tree_attr attr;
+        struct stat st;
 
         if (mount->mount.type == SANDBOX_MOUNT_FUSE)
                 return tree_resolve(mount->tree, mount->mount.source ? mount->mount.source : "",
                                     false, &attr) == 0 &&
                        S_ISDIR(attr.mode);
+        if (mount->mount.type == SANDBOX_MOUNT_BIND)
+                return fstat(mount->mount.source_fd, &st) == 0 && S_ISDIR(st.st_mode);
         return mount->mount.type == SANDBOX_MOUNT_TMPFS;
 }
 

@@ -1,5 +1,5 @@
 /*
- * The command line: floor 4. Private to src/cli/.
+ * The command line: floor 5. Private to src/cli/.
  *
  * A command is a name, a table of options, and a function. The table is what is parsed, and what
  * --help is made of. Nothing below this floor prints.

@@ -3,6 +3,7 @@
 #include "build/layers.h"
 #include "build/transfer.h"
 #include "commands.h"
+#include "container/changes.h"
 #include "oci/json.h"
 #include "store/images.h"
 #include "trees.h"
@@ -257,6 +258,56 @@ static int compare_layers_of(struct store *store, const char *name, bool json, s
         return r;
 }
 
+/* ---- containers ---- */
+
+/* As Docker tells of them: of what is gone with its directory, nothing more. */
+static int list_changes(struct tree *was, struct tree *is, struct error *err)
+{
+        static const char letters[] = { 'A', 'C', 'D' };
+        struct difference difference;
+        struct comparison *comparison;
+        int r = comparison_new(was, is, &comparison, err);
+
+        if (r < 0)
+                return r;
+        while ((r = comparison_next(comparison, &difference, err)) > 0) {
+                _cleanup_free_ char *path = strdup(difference.path);
+
+                if (!path) {
+                        r = error_set_oom(err);
+                        break;
+                }
+                print_plain(path);
+                if (*path && (difference.state != COMPARE_REMOVED || !difference.inside))
+                        printf("%c /%s\n", letters[difference.state], path);
+        }
+        comparison_free(comparison);
+        return r;
+}
+
+static int diff_container(struct store *store, const char *name, struct error *err)
+{
+        struct tree *was = NULL, *is = NULL;
+        struct container container, image;
+        int r = container_find(store, name, &container, err);
+
+        if (r < 0)
+                return r;
+        r = container_checkpoint(store, &container, err);
+        image = container;
+        image.state.layer_count = 0;
+        if (r == 0)
+                r = container_open_tree(store, &image, &was, err);
+        if (r == 0)
+                r = container_open_tree(store, &container, &is, err);
+        if (r == 0)
+                r = list_changes(was, is, err);
+        tree_free(was);
+        tree_free(is);
+        container_done(&container);
+        return r;
+}
+
 static int run(const struct command *command, int argc, char **argv)
 {
         const char *format = NULL;
@@ -278,9 +329,12 @@ static int run(const struct command *command, int argc, char **argv)
         json = format && strcmp(format, "json") == 0;
         if (format && !json && strcmp(format, "text") != 0)
                 r = error_set(&err, -EINVAL, "--format is text or json, not %s", format);
-        else if (arguments.count != (by_layer ? 1 : 2))
-                r = error_set(&err, -EINVAL, "diff takes %s",
-                              by_layer ? "one image with --layers" : "two images");
+        else if (by_layer && arguments.count != 1)
+                r = error_set(&err, -EINVAL, "diff takes one image with --layers");
+        else if (!by_layer && arguments.count == 1 && format)
+                r = error_set(&err, -EOPNOTSUPP, "of a container diff knows no --format");
+        else if (!by_layer && arguments.count == 1)
+                r = diff_container(store, arguments.items[0], &err);
         else if (by_layer)
                 r = compare_layers_of(store, arguments.items[0], json, &err);
         else
@@ -295,12 +349,14 @@ static int run(const struct command *command, int argc, char **argv)
 
 const struct command cmd_diff = {
         .name = "diff",
-        .arguments = "[OPTIONS] IMAGE IMAGE",
-        .summary = "Tell what the files of two images do not have alike",
+        .arguments = "[OPTIONS] CONTAINER|IMAGE [IMAGE]",
+        .summary = "Tell what a container has changed, or two images do not have alike",
         .details =
                 "A line begins with A for what was added, C for what has changed, D for what is\n"
                 "gone, and has the size, or by how much it has changed.\n\n"
+                "Of two images, or of containers in their place, sizes are told.\n\n"
                 "Examples:\n"
+                "  varve diff web\n"
                 "  varve diff app:1 app:2\n"
                 "  varve diff --layers app",
         .run = run,

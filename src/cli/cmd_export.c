@@ -72,8 +72,8 @@ static int run(const struct command *command, int argc, char **argv)
 
 const struct command cmd_export = {
         .name = "export",
-        .arguments = "[OPTIONS] IMAGE",
-        .summary = "Write the files of an image as a tar",
+        .arguments = "[OPTIONS] CONTAINER|IMAGE",
+        .summary = "Write the files of a container or an image as a tar",
         .details = "The layers are merged; of the image's config there is nothing.\n\n"
                    "Examples:\n"
                    "  varve export -o rootfs.tar app\n"

@@ -1,17 +1,33 @@
 #include "base/cleanup.h"
 #include "commands.h"
+#include "container/container.h"
+#include "container_info.h"
 #include "image_info.h"
 #include "oci/json.h"
 #include "template.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
-static int inspect(struct store *store, const char *name, json_t **ret, struct error *err)
+static int inspect(struct store *store, const char *name, const char *type, json_t **ret,
+                   struct error *err)
 {
+        struct container container;
         struct stored_image image;
-        int r = store_image_find(store, name, NULL, &image, err);
+        int r = -ENOENT;
 
+        if (!type || strcmp(type, "container") == 0)
+                r = container_find(store, name, &container, err);
+        if (r == 0) {
+                r = container_to_json(store, &container, ret, err);
+                container_done(&container);
+                return r;
+        }
+        if (type && strcmp(type, "container") == 0)
+                return r;
+        *err = ERROR_INIT;
+        r = store_image_find(store, name, NULL, &image, err);
         if (r < 0)
                 return r;
         r = image_to_json(store, &image, ret, err);
@@ -21,10 +37,11 @@ static int inspect(struct store *store, const char *name, json_t **ret, struct e
 
 static int run(const struct command *command, int argc, char **argv)
 {
-        const char *format = NULL;
+        const char *format = NULL, *type = NULL;
         const struct option_spec options[] = {
                 { OPTION_STRING, 'f', "format", &format, "TEMPLATE",
                   "Print \"{{.Field}}\", \"{{json .}}\"" },
+                { OPTION_STRING, 0, "type", &type, "TYPE", "Only a container, or only an image" },
         };
         _cleanup_json_ json_t *list = json_array();
         struct error err = ERROR_INIT;
@@ -35,10 +52,12 @@ static int run(const struct command *command, int argc, char **argv)
         if (!cli_begin(command, options, ARRAY_SIZE(options), argc, argv, 1, SIZE_MAX, &arguments,
                        &store, &status))
                 return status;
+        if (type && strcmp(type, "container") != 0 && strcmp(type, "image") != 0)
+                r = error_set(&err, -EINVAL, "--type is container or image, not %s", type);
         for (size_t i = 0; i < arguments.count && r == 0; i++) {
                 json_t *object;
 
-                r = inspect(store, arguments.items[i], &object, &err);
+                r = inspect(store, arguments.items[i], type, &object, &err);
                 if (r == 0 && json_append(list, object) < 0)
                         r = error_set_oom(&err);
         }
@@ -52,8 +71,8 @@ static int run(const struct command *command, int argc, char **argv)
 
 const struct command cmd_inspect = {
         .name = "inspect",
-        .arguments = "[OPTIONS] IMAGE...",
-        .summary = "Show all that is known of images, as JSON",
+        .arguments = "[OPTIONS] CONTAINER|IMAGE...",
+        .summary = "Show all that is known of containers and images, as JSON",
         .details = "Examples:\n"
                    "  varve inspect debian:12\n"
                    "  varve inspect --format '{{json .Config.Env}}' app",

@@ -1,5 +1,6 @@
 #include "base/cleanup.h"
 #include "commands.h"
+#include "container/container.h"
 #include "oci/reference.h"
 #include "store/images.h"
 
@@ -43,6 +44,25 @@ static char *name_in_store(const struct stored_image *image, const char *text)
         return name;
 }
 
+/* An image whose last name goes must be no container's. */
+static int check_use(struct store *store, const char *text, const char *id, struct error *err)
+{
+        char container[CONTAINER_ID_SHORT + 1];
+        bool running;
+
+        if (!containers_use_image(store, id, container, &running))
+                return 0;
+        error_set(err, -EBUSY,
+                  "conflict: unable to remove repository reference \"%s\" (must force) - container "
+                  "%s "
+                  "is using its referenced image",
+                  text, container);
+        return error_hint(err,
+                          "Remove that container first, `varve rm%s %s`, or take the name away "
+                          "with -f.",
+                          running ? " -f" : "", container);
+}
+
 static int remove_image(struct store *store, const char *text, bool force, struct error *err)
 {
         _cleanup_free_ char *name = NULL;
@@ -63,6 +83,8 @@ static int remove_image(struct store *store, const char *text, bool force, struc
                 error_hint(err, "Remove them one by one, or all of them with -f.");
                 r = -EBUSY;
         }
+        if (r == 0 && !force && (names <= 1 || !name))
+                r = check_use(store, text, id, err);
         if (r == 0)
                 r = store_images_remove(store, name, &image.root.digest, &gone, err);
         stored_image_done(&image);
@@ -80,7 +102,7 @@ static int run(const struct command *command, int argc, char **argv)
         bool force = false;
         const struct option_spec options[] = {
                 { OPTION_FLAG, 'f', "force", &force, NULL,
-                  "Remove all names of an image given by its ID" },
+                  "Remove all names of an image given by its ID, though containers have it" },
         };
         struct error err = ERROR_INIT;
         struct arguments arguments;

@@ -87,12 +87,12 @@ static int relay_stream(struct streams *streams, int fd, struct error *err)
         return 0;
 }
 
-int streams_open(struct streams *streams, struct error *err)
+int streams_open(struct streams *streams, bool input, bool outputs, struct error *err)
 {
         int r = 0;
 
         for (int fd = 0; fd <= STDERR_FILENO && r == 0; fd++) {
-                if (!is_relayed(fd))
+                if (!(fd == STDIN_FILENO ? input : outputs) || !is_relayed(fd))
                         continue;
                 if (fd == STDERR_FILENO && streams->relays[STDOUT_FILENO].running &&
                     is_same_file(STDOUT_FILENO, STDERR_FILENO))

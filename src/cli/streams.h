@@ -38,11 +38,12 @@ struct streams {
 #define STREAMS_INIT ((struct streams){ .stdio = { 0, 1, 2 } })
 
 /*
- * Makes of this process' 0, 1 and 2 what the command gets. Standard output and error that are one
- * file are one pipe, so that they keep their order. `streams` must stay where it is, and be closed,
- * also after an error. Returns 0 or a negative errno.
+ * Makes of this process' 0, 1 and 2 what the command gets: the first where it gets `input`, the
+ * others where it gets `outputs`. Standard output and error that are one file are one pipe, so that
+ * they keep their order. `streams` must stay where it is, and be closed, also after an error.
+ * Returns 0 or a negative errno.
  */
-int streams_open(struct streams *streams, struct error *err);
+int streams_open(struct streams *streams, bool input, bool outputs, struct error *err);
 
 /*
  * To be called when no process of the command is left. Returns 0, or a negative errno when what

@@ -1,5 +1,6 @@
 /*
- * What `varve export` and `varve diff` take: the files of an image. Private to src/cli/.
+ * What `varve export` and `varve diff` take: the files of an image, or of a container as
+ * they are now. Private to src/cli/.
  */
 #pragma once
 

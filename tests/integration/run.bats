@@ -29,7 +29,8 @@ setup_file() {
 }
 
 @test "standard streams are the caller's" {
-        [ "$(echo typed | varve run --rm busybox:1 cat)" = typed ]
+        [ "$(echo typed | varve run -i --rm busybox:1 cat)" = typed ]
+        [ -z "$(echo typed | varve run --rm busybox:1 cat)" ]
         [ "$(varve run --rm busybox:1 sh -c 'echo err >&2; echo out' 2>/dev/null)" = out ]
 }
 
@@ -62,19 +63,19 @@ setup_file() {
         echo untouched | as_tester tee "$work/input" >/dev/null
         as_tester touch "$work/log"
         before=$(stat -c '%u %a' "$work/input" "$work/log")
-        varve run --rm busybox:1 sh -c 'cat; for fd in 0 1 2; do
+        varve run -i --rm busybox:1 sh -c 'cat; for fd in 0 1 2; do
                 echo OVERWRITTEN >/proc/self/fd/$fd; chown 5 /proc/self/fd/$fd
                 chmod 777 /proc/self/fd/$fd; done; :' <"$work/input" >"$work/log" 2>&1
         [ "$(cat "$work/input")" = untouched ]
         [ "$(head -n 1 "$work/log")" = untouched ]
         [ "$(stat -c '%u %a' "$work/input" "$work/log")" = "$before" ]
-        run varve run --rm busybox:1 ls /proc/self/fd/0/ <"$work"
+        run varve run -i --rm busybox:1 ls /proc/self/fd/0/ <"$work"
         says 'not a directory'
 }
 
 @test "what a command prints into a file is there as a whole and in its order" {
         seq 200000 | as_tester tee "$work/numbers" >/dev/null
-        varve run --rm busybox:1 cat <"$work/numbers" >"$work/log"
+        varve run -i --rm busybox:1 cat <"$work/numbers" >"$work/log"
         cmp "$work/numbers" "$work/log"
         varve run --rm busybox:1 sh -c 'for i in 1 2 3 4 5; do echo out; echo err >&2; done' \
                 >"$work/log" 2>&1
@@ -90,12 +91,12 @@ setup_file() {
 @test "what a command does not read of a file is left to the next" {
         seq 3 >"$work/numbers"
         while read -r _; do
-                varve run --rm busybox:1 true
+                varve run -i --rm busybox:1 true
                 echo run
         done <"$work/numbers" >"$work/log"
         [ "$(wc -l <"$work/log")" -eq 3 ]
         head -c 1000000 /dev/zero >"$work/numbers"
-        { varve run --rm busybox:1 dd bs=1000 count=3 of=/dev/null && wc -c >"$work/log"; } \
+        { varve run -i --rm busybox:1 dd bs=1000 count=3 of=/dev/null && wc -c >"$work/log"; } \
                 <"$work/numbers"
         [ "$(cat "$work/log")" -eq 997000 ]
 }
@@ -150,15 +151,15 @@ setup_file() {
 
 # stream_of FD: what the container's command has under this number, told on its other streams.
 stream_of() {
-        varve run --rm busybox:1 sh -c 'is=$(readlink /proc/$$/fd/'"$1"'); echo $is; echo $is >&2'
+        varve run -i --rm busybox:1 sh -c 'is=$(readlink /proc/$$/fd/'"$1"'); echo $is; echo $is >&2'
 }
 
 @test "a stream that the caller has closed leads nowhere" {
         all_closed() {
-                varve run --rm busybox:1 sh -c 'exit 5' <&- >&- 2>&-
+                varve run -i --rm busybox:1 sh -c 'exit 5' <&- >&- 2>&-
         }
         directory_inside() {
-                varve run --rm busybox:1 ls /proc/self/fd/0/ <&-
+                varve run -i --rm busybox:1 ls /proc/self/fd/0/ <&-
         }
         [ "$(stream_of 0 <&- 2>/dev/null)" = /dev/null ]
         [ "$(stream_of 1 2>&1 >&-)" = /dev/null ]

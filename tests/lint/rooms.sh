@@ -1,5 +1,5 @@
 #!/bin/sh
-# The house has five floors, and arrows point down only: a room includes its own headers and those
+# The house has six floors, and arrows point down only: a room includes its own headers and those
 # of rooms on lower floors. Private headers ("name.h", without a room) stay inside their room.
 set -eu
 cd "$1"
@@ -10,7 +10,8 @@ floor_of() {
         oci | dockerfile | archive) echo 1 ;;
         store | registry | layer | fs | sandbox) echo 2 ;;
         build) echo 3 ;;
-        cli | mount) echo 4 ;;
+        container) echo 4 ;;
+        cli | mount) echo 5 ;;
         *) echo unknown ;;
         esac
 }
