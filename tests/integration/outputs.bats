@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # What comes out of images and builds: trees as tars and directories, archives, and what two images do
 # not have alike. Other tools read it.
-# shellcheck disable=SC2016 # a Dockerfile expands these
+# shellcheck disable=SC1003,SC2016,SC2030,SC2031 # a Dockerfile expands these; each test is a shell
 
 # shellcheck source=tests/integration/varve.bash
 . "$BATS_TEST_DIRNAME/varve.bash"
