@@ -23,9 +23,9 @@ struct compression {
 };
 
 /*
- * Reads a name ("gzip", "zstd", "fast", "none", "uncompressed") and checks the level against the codec's range
- * (gzip 1 to 12, zstd 1 to 19, fast 1 to 2, none 0; 0 is each one's default, which is filled in).
- * Returns 0 or -EINVAL.
+ * Reads a name ("gzip", "zstd", "fast", "none" or "uncompressed") and checks the level against the
+ * codec's range (gzip 1 to 12, zstd 1 to 19, fast 1 to 2, none 0; 0 is each one's default, which is
+ * filled in). Returns 0 or -EINVAL.
  */
 int compression_parse(const char *name, int level, struct compression *ret, struct error *err);
 

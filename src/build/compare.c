@@ -164,7 +164,7 @@ static int compare_targets(const struct side *was, const struct side *is, bool *
 static int compare_content(const struct side *was, const struct side *is, unsigned *aspects,
                            struct error *err)
 {
-        struct digest left, right;
+        struct digest left = { .bytes = { 0 } }, right = left;
         bool equal = true;
         int r = 0;
 

@@ -40,7 +40,8 @@ static bool make_head(const char *architecture, uint8_t ret[static HEAD_BYTES])
                 if (strcmp(at->architecture, architecture) != 0)
                         continue;
                 memset(ret, 0, HEAD_BYTES);
-                memcpy(ret, ELFMAG, SELFMAG);
+                for (size_t j = 0; j < SELFMAG; j++)
+                        ret[j] = (uint8_t)ELFMAG[j];
                 ret[EI_CLASS] = at->is_64_bit ? ELFCLASS64 : ELFCLASS32;
                 ret[EI_DATA] = at->is_big_endian ? ELFDATA2MSB : ELFDATA2LSB;
                 ret[EI_VERSION] = EV_CURRENT;

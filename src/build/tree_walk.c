@@ -203,7 +203,7 @@ static int read_xattrs(struct tree *tree, uint64_t ino, struct tree_xattrs *xatt
                 return (int)size;
         for (name = xattrs->names; name < xattrs->names + size; name += strlen(name) + 1)
                 count++;
-        xattrs->items = calloc(count, sizeof(*xattrs->items));
+        xattrs->items = calloc(count + 1, sizeof(*xattrs->items));
         if (!xattrs->items)
                 return -ENOMEM;
         for (name = xattrs->names; xattrs->count < count && r == 0; name += strlen(name) + 1)

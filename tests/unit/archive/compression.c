@@ -61,9 +61,9 @@ Test(compression, records_what_the_bytes_depend_on)
 
 Test(compression, a_record_says_how_to_compress_again)
 {
-        static const struct compression all[] = {
-                { CODEC_GZIP, 9 }, { CODEC_ZSTD, 19 }, { CODEC_FAST, 1 }
-        };
+        static const struct compression all[] = { { CODEC_GZIP, 9 },
+                                                  { CODEC_ZSTD, 19 },
+                                                  { CODEC_FAST, 1 } };
         struct compression found;
 
         for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
