@@ -27,6 +27,7 @@ const struct command *const cli_commands[] = {
         &cmd_wait,
         &cmd_rm,
         &cmd_commit,
+        &cmd_cp,
         &cmd_port,
         &cmd_volume_create,
         &cmd_volume_ls,

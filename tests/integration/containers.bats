@@ -252,6 +252,32 @@ EOF
         nothing_is_left
 }
 
+@test "files are copied out of a container, and into one that does not run" {
+        as_tester mkdir "$work/out"
+        varve run --name cp busybox:1 sh -c 'mkdir -p /d/e; echo 1 >/d/f; echo 2 >/d/e/g; ln -s f /d/l'
+        varve cp cp:/d "$work/out"
+        varve cp cp:/d/f "$work/out/other"
+        [ "$(cat "$work/out/d/e/g" "$work/out/d/l" "$work/out/other" | tr -d '\n')" = 211 ]
+        varve cp "$work/out/d/." cp:/etc
+        varve cp "$work/out/other" cp:/named
+        varve cp cp:/d/e - | varve cp - cp:/tmp
+        varve commit cp copied:1
+        [ "$(varve run --rm copied:1 sh -c 'cat /etc/f /named /tmp/e/g; stat -c %u /named' | tr -d '\n')" = 1120 ]
+        run -1 varve cp cp:/no/such "$work/out"
+        run -1 varve cp "$work/no-such" cp:/
+        run -1 varve cp "$work/out/other" cp:/no-dir/
+        varve start cp
+        varve wait cp
+        varve run -d --name on busybox:1 sleep 1000
+        varve cp on:/etc/passwd - | tar -xO | grep -q ^root
+        run -1 varve cp "$work/out/other" on:/
+        says 'container that runs'
+        varve rm -f cp on
+        varve rmi copied:1
+        rm -r "$work/out"
+        nothing_is_left
+}
+
 @test "the environment, its files, the host name and capabilities are as asked" {
         printf '# comment\nA=1\nB=two words\n' | as_tester tee "$work/env" >/dev/null
         [ "$(varve run --rm --env-file "$work/env" -e A=3 -h named busybox:1 \
