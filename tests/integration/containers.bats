@@ -253,28 +253,28 @@ EOF
 }
 
 @test "files are copied out of a container, and into one that does not run" {
-        as_tester mkdir "$work/out"
+        as_tester mkdir "$work/copies"
         varve run --name cp busybox:1 sh -c 'mkdir -p /d/e; echo 1 >/d/f; echo 2 >/d/e/g; ln -s f /d/l'
-        varve cp cp:/d "$work/out"
-        varve cp cp:/d/f "$work/out/other"
-        [ "$(cat "$work/out/d/e/g" "$work/out/d/l" "$work/out/other" | tr -d '\n')" = 211 ]
-        varve cp "$work/out/d/." cp:/etc
-        varve cp "$work/out/other" cp:/named
+        varve cp cp:/d "$work/copies"
+        varve cp cp:/d/f "$work/copies/other"
+        [ "$(cat "$work/copies/d/e/g" "$work/copies/d/l" "$work/copies/other" | tr -d '\n')" = 211 ]
+        varve cp "$work/copies/d/." cp:/etc
+        varve cp "$work/copies/other" cp:/named
         varve cp cp:/d/e - | varve cp - cp:/tmp
         varve commit cp copied:1
         [ "$(varve run --rm copied:1 sh -c 'cat /etc/f /named /tmp/e/g; stat -c %u /named' | tr -d '\n')" = 1120 ]
-        run -1 varve cp cp:/no/such "$work/out"
+        run -1 varve cp cp:/no/such "$work/copies"
         run -1 varve cp "$work/no-such" cp:/
-        run -1 varve cp "$work/out/other" cp:/no-dir/
+        run -1 varve cp "$work/copies/other" cp:/no-dir/
         varve start cp
         varve wait cp
         varve run -d --name on busybox:1 sleep 1000
         varve cp on:/etc/passwd - | tar -xO | grep -q ^root
-        run -1 varve cp "$work/out/other" on:/
+        run -1 varve cp "$work/copies/other" on:/
         says 'container that runs'
         varve rm -f cp on
         varve rmi copied:1
-        rm -r "$work/out"
+        rm -r "$work/copies"
         nothing_is_left
 }
 
