@@ -7,6 +7,7 @@
 #include "base/io.h"
 #include "fs/index.h"
 #include "hash.h"
+#include "xattr.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -230,9 +231,12 @@ int layout_mknod(struct layout *layout, int dir_fd, const char *name,
 {
         struct layout_record *record;
         _cleanup_close_ int fd = -1;
+        struct tree_attr dir;
         struct statx stx;
-        int r;
+        int r = layout_getattr(layout, dir_fd, &dir);
 
+        if (r < 0)
+                return r;
         fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
         if (fd < 0 || fchmod(fd, inode->mode & 07777) < 0)
                 return -errno;
@@ -243,6 +247,8 @@ int layout_mknod(struct layout *layout, int dir_fd, const char *name,
         record->rdev_major = inode->rdev_major;
         record->rdev_minor = inode->rdev_minor;
         record->owner = inode->owner;
+        if (dir.mode & S_ISGID)
+                record->owner.gid = dir.gid;
         record->owned = true;
         return 0;
 }
@@ -270,8 +276,11 @@ int layout_setxattr(struct layout *layout, int fd, const char *name, const void 
         struct layout_record *record;
         size_t total = len;
         struct statx stx;
-        int r = note(layout, fd, &stx, &record);
+        int r = xattr_check_name(name);
 
+        if (r < 0)
+                return r;
+        r = note(layout, fd, &stx, &record);
         if (r < 0)
                 return r;
         for (at = &record->xattrs; *at && strcmp((*at)->name, name) != 0; at = &(*at)->next)

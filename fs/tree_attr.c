@@ -146,32 +146,6 @@ int tree_readlink(struct tree *tree, uint64_t ino, struct buf *ret)
 
 /* ---- extended attributes ---- */
 
-/*
- * Whether an attribute is of a namespace that files have (xattr(7)), and means something inside a
- * layer: those that belong to the host's security modules, or to another union filesystem, do not.
- * Others are neither shown nor taken. Returns 0, -EINVAL where the name is a namespace alone, or
- * -EOPNOTSUPP.
- */
-static int check_name(const char *name)
-{
-        static const char *const namespaces[] = { "user.", "trusted.", "security." };
-        static const char *const foreign[] = { "security.selinux", "security.ima",
-                                               "security.evm",     "security.apparmor",
-                                               "security.SMACK64", "trusted.overlay.",
-                                               "user.overlay.",    "trusted.varve." };
-
-        for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++)
-                if (strncmp(name, foreign[i], strlen(foreign[i])) == 0)
-                        return -EOPNOTSUPP;
-        for (size_t i = 0; i < sizeof(namespaces) / sizeof(namespaces[0]); i++) {
-                size_t len = strlen(namespaces[i]);
-
-                if (strncmp(name, namespaces[i], len) == 0)
-                        return name[len] == '\0' ? -EINVAL : 0;
-        }
-        return acl_is_name(name) ? 0 : -EOPNOTSUPP;
-}
-
 static const struct xattr_set *xattrs_of(struct tree *tree, uint64_t ino, int *ret_error)
 {
         struct node *node = node_table_get(&tree->nodes, ino);
@@ -192,7 +166,7 @@ static const struct xattr_set *xattrs_of(struct tree *tree, uint64_t ino, int *r
 ssize_t tree_getxattr(struct tree *tree, uint64_t ino, const char *name, void *value, size_t size)
 {
         struct entry_xattr found;
-        ssize_t r = check_name(name);
+        ssize_t r = xattr_check_name(name);
         int code;
 
         if (r < 0)
@@ -222,7 +196,7 @@ ssize_t tree_listxattr(struct tree *tree, uint64_t ino, char *list, size_t size)
         while (code == 0 && xattr_set_next(set, &at, &xattr)) {
                 size_t len = strlen(xattr.name) + 1;
 
-                if (check_name(xattr.name) < 0)
+                if (xattr_check_name(xattr.name) < 0)
                         continue;
                 if (size > 0 && used + len > size)
                         code = -ERANGE;
@@ -293,7 +267,7 @@ static int change_xattr(struct tree *tree, uint64_t ino, const char *name, const
 int tree_setxattr(struct tree *tree, uint64_t ino, const char *name, const void *value, size_t len,
                   int flags)
 {
-        int r = check_name(name);
+        int r = xattr_check_name(name);
 
         if (r < 0)
                 return r;
@@ -309,7 +283,7 @@ int tree_setxattr(struct tree *tree, uint64_t ino, const char *name, const void 
 
 int tree_removexattr(struct tree *tree, uint64_t ino, const char *name)
 {
-        int r = check_name(name);
+        int r = xattr_check_name(name);
 
         if (r < 0)
                 return r;

@@ -1,5 +1,7 @@
 #include "xattr.h"
 
+#include "acl.h"
+
 #include "base/cleanup.h"
 
 #include <errno.h>
@@ -122,4 +124,24 @@ int xattr_set_with(const struct xattr_set *set, const char *name, const void *va
         if (count > 0)
                 *ret = xattr_set_new(xattrs, count);
         return count > 0 && !*ret ? -ENOMEM : 0;
+}
+
+int xattr_check_name(const char *name)
+{
+        static const char *const namespaces[] = { "user.", "trusted.", "security." };
+        static const char *const foreign[] = { "security.selinux", "security.ima",
+                                               "security.evm",     "security.apparmor",
+                                               "security.SMACK64", "trusted.overlay.",
+                                               "user.overlay.",    "trusted.varve." };
+
+        for (size_t i = 0; i < ARRAY_SIZE(foreign); i++)
+                if (strncmp(name, foreign[i], strlen(foreign[i])) == 0)
+                        return -EOPNOTSUPP;
+        for (size_t i = 0; i < ARRAY_SIZE(namespaces); i++) {
+                size_t len = strlen(namespaces[i]);
+
+                if (strncmp(name, namespaces[i], len) == 0)
+                        return name[len] == '\0' ? -EINVAL : 0;
+        }
+        return acl_is_name(name) ? 0 : -EOPNOTSUPP;
 }

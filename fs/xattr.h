@@ -46,3 +46,11 @@ bool xattr_set_equal(const struct xattr_set *a, const struct xattr_set *b);
  * one is NULL. Returns 0 or -ENOMEM. */
 int xattr_set_with(const struct xattr_set *set, const char *name, const void *value,
                    size_t value_len, const struct xattr_set **ret);
+
+/*
+ * Whether an attribute is of a namespace that files have (xattr(7)), and means something inside a
+ * layer: those that belong to the host's security modules, or to another union filesystem, do not.
+ * Others are neither shown nor taken. Returns 0, -EINVAL where the name is a namespace alone, or
+ * -EOPNOTSUPP.
+ */
+int xattr_check_name(const char *name);

@@ -72,6 +72,8 @@ static int (*const handlers[EMULATE_CALL_COUNT])(struct request *) = {
         [EMULATE_MKDIRAT] = emulate_create,
         [EMULATE_SYMLINK] = emulate_create,
         [EMULATE_SYMLINKAT] = emulate_create,
+        [EMULATE_LINK] = emulate_create,
+        [EMULATE_LINKAT] = emulate_create,
 };
 
 static void handle(struct emulator *emulator, int listener_fd,
@@ -258,6 +260,7 @@ int emulator_new(const struct sandbox_host *host, const struct sandbox_spec *spe
                 return error_set_oom(err);
         emulator->wake_fd = -1;
         pthread_mutex_init(&emulator->lock, NULL);
+        executions_init(&emulator->executions);
         emulator->tree = *tree;
         emulator->single = host->users == SANDBOX_USERS_SINGLE;
         /* With ranges nobody tells of a chroot; what is asked is rare, so each time is looked. */
@@ -301,6 +304,7 @@ void emulator_free(struct emulator *emulator)
         for (size_t i = 0; i < emulator->listener_count; i++)
                 close(emulator->listeners[i]);
         pthread_mutex_destroy(&emulator->lock);
+        executions_done(&emulator->executions);
         if (emulator->wake_fd >= 0)
                 close(emulator->wake_fd);
         credentials_table_done(&emulator->table);

@@ -12,8 +12,6 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
-#define O_UNNAMED (O_TMPFILE & ~O_DIRECTORY)
-
 /* Where the arguments of a call are, and the flags of one that has none. */
 static const struct form {
         uint8_t path;
@@ -31,6 +29,9 @@ static const struct form {
         [EMULATE_MKNODAT] = { .path = 1, .at = true, .flags = O_CREAT | O_EXCL },
         [EMULATE_SYMLINK] = { .path = 1, .flags = O_CREAT | O_EXCL },
         [EMULATE_SYMLINKAT] = { .path = 2, .at = true, .flags = O_CREAT | O_EXCL },
+        /* One that had no name (O_TMPFILE) is whose who gives it one; others keep their owner. */
+        [EMULATE_LINK] = { .path = 1, .flags = O_CREAT | O_EXCL },
+        [EMULATE_LINKAT] = { .path = 3, .at = true, .flags = O_CREAT | O_EXCL },
 };
 
 static uint64_t flags_of(const struct request *request)
@@ -62,9 +63,6 @@ int emulate_create(struct request *request)
         struct walk_place *place;
         uint32_t uid = 0, gid = 0;
 
-        /* It would get its first name unheard. Programs know filesystems that cannot do it. */
-        if (flags & O_UNNAMED)
-                return -EOPNOTSUPP;
         if (!(flags & O_CREAT) || !tree->announce ||
             request_find(request, &target, NULL, &place) < 0 || place->foreign || place->exists ||
             tree->getattr(tree->context, place->dir, &dir) < 0)

@@ -139,7 +139,7 @@ int emulate_ids(struct request *request)
                 return tell(request, action, request_credentials(request));
         credentials_copy(next, request_credentials(request));
         r = change(request, action, next);
-        return r < 0 ? r : request_set_credentials(request);
+        return r < 0 ? r : request_set_credentials(request, false);
 }
 
 /*
@@ -178,8 +178,10 @@ int emulate_access(struct request *request)
         return -EACCES;
 }
 
-/* The file may turn out to be none that can be executed: then ids have changed that should not
- * have. Only a file with a setuid or setgid bit can be that. */
+/*
+ * What is on another filesystem has no setuid bit here, and like any other program makes an end of
+ * ids that were saved.
+ */
 int emulate_execve(struct request *request)
 {
         struct credentials *next = &request->emulator->next;
@@ -190,19 +192,22 @@ int emulate_execve(struct request *request)
                                          .path = args[0],
                                          .follow = !(flags & AT_SYMLINK_NOFOLLOW),
                                          .empty_path = flags & AT_EMPTY_PATH };
+        const struct emulate_node *node;
         struct walk_place *place;
-        uint32_t mode;
+        bool setuid, setgid;
 
-        if (request_find(request, &target, NULL, &place) < 0 || place->foreign || !place->exists ||
-            !S_ISREG(place->node.mode))
+        if (request_find(request, &target, NULL, &place) < 0)
                 return REQUEST_PASS;
-        mode = place->node.mode;
+        node = &place->node;
+        if (!place->foreign && (!place->exists || !S_ISREG(node->mode)))
+                return REQUEST_PASS;
         credentials_copy(next, request_credentials(request));
-        if (!walk_allows(next, &place->node, X_OK))
+        if (!place->foreign && !walk_allows(next, node, X_OK))
                 return -EACCES;
-        credentials_execute(next, mode & S_ISUID, place->node.uid,
-                            (mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP), place->node.gid);
-        request_set_credentials(request);
+        setuid = !place->foreign && (node->mode & S_ISUID);
+        setgid = !place->foreign && (node->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP);
+        credentials_execute(next, setuid, setuid ? node->uid : 0, setgid, setgid ? node->gid : 0);
+        request_set_credentials(request, true);
         return REQUEST_PASS;
 }
 
@@ -223,7 +228,7 @@ int emulate_prctl(struct request *request)
 
         credentials_copy(next, request_credentials(request));
         next->keep = (int)request->args[0] == PR_SET_KEEPCAPS ? value != 0 : (value & keeping) != 0;
-        request_set_credentials(request);
+        request_set_credentials(request, false);
         return REQUEST_PASS;
 }
 
@@ -237,6 +242,6 @@ int emulate_capset(struct request *request)
         credentials_copy(next, request_credentials(request));
         next->permitted &= data.permitted >> CAP_SETUID & 1;
         next->effective = next->permitted & (data.effective >> CAP_SETUID & 1);
-        request_set_credentials(request);
+        request_set_credentials(request, false);
         return REQUEST_PASS;
 }

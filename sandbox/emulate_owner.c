@@ -78,6 +78,8 @@ int emulate_fchownat(struct request *request)
                                          .follow = !(args[4] & AT_SYMLINK_NOFOLLOW),
                                          .empty_path = args[4] & AT_EMPTY_PATH };
 
+        if ((int)args[4] & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+                return -EINVAL;
         return chown_target(request, &target, (uint32_t)args[2], (uint32_t)args[3]);
 }
 

@@ -5,7 +5,8 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 
-/* filter_policy, filter_fake, filter_devices, filter_emulate, filter_create, and the numbers of emulated calls. */
+/* filter_policy, filter_fake, filter_devices, filter_emulate, filter_create, and the numbers of
+ * emulated calls. */
 #include "filter_tables.inc"
 
 int filter_append_emulation(enum filter_emulation emulation, struct buf *ret)

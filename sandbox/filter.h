@@ -67,7 +67,9 @@ enum emulate_call {
         EMULATE_MKDIRAT,    /* dirfd, path, mode */
         EMULATE_SYMLINK,    /* target, path */
         EMULATE_SYMLINKAT,  /* target, dirfd, path */
-        EMULATE_MOVE,       /* a name that moves, or one more name */
+        EMULATE_LINK,       /* path, new path */
+        EMULATE_LINKAT,     /* dirfd, path, new dirfd, new path, flags */
+        EMULATE_MOVE,       /* a name that moves */
         EMULATE_CALL_COUNT,
 };
 

@@ -75,12 +75,9 @@ static const struct {
         { "rename", "rename", EMULATE_MOVE },
         { "renameat", "renameat", EMULATE_MOVE },
         { "renameat2", "renameat2", EMULATE_MOVE },
-        { "link", "link", EMULATE_MOVE },
-        { "linkat", "linkat", EMULATE_MOVE },
+        { "link", "link", EMULATE_LINK },
+        { "linkat", "linkat", EMULATE_LINKAT },
 };
-
-/* The bit of O_TMPFILE that is not O_DIRECTORY. */
-#define O_UNNAMED (O_TMPFILE & ~O_DIRECTORY)
 
 /* Calls that are asked for with some arguments alone: the lower half of argument `index`, masked,
  * is one of two values. */
@@ -95,8 +92,8 @@ static const struct condition {
         { EMULATE_MKNODAT, 2, S_IFMT, { S_IFCHR, S_IFBLK } },
         { EMULATE_PRCTL, 0, UINT32_MAX, { PR_SET_KEEPCAPS, PR_SET_SECUREBITS } },
         { EMULATE_GETSOCKOPT, 2, UINT32_MAX, { SO_PEERCRED, SO_PEERCRED } },
-        { EMULATE_OPEN, 1, O_CREAT | O_UNNAMED, { O_CREAT, O_UNNAMED } },
-        { EMULATE_OPENAT, 2, O_CREAT | O_UNNAMED, { O_CREAT, O_UNNAMED } },
+        { EMULATE_OPEN, 1, O_CREAT, { O_CREAT, O_CREAT } },
+        { EMULATE_OPENAT, 2, O_CREAT, { O_CREAT, O_CREAT } },
 };
 
 /* The number of what `i` of `emulated` names, or a negative number where the architecture has none.

@@ -203,6 +203,13 @@ static int named_descriptor(const struct walk_place *place)
         return place->text[used] == '\0' ? fd : -1;
 }
 
+static bool is_own_program(const struct walk_place *place)
+{
+        return place->foreign && place->from_root &&
+               (strcmp(place->text, "proc/self/exe") == 0 ||
+                strcmp(place->text, "proc/thread-self/exe") == 0);
+}
+
 /* A path of the process; its text is in `emulator->path`. */
 static int find_path(const struct request *request, const struct request_target *target,
                      const struct credentials *searcher)
@@ -237,6 +244,10 @@ int request_find(const struct request *request, struct request_target *target,
         if (target->empty_path && emulator->path[0] == '\0')
                 return request_find_descriptor(request, target->dirfd, ret);
         r = find_path(request, target, searcher);
+        if (r == 0 && target->follow && is_own_program(*ret)) {
+                snprintf(emulator->path, sizeof(emulator->path), "/proc/%d/exe", request->pid);
+                return find_inode(request, emulator->path, *ret);
+        }
         fd = r < 0 || !target->follow ? -1 : named_descriptor(*ret);
         if (fd < 0)
                 return r;
@@ -266,9 +277,26 @@ static uint64_t number_of(pid_t pid)
         return pid > 0 && prlimit(pid, RLIMIT_LOCKS, NULL, &limit) == 0 ? limit.rlim_cur : 0;
 }
 
+static int set_number(pid_t pid, uint64_t number)
+{
+        struct rlimit limit;
+
+        if (prlimit(pid, RLIMIT_LOCKS, NULL, &limit) < 0)
+                return -EAGAIN;
+        limit.rlim_cur = (rlim_t)number;
+        if (limit.rlim_cur > limit.rlim_max || prlimit(pid, RLIMIT_LOCKS, &limit, NULL) < 0)
+                return -EAGAIN;
+        return 0;
+}
+
 const struct credentials *emulator_credentials(struct emulator *emulator, pid_t pid)
 {
-        return credentials_table_get(&emulator->table, emulator->ids_differ ? number_of(pid) : 0);
+        const uint64_t number = emulator->ids_differ ? number_of(pid) : 0;
+        const uint64_t settled = executions_settle(&emulator->executions, pid, number);
+
+        if (settled != number)
+                set_number(pid, settled);
+        return credentials_table_get(&emulator->table, settled);
 }
 
 const struct credentials *request_credentials(const struct request *request)
@@ -276,26 +304,24 @@ const struct credentials *request_credentials(const struct request *request)
         return emulator_credentials(request->emulator, request->pid);
 }
 
-int request_set_credentials(struct request *request)
+int request_set_credentials(struct request *request, bool by_execve)
 {
         struct emulator *emulator = request->emulator;
-        struct rlimit limit;
-        int number;
+        const uint64_t before = emulator->ids_differ ? number_of(request->pid) : 0;
+        const int number = credentials_table_number(&emulator->table, &emulator->next);
+        uint64_t after = (uint64_t)number;
+        int r;
 
-        number = credentials_table_number(&emulator->table, &emulator->next);
-        if (number < 0)
-                return number;
+        if (number < 0 || after == before)
+                return number < 0 ? number : 0;
         if (!request_is_alive(request))
                 return -ESRCH;
-        if (prlimit(request->pid, RLIMIT_LOCKS, NULL, &limit) < 0)
-                return -EAGAIN;
-        limit.rlim_cur = (rlim_t)number;
-        if (limit.rlim_cur > limit.rlim_max ||
-            prlimit(request->pid, RLIMIT_LOCKS, &limit, NULL) < 0)
-                return -EAGAIN;
-        if (number != 0)
+        if (by_execve)
+                after = executions_begin(&emulator->executions, request->pid, before, after);
+        r = set_number(request->pid, after);
+        if (r == 0)
                 emulator->ids_differ = emulator->has_more_users = true;
-        return 0;
+        return r;
 }
 
 void emulator_owner_of(struct emulator *emulator, pid_t pid, uint32_t *ret_uid, uint32_t *ret_gid)

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "credentials.h"
+#include "executions.h"
 #include "filter.h"
 #include "walk.h"
 
@@ -42,6 +43,7 @@ struct emulator {
         atomic_bool ids_differ;     /* some process may not be root */
         atomic_bool has_more_users; /* some process had other ids than the first one */
         atomic_bool has_chroots;    /* some process may have another root */
+        struct executions executions;
         _Atomic uint64_t answered;
         _Atomic uint64_t passed;
 
@@ -123,5 +125,6 @@ const struct credentials *emulator_credentials(struct emulator *emulator, pid_t 
 
 const struct credentials *request_credentials(const struct request *request);
 
-/* Gives the process the credentials that `emulator->next` holds. Returns 0 or a negative errno. */
-int request_set_credentials(struct request *request);
+/* Gives the process the credentials that `emulator->next` holds; where that is `by_execve`, if the
+ * one that the process waits in succeeds. Returns 0 or a negative errno. */
+int request_set_credentials(struct request *request, bool by_execve);

@@ -16,7 +16,8 @@
  *   - Permissions: the kernel lets the one user read and write every file of the step, whatever a
  *     process believes to be; access(2) alone tells the truth.
  *   - Threads of one process with different ids.
- *   - /proc/PID/status, kill(2), and other places where the kernel itself shows or compares ids.
+ *   - /proc/PID/status (ids and capabilities), kill(2), and other places where the kernel itself
+ *     shows or compares them.
  *   - stat of 32-bit programs.
  *   - A script with a setuid bit, which the kernel would ignore, is obeyed.
  *

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 /* What is told of is at most this: sizes and times that no machine has. */
 #define BYTES_MAX   ((double)(1ULL << 60))
@@ -122,6 +123,7 @@ static int parse_ulimit(const char *text, struct sandbox_limit *ret, struct erro
         };
         const size_t name_len = strcspn(text, "=");
         const char *at = text[name_len] ? text + name_len + 1 : "";
+        struct rlimit session;
         rlim_t soft = 0, hard = 0;
         bool good = parse_limit_value(&at, &soft);
 
@@ -137,6 +139,13 @@ static int parse_ulimit(const char *text, struct sandbox_limit *ret, struct erro
                 if (soft > hard)
                         return error_set(err, -EINVAL,
                                          "--ulimit %s: the soft limit is above the hard one", text);
+                if (geteuid() != 0 && getrlimit(names[i].resource, &session) == 0 &&
+                    hard > session.rlim_max) {
+                        error_set(err, -EPERM,
+                                  "--ulimit %s is above this session's hard limit, %llu", text,
+                                  (unsigned long long)session.rlim_max);
+                        return error_hint(err, "Only root can raise that.");
+                }
                 *ret = (struct sandbox_limit){ names[i].resource, { soft, hard } };
                 return 0;
         }
@@ -166,6 +175,9 @@ static int parse_security(const char *text, struct execution_bounds *bounds, str
                 if (strcmp(text, without_effect[i]) == 0)
                         return 0;
         error_set(err, -EOPNOTSUPP, "--security-opt %s is not supported", text);
+        if (strcmp(text, "insecure") == 0)
+                return error_hint(err, "A step is one by RUN --security=insecure, which --allow "
+                                       "security.insecure lets be.");
         return error_hint(err, "It takes seccomp=unconfined and no-new-privileges.");
 }
 

@@ -124,7 +124,7 @@ built_by() {
 
 @test "who makes a file owns it, whatever becomes of its name" {
         context_of makers 'FROM busybox:1' \
-                'RUN echo u:x:7:8::/:/bin/sh >>/etc/passwd && mkdir -m 777 /d && mkdir -m 3777 /s && chgrp 9 /s && cp /bin/true /mine && chmod 4755 /mine' \
+                'RUN echo u:x:7:8::/:/bin/sh >>/etc/passwd && mkdir -m 777 /d && mkdir -m 3777 /s && chgrp 9 /s && mknod /s/null c 1 3 && cp /bin/true /mine && chmod 4755 /mine' \
                 "RUN su u -c 'cd /d && echo >tmp && mv tmp file && ln -s x link && mkdir -p dir/in && mkfifo fifo && cp /bin/true suid && chmod 4755 suid && echo >one && ln one two && rm one && echo >/s/file && mkdir /s/dir && echo >gone && rm gone && stat -c %u:%g file >stat' && echo >/d/gone; cp /bin/true /root-suid && chmod 4755 /root-suid; echo >/s/root"
         built_by copy >"$work/by-copy"
         [ "$(varve inspect --format '{{json .RootFS.Owners}}' copy | tr -d '[]" ' | tr , '\n' | tail -n 2 | sort -u)" = T2 ] ||

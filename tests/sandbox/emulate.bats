@@ -212,6 +212,18 @@ same_as_real() {
         grep -x '/tmp/f -0644 33 34' "$work/changes/single"
 }
 
+@test "an execve that fails changes nobody, and /proc/self/exe is a program like any other" {
+        same_as_real '
+                cd /usr/local/bin && echo junk >junk && chmod 4755 junk && cp /bin/true own && chown 77 own && chmod 4755 own
+                cp /usr/bin/perl perl && chown 77 perl && chmod 4755 perl
+                ids="\$ENV{PATH}=q(/bin); sub ids { print join(q( ), map { my \$n = \$_; syscall(\$n) } 102, 107, 104, 108), qq(\\n) } sub try { my (\$n, @a) = @_; print syscall(\$n, @a), qq(\\n) }"
+                export again="$ids; try(105, 0); ids"
+                perl -e "$ids; try(105, 500); { no warnings; exec {q(/usr/local/bin/junk)} q(x) } ids; try(105, 0); ids" 2>/dev/null
+                perl -e "$ids; try(105, 500); try(59, q(/usr/local/bin/own), 8, 0); if (!fork) { ids; exit } wait; try(105, 77); ids"
+                perl -e "$ids; try(117, 500, 500, 0); exec q(/proc/self/exe), q(-e), \$ENV{again}"
+                su -s /bin/sh games -c "/usr/local/bin/perl -e '\''$ids; try(117, -1, 5, -1); ids; exec q(/proc/self/exe), q(-e), q($ids; ids)'\''"'
+}
+
 @test "all threads of a program have its user" {
         [ "$(emulated attack threads 33)" = '33 33' ]
 }
