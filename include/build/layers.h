@@ -11,6 +11,7 @@
 #include "layer/unpack.h"
 #include "oci/config.h"
 #include "oci/manifest.h"
+#include "store/images.h"
 #include "store/store.h"
 
 /* A layer at rest, and the blob that it travels as. */
@@ -56,6 +57,10 @@ int layer_verify(struct store *store, const struct layer *layer, struct error *e
  */
 int layers_open(struct store *store, const struct layers *layers, struct tree **ret,
                 struct error *err);
+
+/* The same of an image's layers, which are fetched where the store lacks them. */
+int layers_open_image(struct store *store, const struct stored_image *image, struct tree **ret,
+                      struct error *err);
 
 /*
  * Takes a layer's blob, of any compression, into the store: the blob itself, the tar at rest and

@@ -2,6 +2,7 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "build/transfer.h"
 #include "fs/index.h"
 #include "layers_blob.h"
 
@@ -444,5 +445,19 @@ int layers_open(struct store *store, const struct layers *layers, struct tree **
                 index_free(opened[count].index);
                 close(opened[count].tar_fd);
         }
+        return r;
+}
+
+int layers_open_image(struct store *store, const struct stored_image *image, struct tree **ret,
+                      struct error *err)
+{
+        struct layers layers = { .items = NULL };
+        int r = layers_of_image(&image->parsed, &image->config, &layers, err);
+
+        if (r == 0)
+                r = layers_fetch(store, &layers, false, NULL, err);
+        if (r == 0)
+                r = layers_open(store, &layers, ret, err);
+        layers_done(&layers);
         return r;
 }

@@ -37,19 +37,13 @@ bool build_keeps_image(const struct build_options *options)
 static int open_tree(const struct outputs *outputs, const struct built *built, struct tree **ret,
                      struct error *err)
 {
-        struct layers layers = { .items = NULL };
         struct stored_image image;
         int r = store_image_load(outputs->store, &built->manifest, NULL, &image, err);
 
         if (r < 0)
                 return r;
-        r = layers_of_image(&image.parsed, &image.config, &layers, err);
+        r = layers_open_image(outputs->store, &image, ret, err);
         stored_image_done(&image);
-        if (r == 0)
-                r = layers_fetch(outputs->store, &layers, false, NULL, err);
-        if (r == 0)
-                r = layers_open(outputs->store, &layers, ret, err);
-        layers_done(&layers);
         return r;
 }
 

@@ -1,13 +1,11 @@
 #include "trees.h"
 
 #include "build/layers.h"
-#include "build/transfer.h"
 #include "container/changes.h"
 #include "store/images.h"
 
 int cli_open_tree(struct store *store, const char *name, struct tree **ret, struct error *err)
 {
-        struct layers layers = { .items = NULL };
         struct container container;
         struct stored_image image;
         struct error none = ERROR_INIT;
@@ -23,12 +21,7 @@ int cli_open_tree(struct store *store, const char *name, struct tree **ret, stru
         r = store_image_find(store, name, NULL, &image, err);
         if (r < 0)
                 return r;
-        r = layers_of_image(&image.parsed, &image.config, &layers, err);
+        r = layers_open_image(store, &image, ret, err);
         stored_image_done(&image);
-        if (r == 0)
-                r = layers_fetch(store, &layers, false, NULL, err);
-        if (r == 0)
-                r = layers_open(store, &layers, ret, err);
-        layers_done(&layers);
         return r;
 }

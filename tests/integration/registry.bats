@@ -379,3 +379,22 @@ server.serve_forever()'
         refused pull "127.0.0.1:$port/x"
         says 'no type' 'schema 1'
 }
+
+@test "a build pushes what it has made, one image or an index, and moves a name when it is there" {
+        context_of pushed 'FROM --platform=$BUILDPLATFORM busybox:1 AS base' 'FROM scratch' \
+                'COPY --from=base /etc/issue /issue' "LABEL made=$RANDOM"
+        varve build -q --push -t "$host/built/one:1" --metadata-file "$work/meta" "$context"
+        [ "$(skopeo inspect --tls-verify=false --format '{{.Digest}}' "docker://$host/built/one:1")" = \
+                "$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["containerimage.digest"])' "$work/meta")" ]
+        run varve images
+        says "$host/built/one +1"
+        varve build -q -o "type=registry,\"name=$host/built/two:1,$host/built/two:2\"" \
+                --platform linux/arm64,linux/amd64 "$context"
+        [ "$(skopeo --override-arch arm64 inspect --tls-verify=false --config --format '{{.Architecture}}' \
+                "docker://$host/built/two:2")" = arm64 ]
+        settings "insecure $host" 'block blocked.example'
+        refused build -q --push -t blocked.example/built/three:1 "$context"
+        says 'cannot push'
+        run varve images
+        run ! grep built/three <<<"$output"
+}
