@@ -259,7 +259,6 @@ logs_in() {
 }
 
 @test "CVE-2020-15157: whoever holds a foreign layer is told no credentials" {
-        local digest
         starts holder "$here/tools/fault-proxy" --upstream "${bearer#*:}" --rules "$work/holder.rules" \
                 --log "$work/holder.log"
         printed_port holder

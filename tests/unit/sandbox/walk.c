@@ -37,7 +37,9 @@ static const struct row {
 
 static void fill(uint64_t ino, struct emulate_node *ret)
 {
-        *ret = (struct emulate_node){ .ino = ino, .mode = rows[ino - 1].mode, .uid = rows[ino - 1].uid };
+        *ret = (struct emulate_node){ .ino = ino,
+                                      .mode = rows[ino - 1].mode,
+                                      .uid = rows[ino - 1].uid };
 }
 
 static int table_lookup(void *context, uint64_t dir, const char *name, struct emulate_node *ret)
