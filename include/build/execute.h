@@ -52,6 +52,7 @@ struct execution_live;
 struct execution {
         struct tree *tree;
         bool copied;    /* as execute_choose_files() says; the host's users are then SINGLE */
+        bool keeps_all; /* what a command has changed that fails or is killed counts, too */
         bool discarded; /* nobody will ask the tree what the command has changed */
         const struct sandbox_host *host;
         const struct strv *argv;

@@ -531,6 +531,7 @@ int execute(const struct execution *execution, int *ret_status, struct error *er
 {
         _cleanup_(run_done) struct execution_live run = { .execution = execution,
                                                           .network = *execution->network };
+        struct error failure = ERROR_INIT;
         int r;
 
         r = prepare(&run, err);
@@ -547,8 +548,13 @@ int execute(const struct execution *execution, int *ret_status, struct error *er
         tell_lost_network(&run);
         if (execution->started)
                 execution->started(execution->context, NULL);
-        if (r == 0 && execution->copied && !execution->discarded)
-                r = copies_take_back(&run.copies, execution, *ret_status == 0, is_emulated(&run),
-                                     err);
+        if (!execution->copied || execution->discarded || (r < 0 && !execution->keeps_all))
+                return r;
+        if (copies_take_back(&run.copies, execution, execution->keeps_all || *ret_status == 0,
+                             is_emulated(&run), &failure) < 0 &&
+            r == 0) {
+                *err = failure;
+                return failure.code;
+        }
         return r;
 }

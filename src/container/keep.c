@@ -92,6 +92,12 @@ static int checkpoint(void *context, struct error *err)
 {
         struct keep *keep = context;
 
+        if (keep->options->copied) {
+                error_set(err, -EOPNOTSUPP,
+                          "the container runs in a copy of its files, which is looked at when it "
+                          "stops");
+                return error_hint(err, "Stop it before: varve stop %s", keep->container->spec.name);
+        }
         return container_seal(keep->store, keep->container, keep->tree, false, err);
 }
 
@@ -203,7 +209,8 @@ static int run(struct keep *keep, int *ret_status, struct error *err)
         struct execution execution = {
                 .tree = keep->tree,
                 .copied = keep->options->copied,
-                .discarded = spec->remove && !keep->options->copied,
+                .keeps_all = true,
+                .discarded = spec->remove,
                 .host = keep->options->host,
                 .argv = &keep->argv,
                 .env = &keep->env,

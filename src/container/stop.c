@@ -10,10 +10,14 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 /* How long a keeper may take to seal what a killed command has changed before it is killed too;
  * what was changed is lost then. */
 #define SEAL_TIMEOUT_MS 60000
+
+/* How long one may be silent. */
+#define SILENCE_MS 5000
 
 #define STATUS_KILLED (128 + SIGKILL)
 
@@ -89,6 +93,24 @@ static void kill_keeper(struct store *store, const struct container *container)
                 kill((pid_t)state->pid, SIGKILL);
 }
 
+/* Whether a keeper that nobody can talk to, perhaps because it is about to go, is gone within this
+ * time. */
+static bool is_gone_soon(struct store *store, struct container *container)
+{
+        const struct timespec pause = { .tv_nsec = 20000000 };
+        const uint64_t began = clock_monotonic_ns();
+        struct error ignored = ERROR_INIT;
+
+        while (left_ms(began, SILENCE_MS) > 0) {
+                if (container_refresh(store, container, &ignored) < 0 ||
+                    container->state.status != CONTAINER_RUNNING)
+                        return true;
+                nanosleep(&pause, NULL);
+        }
+        return false;
+}
+
+/* A keeper whose command is over is sealing what that has changed, and is to be left alone. */
 int container_kill(struct store *store, struct container *container, struct error *err)
 {
         struct error ignored = ERROR_INIT;
@@ -96,16 +118,16 @@ int container_kill(struct store *store, struct container *container, struct erro
 
         if (container->state.status != CONTAINER_RUNNING)
                 return 0;
-        if (container_signal(container, SIGKILL, &ignored) < 0)
-                kill_keeper(store, container);
-        r = container_wait(store, container, SEAL_TIMEOUT_MS, &status, &ignored);
-        if (r == -ETIMEDOUT) {
-                kill_keeper(store, container);
+        r = container_signal(container, SIGKILL, &ignored);
+        if (r == 0 || r == -ESRCH)
                 r = container_wait(store, container, SEAL_TIMEOUT_MS, &status, &ignored);
-        }
-        if (r == -ETIMEDOUT)
-                return error_set(err, r, "the container %s cannot be killed", container->spec.name);
-        return 0;
+        if (r == 0 || is_gone_soon(store, container))
+                return 0;
+        kill_keeper(store, container);
+        if (is_gone_soon(store, container))
+                return 0;
+        return error_set(err, -ETIMEDOUT, "the container %s cannot be killed",
+                         container->spec.name);
 }
 
 int container_stop(struct store *store, struct container *container, int number, int64_t timeout_s,

@@ -45,7 +45,7 @@ prints_soon() {
         varve export kept | tar -tv --numeric-owner | grep -q '5/6 .* new$'
         run -4 varve start -a kept
         [ "$(varve inspect -f '{{.State.ExitCode}} {{.Name}}' kept)" = '4 /kept' ]
-        [ "$(ls "$store/containers/"*/keeps | wc -l)" -eq 1 ]
+        [ "$(find "$store/containers" -name keeps | wc -l)" -eq 1 ]
         varve rm kept
         run ! varve rm kept
         [ "$output" = 'Error: No such container: kept' ]
@@ -203,6 +203,21 @@ EOF
         nothing_is_left
 }
 
+@test "what is changed is kept however a container ends, with files in a copy, too" {
+        local files
+        for files in fuse copy; do
+                varve run -d --fs="$files" --userns=single --name "$files" busybox:1 \
+                        sh -c 'echo x >/new; chown 3:4 /new; echo written; sleep 1000' 2>/dev/null
+                prints_soon written "$files"
+                [ "$(varve exec "$files" stat -c %u:%g /new)" = 3:4 ]
+                varve stop -t 0 "$files"
+                [ "$(varve diff "$files")" = 'A /new' ]
+        done
+        run -1 varve exec copy true
+        varve rm fuse copy
+        nothing_is_left
+}
+
 @test "a keeper that is killed leaves a dead container, and a sound store" {
         local pid at
         for at in 0 0.05 0.3; do
@@ -210,7 +225,7 @@ EOF
                 sleep "$at"
                 pid=
                 for _ in $(seq 100); do
-                        pid=$(pgrep -r R,S,D -u "$user" -x varve-keeper) && break
+                        pid=$(pgrep -o -r R,S,D -u "$user" -x varve-keeper) && break
                         sleep 0.02
                 done
                 kill -KILL "$pid"
