@@ -256,3 +256,23 @@ for layer in json.load(sys.stdin)["layers"]:
         varve build -q -t verify --timestamp 1600000000 --verify-reproducible "$work/sample"
         varve run --rm verify true
 }
+
+# The kernel lets a user register interpreters in a user namespace of his own since 6.7. Here it is busybox, which
+# does what the file is called that it is to interpret.
+@test "a RUN for another platform goes by an interpreter that binfmt_misc has" {
+        as_tester unshare -Urm mount -t binfmt_misc none /proc/sys/fs/binfmt_misc 2>/dev/null ||
+                skip 'no binfmt_misc in user namespaces'
+        context_of interpreted 'FROM scratch' 'COPY mkdir /mkdir' 'RUN ["/mkdir", "/made"]'
+        printf '\177ELF\2\2\1\0\0\0\0\0\0\0\0\0\0\2\0\26%044d' 0 >"$context/mkdir"
+        chmod 755 "$context/mkdir"
+        varve run --rm busybox:1 cat /bin/busybox >"$work/busybox"
+        chmod 755 "$work/busybox"
+        run as_tester env VARVE_ROOT="$store" WORK="$work" unshare -Urm sh -ec '
+                mount -t binfmt_misc none /proc/sys/fs/binfmt_misc
+                printf %s ":s390x:M::\\x7fELF\\x02\\x02\\x01\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x02\\x00\\x16::$WORK/busybox:F" \
+                        >/proc/sys/fs/binfmt_misc/register
+                "$@"' sh "$stage/bin/varve" build --userns single --platform linux/s390x -t interpreted "$context"
+        [ "$status" -eq 0 ] || fail 'it was to be built'
+        [ "$(varve inspect -f '{{.Architecture}}' interpreted)" = s390x ]
+        varve export interpreted | tar -t | grep -qx made/
+}
