@@ -49,8 +49,9 @@ void stored_image_done(struct stored_image *image);
 
 /*
  * Finds an image by a reference, or by the beginning of an image ID (the config's digest) of at
- * least 4 digits; `platform` NULL: this machine's. -ENOENT; -EINVAL: the text is neither, or more
- * than one image's ID begins so; -EBADMSG: the store is damaged.
+ * least 4 digits; `platform` NULL: this machine's, or of an index without it the first. -ENOENT;
+ * -EINVAL: the text is neither, or more than one image's ID begins so; -EBADMSG: the store is
+ * damaged.
  */
 int store_image_find(struct store *store, const char *text, const struct platform *platform,
                      struct stored_image *ret, struct error *err);

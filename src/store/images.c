@@ -201,9 +201,21 @@ void stored_image_done(struct stored_image *image)
         image_config_done(&image->config);
 }
 
-/* Follows indexes down to the manifest for the platform. */
+/* The first image of an index: one that has a platform, which attestations have not. */
+static const struct descriptor *choose_any(const struct image_index *index)
+{
+        for (size_t i = 0; i < index->manifests.count; i++) {
+                const struct platform *platform = index->manifests.items[i].platform;
+
+                if (platform && platform->os && strcmp(platform->os, "unknown") != 0)
+                        return &index->manifests.items[i];
+        }
+        return NULL;
+}
+
+/* Follows indexes down to the manifest for the platform; `or_any`: else to the first. */
 static int choose_manifest(struct store *store, const struct descriptor *root,
-                           const struct platform *platform, struct descriptor *ret,
+                           const struct platform *platform, bool or_any, struct descriptor *ret,
                            struct error *err)
 {
         struct descriptor at;
@@ -224,6 +236,8 @@ static int choose_manifest(struct store *store, const struct descriptor *root,
                 buf_done(&text);
                 if (r == 0) {
                         chosen = image_index_choose(&index, platform);
+                        if (!chosen && or_any)
+                                chosen = choose_any(&index);
                         descriptor_done(&at);
                         r = chosen ? descriptor_copy(chosen, &at) : -ENOENT;
                         image_index_done(&index);
@@ -241,13 +255,13 @@ static int choose_manifest(struct store *store, const struct descriptor *root,
         return 0;
 }
 
-static int load(struct store *store, const struct platform *platform, struct stored_image *image,
-                struct error *err)
+static int load(struct store *store, const struct platform *platform, bool or_any,
+                struct stored_image *image, struct error *err)
 {
         struct buf text = BUF_INIT;
         int r;
 
-        r = choose_manifest(store, &image->root, platform, &image->manifest, err);
+        r = choose_manifest(store, &image->root, platform, or_any, &image->manifest, err);
         if (r == 0)
                 r = store_read(store, STORE_BLOB, &image->manifest.digest, MANIFEST_BYTES_MAX,
                                &text, err);
@@ -274,7 +288,8 @@ int store_image_load(struct store *store, const struct descriptor *root,
         r = descriptor_copy(root, &image.root);
         if (r == 0 && !platform)
                 r = platform_host(&host);
-        r = r < 0 ? error_set_oom(err) : load(store, platform ? platform : &host, &image, err);
+        r = r < 0 ? error_set_oom(err)
+                  : load(store, platform ? platform : &host, !platform, &image, err);
         platform_done(&host);
         if (r < 0) {
                 stored_image_done(&image);

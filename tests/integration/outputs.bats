@@ -231,6 +231,12 @@ for layer in json.load(sys.stdin)["layers"]:
                 [ "$(skopeo --override-arch arm64 inspect --config --format '{{.Architecture}}' "$image")" = arm64 ]
                 [ "$(skopeo inspect --config --format '{{.Architecture}}' "$image")" = amd64 ]
         done
+        # An index without this machine's platform is known by its first image.
+        varve build -q --platform linux/arm64,linux/riscv64 -t elsewhere "$context"
+        [ "$(varve inspect -f '{{.Architecture}}' elsewhere)" = arm64 ]
+        varve rmi elsewhere
+        run varve images
+        run ! grep elsewhere <<<"$output"
         refused build --platform linux/arm64,linux/amd64 -o - "$context"
         says 'of one platform'
         context_of foreign 'FROM scratch' 'COPY Dockerfile /' 'RUN ["/x"]'
