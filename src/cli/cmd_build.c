@@ -49,6 +49,7 @@ struct build_flags {
         struct strv cache_from;
         struct strv cache_to;
         const char *jobs;
+        const char *progress;
         bool quiet;
         bool check;
 };
@@ -159,6 +160,7 @@ static int build_and_tell(struct store *store, const struct build_flags *flags,
         int r = flags->output.verify ? build_verify(store, options, &result, &report, fault, err)
                                      : build_image(store, options, &result, fault, err);
 
+        progress_finish(options->event_context);
         if (report.len > 0) {
                 print_plain(report.data);
                 printf("%s", buf_str(&report));
@@ -262,7 +264,6 @@ static int build(struct store *store, struct build_flags *flags, const struct ou
                  const struct execution_bounds *bounds, const char *context,
                  struct progress *progress, struct build_fault *fault, struct error *err)
 {
-        _cleanup_(transfer_view_done) struct transfer_view view = { .lines = NULL };
         _cleanup_(shared_caches_done) struct shared_caches caches = { .from.count = 0 };
         struct build_lists lists = BUILD_LISTS_INIT;
         struct strmap labels = STRMAP_INIT, annotations = STRMAP_INIT;
@@ -281,12 +282,10 @@ static int build(struct store *store, struct build_flags *flags, const struct ou
                                          .allowed = &flags->allowed,
                                          .event = progress_event,
                                          .event_context = progress,
-                                         .watcher = { transfer_view_event, &view } };
+                                         .watcher = { progress_transfer, progress } };
         int r;
 
-        r = transfer_view_init(&view, NULL, flags->quiet, err);
-        if (r == 0)
-                r = check_tags(&flags->tags, err);
+        r = check_tags(&flags->tags, err);
         if (r == 0)
                 r = check_context(context, err);
         if (r == 0)
@@ -357,7 +356,8 @@ static void tell_fault(const struct progress *progress, const struct build_fault
 static int run(const struct command *command, int argc, char **argv)
 {
         _cleanup_(build_flags_done) struct build_flags flags = { .file = NULL };
-        _cleanup_(progress_done) struct progress progress = { .quiet = false };
+        enum progress_style style;
+        struct progress progress;
         _cleanup_(build_fault_done) struct build_fault fault = { .excerpt = NULL };
         _cleanup_(output_list_done) struct output_list outputs = { .count = 0 };
         const struct option_spec options[] = {
@@ -411,7 +411,10 @@ static int run(const struct command *command, int argc, char **argv)
                 OUTPUT_OPTIONS(&flags.output),
                 { OPTION_STRING, 0, "iidfile", &flags.iidfile, "FILE",
                   "Write the image's ID to a file" },
-                { OPTION_FLAG, 'q', "quiet", &flags.quiet, NULL, "Print the image's ID alone" },
+                { OPTION_STRING, 0, "progress", &flags.progress, "STYLE",
+                  "auto (the default), plain, tty, rawjson or quiet ($BUILDKIT_PROGRESS)" },
+                { OPTION_FLAG, 'q', "quiet", &flags.quiet, NULL,
+                  "Print the image's ID alone, as --progress=quiet" },
         };
         struct error err = ERROR_INIT;
         struct execution_bounds bounds;
@@ -422,19 +425,23 @@ static int run(const struct command *command, int argc, char **argv)
         if (!cli_begin(command, options, ARRAY_SIZE(options), argc, argv, 1, 1, &arguments, &store,
                        &status))
                 return status;
-        if (bounds_parse(&flags.bounds, &bounds, &err) < 0 ||
+        if (progress_parse_style(flags.quiet ? "quiet" : flags.progress, &style, &err) < 0 ||
+            bounds_parse(&flags.bounds, &bounds, &err) < 0 ||
             output_flags_parse(&flags.output, &flags.tags, &outputs, &err) < 0) {
                 store_free(store);
                 return cli_fail(&err, EXIT_FAILURE);
         }
         if (!cli_guard(store, (const char *const *)outputs.leftovers.items, &status))
                 return status;
-        progress.quiet = flags.quiet;
-        if (build(store, &flags, &outputs, &bounds, arguments.items[0], &progress, &fault, &err) <
-            0) {
+        flags.quiet = style == PROGRESS_QUIET;
+        if (progress_init(&progress, style, &err) < 0 ||
+            build(store, &flags, &outputs, &bounds, arguments.items[0], &progress, &fault, &err) <
+                    0) {
+                progress_finish(&progress);
                 tell_fault(&progress, &fault);
                 status = cli_fail(&err, EXIT_FAILURE);
         }
+        progress_done(&progress);
         store_free(store);
         return status;
 }

@@ -2,16 +2,67 @@
 
 #include "base/clock.h"
 #include "cli.h"
+#include "terminal_text.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+int progress_parse_style(const char *text, enum progress_style *ret, struct error *err)
+{
+        static const char *const names[] = { [PROGRESS_PLAIN] = "plain",
+                                             [PROGRESS_TTY] = "tty",
+                                             [PROGRESS_RAWJSON] = "rawjson",
+                                             [PROGRESS_QUIET] = "quiet" };
+        const char *terminal = getenv("TERM"), *option = text ? "--progress" : "BUILDKIT_PROGRESS";
+        bool dumb = !terminal || !*terminal || strcmp(terminal, "dumb") == 0;
+
+        if (!text)
+                text = getenv("BUILDKIT_PROGRESS");
+        *ret = isatty(STDERR_FILENO) && !dumb ? PROGRESS_TTY : PROGRESS_PLAIN;
+        if (!text || !*text || strcmp(text, "auto") == 0)
+                return 0;
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+                if (strcmp(text, names[i]) == 0) {
+                        *ret = (enum progress_style)i;
+                        return 0;
+                }
+        return error_set(err, -EINVAL, "%s is auto, plain, tty, rawjson or quiet, not %s", option,
+                         text);
+}
+
+int progress_init(struct progress *progress, enum progress_style style, struct error *err)
+{
+        const char *transfers = style == PROGRESS_RAWJSON ? "json" : "plain";
+        int r;
+
+        *progress = (struct progress){ .style = style,
+                                       .strips = isatty(STDERR_FILENO),
+                                       .began_ns = clock_monotonic_ns() };
+        r = transfer_view_init(&progress->transfers, transfers, style == PROGRESS_QUIET, err);
+        pthread_mutex_init(&progress->live.lock, NULL);
+        pthread_cond_init(&progress->live.stop, NULL);
+        if (r == 0 && style == PROGRESS_TTY)
+                progress_live_begin(progress);
+        return r;
+}
+
+void progress_finish(struct progress *progress)
+{
+        if (progress->style == PROGRESS_TTY)
+                progress_live_end(progress);
+}
 
 void progress_done(struct progress *progress)
 {
+        progress_finish(progress);
         for (size_t i = 0; i < progress->count; i++)
                 free(progress->steps[i].title);
         free(progress->steps);
+        free(progress->live.widths);
+        transfer_view_done(&progress->transfers);
 }
 
 static struct progress_step *get_step(struct progress *progress, unsigned number)
@@ -50,7 +101,9 @@ static void keep_line(struct progress_step *step, const char *line, size_t len)
 
 static void print_line(const struct progress *progress, unsigned number, struct progress_step *step)
 {
-        if (!progress->quiet)
+        if (progress->strips)
+                step->line_len = terminal_strip(step->line, step->line_len);
+        if (progress->style == PROGRESS_PLAIN)
                 fprintf(stderr, "#%u %.*s\n", number, (int)step->line_len, step->line);
         keep_line(step, step->line, step->line_len);
         step->line_len = 0;
@@ -73,51 +126,77 @@ static void take_output(struct progress *progress, unsigned number, struct progr
         }
 }
 
-static void begin(struct progress *progress, unsigned number, struct progress_step *step,
+static void begin(const struct progress *progress, unsigned number, struct progress_step *step,
                   const char *title)
 {
         free(step->title);
-        *step = (struct progress_step){ .began_ns = clock_monotonic_ns(),
-                                        .title = title ? strdup(title) : NULL };
+        *step = (struct progress_step){ .runs = true,
+                                        .began_ns = clock_monotonic_ns(),
+                                        .title = strdup(title ? title : "") };
         if (step->title)
-                print_plain(step->title);
-        if (!progress->quiet)
+                terminal_strip(step->title, strlen(step->title));
+        if (progress->style == PROGRESS_PLAIN)
                 fprintf(stderr, "#%u %s\n", number, step->title ? step->title : "");
 }
 
-static void end(const struct progress *progress, unsigned number, struct progress_step *step,
+/* DONE and FAILED. */
+static void end(struct progress *progress, unsigned number, struct progress_step *step,
                 const char *how)
 {
         double seconds = (double)(clock_monotonic_ns() - step->began_ns) / 1e9;
 
-        if (!progress->quiet)
+        step->runs = false;
+        progress->done++;
+        if (progress->style == PROGRESS_PLAIN)
                 fprintf(stderr, "#%u %s %.2fs\n", number, how, seconds);
+        else if (progress->style == PROGRESS_TTY)
+                progress_live_fold(progress, step, progress->failed == number ? "ERROR" : "");
+}
+
+/* It is not begun before, where nothing had to be looked at. */
+static void cached(struct progress *progress, struct progress_step *step,
+                   const struct build_event *event)
+{
+        step->runs = false;
+        progress->done++;
+        if (progress->style == PROGRESS_PLAIN)
+                fprintf(stderr, "#%u CACHED (%.*s)\n", event->step, (int)event->len,
+                        (const char *)event->data);
+        else if (progress->style == PROGRESS_TTY)
+                progress_live_fold(progress, step, "CACHED");
 }
 
 /* Why a step is carried out. Paths in it are an image's. */
 static void missed(const struct progress *progress, const struct build_event *event)
 {
-        char *text = strndup(event->data, event->len);
+        char *text = progress->style == PROGRESS_PLAIN ? strndup(event->data, event->len) : NULL;
 
-        if (text && !progress->quiet) {
+        if (text) {
                 print_plain(text);
                 fprintf(stderr, "#%u not cached: %s\n", event->step, text);
         }
         free(text);
 }
 
-void progress_event(void *userdata, const struct build_event *event)
+static void tell(struct progress *progress, const struct build_event *event)
 {
-        struct progress *progress = userdata;
+        bool warns = event->type == BUILD_WARNING;
+
+        if (progress->style == PROGRESS_RAWJSON)
+                progress_json_event(progress, NULL, event);
+        else if (progress->style == PROGRESS_TTY)
+                progress_live_print(progress, "%s: %s\n", warns ? "varve: warning" : "note",
+                                    event->text);
+        else if (warns || progress->style == PROGRESS_PLAIN)
+                fprintf(stderr, "%s: %s\n", warns ? "varve: warning" : "note", event->text);
+}
+
+static void handle(struct progress *progress, const struct build_event *event)
+{
         struct progress_step *step;
 
-        if (event->type == BUILD_WARNING) {
-                fprintf(stderr, "varve: warning: %s\n", event->text);
-                return;
-        }
-        if (event->type == BUILD_NOTE) {
-                if (!progress->quiet)
-                        fprintf(stderr, "note: %s\n", event->text);
+        if (event->type == BUILD_WARNING || event->type == BUILD_NOTE) {
+                tell(progress, event);
                 return;
         }
         step = get_step(progress, event->step);
@@ -137,9 +216,7 @@ void progress_event(void *userdata, const struct build_event *event)
                 end(progress, event->step, step, "DONE");
                 break;
         case BUILD_STEP_CACHED:
-                if (!progress->quiet)
-                        fprintf(stderr, "#%u CACHED (%.*s)\n", event->step, (int)event->len,
-                                (const char *)event->data);
+                cached(progress, step, event);
                 break;
         case BUILD_STEP_MISSED:
                 missed(progress, event);
@@ -152,11 +229,33 @@ void progress_event(void *userdata, const struct build_event *event)
         case BUILD_NOTE:
                 break;
         }
+        if (progress->style == PROGRESS_RAWJSON)
+                progress_json_event(progress, step, event);
+}
+
+void progress_event(void *userdata, const struct build_event *event)
+{
+        struct progress *progress = userdata;
+
+        pthread_mutex_lock(&progress->live.lock);
+        handle(progress, event);
+        pthread_mutex_unlock(&progress->live.lock);
+}
+
+void progress_transfer(void *userdata, const struct transfer_event *event)
+{
+        struct progress *progress = userdata;
+
+        pthread_mutex_lock(&progress->live.lock);
+        progress_live_erase(progress);
+        transfer_view_event(&progress->transfers, event);
+        pthread_mutex_unlock(&progress->live.lock);
 }
 
 const char *progress_tail(const struct progress *progress)
 {
         struct progress_step *step;
+        size_t at, lines = 0;
 
         if (progress->failed == 0 || progress->failed >= progress->count)
                 return "";
@@ -164,5 +263,8 @@ const char *progress_tail(const struct progress *progress)
         if (step->tail_len == sizeof(step->tail))
                 step->tail_len--;
         step->tail[step->tail_len] = '\0';
-        return step->tail;
+        for (at = step->tail_len; at > 0; at--)
+                if (step->tail[at - 1] == '\n' && ++lines > PROGRESS_TAIL_LINES)
+                        break;
+        return step->tail + at;
 }
