@@ -8,48 +8,49 @@ struct alias {
         const char *group;
         const char *word;
         const char *command;
+        const char *option; /* of the command, or NULL */
 };
 
 /* clang-format off */
 static const struct alias aliases[] = {
-        { "image", "build", "build" },
-        { "image", "history", "history" },
-        { "image", "import", "import" },
-        { "image", "inspect", "inspect" },
-        { "image", "load", "load" },
-        { "image", "ls", "images" },
-        { "image", "list", "images" },
-        { "image", "pull", "pull" },
-        { "image", "push", "push" },
-        { "image", "remove", "rmi" },
-        { "image", "rm", "rmi" },
-        { "image", "save", "save" },
-        { "image", "tag", "tag" },
-        { "container", "attach", "attach" },
-        { "container", "commit", "commit" },
-        { "container", "cp", "cp" },
-        { "container", "diff", "diff" },
-        { "container", "exec", "exec" },
-        { "container", "export", "export" },
-        { "container", "inspect", "inspect" },
-        { "container", "kill", "kill" },
-        { "container", "list", "ps" },
-        { "container", "logs", "logs" },
-        { "container", "ls", "ps" },
-        { "container", "port", "port" },
-        { "container", "ps", "ps" },
-        { "container", "restart", "restart" },
-        { "container", "rm", "rm" },
-        { "container", "run", "run" },
-        { "container", "start", "start" },
-        { "container", "stop", "stop" },
-        { "container", "wait", "wait" },
-        { "builder", "build", "build" },
-        { "builder", "prune", "cache prune" },
-        { "buildx", "build", "build" },
-        { "buildx", "du", "cache ls" },
-        { "buildx", "prune", "cache prune" },
-        { "system", "info", "info" },
+        { "image", "build", "build", NULL },
+        { "image", "history", "history", NULL },
+        { "image", "import", "import", NULL },
+        { "image", "inspect", "inspect", "--type=image" },
+        { "image", "load", "load", NULL },
+        { "image", "ls", "images", NULL },
+        { "image", "list", "images", NULL },
+        { "image", "pull", "pull", NULL },
+        { "image", "push", "push", NULL },
+        { "image", "remove", "rmi", NULL },
+        { "image", "rm", "rmi", NULL },
+        { "image", "save", "save", NULL },
+        { "image", "tag", "tag", NULL },
+        { "container", "attach", "attach", NULL },
+        { "container", "commit", "commit", NULL },
+        { "container", "cp", "cp", NULL },
+        { "container", "diff", "diff", NULL },
+        { "container", "exec", "exec", NULL },
+        { "container", "export", "export", NULL },
+        { "container", "inspect", "inspect", "--type=container" },
+        { "container", "kill", "kill", NULL },
+        { "container", "list", "ps", NULL },
+        { "container", "logs", "logs", NULL },
+        { "container", "ls", "ps", NULL },
+        { "container", "port", "port", NULL },
+        { "container", "ps", "ps", NULL },
+        { "container", "restart", "restart", NULL },
+        { "container", "rm", "rm", NULL },
+        { "container", "run", "run", NULL },
+        { "container", "start", "start", NULL },
+        { "container", "stop", "stop", NULL },
+        { "container", "wait", "wait", NULL },
+        { "builder", "build", "build", NULL },
+        { "builder", "prune", "cache prune", NULL },
+        { "buildx", "build", "build", NULL },
+        { "buildx", "du", "cache ls", NULL },
+        { "buildx", "prune", "cache prune", NULL },
+        { "system", "info", "info", NULL },
 };
 /* clang-format on */
 
@@ -83,7 +84,10 @@ const struct command *command_find(int argc, char **argv, int *ret_words)
         for (size_t i = 0; i < ARRAY_SIZE(aliases) && argc > 1; i++)
                 if (strcmp(aliases[i].group, argv[0]) == 0 &&
                     strcmp(aliases[i].word, argv[1]) == 0) {
-                        *ret_words = 2;
+                        /* An option takes the second word's place, behind the "name". */
+                        *ret_words = aliases[i].option ? 1 : 2;
+                        if (aliases[i].option)
+                                argv[1] = (char *)(uintptr_t)aliases[i].option;
                         return named(aliases[i].command);
                 }
         return NULL;

@@ -6,8 +6,11 @@
 
 #include "cli.h"
 
-/* The command that the first words of a command line are, longer names among it, and how many words
- * that takes. NULL: there is none. */
+/*
+ * The command that the first words of a command line are, longer names among it, and how many words
+ * that takes; NULL: there is none. The second word may have become an option that the longer name
+ * stands for.
+ */
 const struct command *command_find(int argc, char **argv, int *ret_words);
 
 /* Whether the word is the first of longer names alone ("image"). */

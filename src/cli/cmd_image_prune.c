@@ -1,6 +1,7 @@
 #include "base/cleanup.h"
 #include "commands.h"
 #include "confirm.h"
+#include "container/container.h"
 #include "image_filters.h"
 #include "image_info.h"
 
@@ -34,6 +35,15 @@ static int remove_image(struct store *store, const struct image_index *list,
         return 0;
 }
 
+static bool is_used(struct store *store, const struct stored_image *image)
+{
+        char id[DIGEST_TEXT_MAX], container[CONTAINER_ID_SHORT + 1];
+        bool running;
+
+        digest_format(&image->parsed.config.digest, id);
+        return containers_use_image(store, id, container, &running);
+}
+
 /* Whether the image stands before in the list, under another name. */
 static bool was_seen(const struct image_index *list, size_t at)
 {
@@ -62,6 +72,8 @@ int image_prune(struct store *store, const struct image_filters *filters, size_t
                     store_image_load(store, &list.manifests.items[i], NULL, &image, &broken) < 0)
                         continue;
                 r = image_filters_pass(filters, &image, name, err);
+                if (r > 0 && is_used(store, &image))
+                        r = 0;
                 if (r > 0 && count++ == 0)
                         printf("Deleted Images:\n");
                 if (r > 0)
