@@ -65,3 +65,11 @@ bool gate_passes(const uint8_t *frame, size_t len)
                 return passes_ipv4(frame + ETHERNET_HEADER, len - ETHERNET_HEADER);
         return type == TYPE_IPV6 && passes_ipv6(frame + ETHERNET_HEADER, len - ETHERNET_HEADER);
 }
+
+bool gate_resolves(const uint8_t *frame, size_t len)
+{
+        unsigned int type = (unsigned int)frame[ETHERNET_TYPE] << 8 | frame[ETHERNET_TYPE + 1];
+
+        return type == TYPE_ARP || (type == TYPE_IPV6 && len > ETHERNET_HEADER + IPV6_NEXT_HEADER &&
+                                    frame[ETHERNET_HEADER + IPV6_NEXT_HEADER] == PROTOCOL_ICMPV6);
+}

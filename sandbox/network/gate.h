@@ -19,3 +19,6 @@
  * 0.0.0.0/8, 127.0.0.0/8, ::/96 (with :: and ::1) and ::ffff:0:0/96.
  */
 bool gate_passes(const uint8_t *frame, size_t len);
+
+/* Whether a frame that passes may tell the hardware's address for another (ARP, ICMPv6). */
+bool gate_resolves(const uint8_t *frame, size_t len);

@@ -29,6 +29,7 @@ struct stack {
         struct pollfd *polled; /* owned */
         size_t polled_count;
         size_t polled_cap;
+        bool resolved; /* the sandbox has told an address that packets may wait for */
         uint8_t frame[NETWORK_FRAME_MAX];
 };
 
@@ -160,8 +161,10 @@ static int take_frames(struct stack *stack)
                 /* A packet socket tells so, once, that its interface went down. */
                 if (n < 0)
                         return errno == EAGAIN || errno == EINTR || errno == ENETDOWN ? 0 : -1;
-                if (gate_passes(stack->frame, (size_t)n))
-                        slirp_input(stack->slirp, stack->frame, (int)n);
+                if (!gate_passes(stack->frame, (size_t)n))
+                        continue;
+                stack->resolved |= gate_resolves(stack->frame, (size_t)n);
+                slirp_input(stack->slirp, stack->frame, (int)n);
         }
         return 0;
 }
@@ -169,9 +172,12 @@ static int take_frames(struct stack *stack)
 int stack_run(struct stack *stack)
 {
         for (;;) {
-                uint32_t timeout_ms = UINT32_MAX;
+                /* libslirp looks at what waits for an address when it is called next, and throws it
+                 * away after a second. */
+                uint32_t timeout_ms = stack->resolved ? 0 : UINT32_MAX;
                 int r;
 
+                stack->resolved = false;
                 stack->polled_count = 0;
                 if (add_polled(stack->link_fd, SLIRP_POLL_IN, stack) < 0 ||
                     add_polled(stack->lifeline_fd, 0, stack) < 0)

@@ -109,3 +109,18 @@ Test(gate, lets_no_frame_pass_that_ends_within_its_header)
                 cr_expect_not(gate_passes(frame, len), "%zu", len);
         cr_expect(gate_passes(frame, 14 + 40));
 }
+
+Test(gate, knows_the_frames_that_tell_an_address)
+{
+        uint8_t frame[FRAME_BYTES];
+
+        make_frame(frame, "192.0.2.1", IPPROTO_TCP);
+        cr_expect_not(gate_resolves(frame, sizeof(frame)));
+        frame[12] = 0x08;
+        frame[13] = 0x06;
+        cr_expect(gate_resolves(frame, sizeof(frame)));
+        make_frame(frame, "2001:db8::1", IPPROTO_ICMPV6);
+        cr_expect(gate_resolves(frame, sizeof(frame)));
+        make_frame(frame, "2001:db8::1", IPPROTO_UDP);
+        cr_expect_not(gate_resolves(frame, sizeof(frame)));
+}
