@@ -27,6 +27,9 @@ char *path_resolve(const char *dir, const char *path);
  * Returns 0 or -ENAMETOOLONG. */
 int path_parent(const char *path, char *ret, size_t size);
 
+/* How many components a path has. */
+size_t path_depth(const char *path);
+
 /* The last component, inside `path`; "" when it ends with a slash. */
 const char *path_base(const char *path);
 

@@ -98,6 +98,16 @@ int path_parent(const char *path, char *ret, size_t size)
         return 0;
 }
 
+size_t path_depth(const char *path)
+{
+        size_t depth = 0;
+        const char *name;
+
+        while (path_next(&path, &name) > 0)
+                depth++;
+        return depth;
+}
+
 const char *path_base(const char *path)
 {
         const char *slash = strrchr(path, '/');

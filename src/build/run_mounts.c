@@ -434,16 +434,6 @@ static int open_part(struct worker *worker, struct run_mounts *mounts, struct ru
         return r < 0 ? error_wrap(err, "--mount=%.200s", part->mount->text) : 0;
 }
 
-static size_t depth_of(const char *path)
-{
-        size_t depth = 0;
-        const char *name;
-
-        while (path_next(&path, &name) > 0)
-                depth++;
-        return depth;
-}
-
 /* What is mounted below another comes after it; else they stay in their order. */
 static int list_items(struct run_mounts *mounts, struct error *err)
 {
@@ -460,7 +450,7 @@ static int list_items(struct run_mounts *mounts, struct error *err)
                 item.mount.target = part->target;
                 item.mount.read_only = part->mount->read_only && part->mount->type <= MOUNT_TMPFS;
                 while (at > 0 &&
-                       depth_of(mounts->items[at - 1].mount.target) > depth_of(part->target)) {
+                       path_depth(mounts->items[at - 1].mount.target) > path_depth(part->target)) {
                         mounts->items[at] = mounts->items[at - 1];
                         at--;
                 }

@@ -11,16 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static size_t depth_of(const char *path)
-{
-        size_t depth = 0;
-        const char *name;
-
-        while (path_next(&path, &name) > 0)
-                depth++;
-        return depth;
-}
-
 static int open_bind(const struct container_mount *mount, int *ret_fd, struct error *err)
 {
         struct error ignored = ERROR_INIT;
@@ -76,8 +66,8 @@ int mounts_open(struct store *store, const struct container_spec *spec, struct m
                 if (r < 0)
                         break;
                 /* What is mounted below another comes after it. */
-                while (at > 0 &&
-                       depth_of(mounts.items[at - 1].mount.target) > depth_of(item.mount.target)) {
+                while (at > 0 && path_depth(mounts.items[at - 1].mount.target) >
+                                         path_depth(item.mount.target)) {
                         mounts.items[at] = mounts.items[at - 1];
                         at--;
                 }

@@ -67,3 +67,11 @@ Test(path, splits_into_parent_and_base)
         cr_assert_str_eq(path_base("a/b"), "b");
         cr_assert_str_eq(path_base("b"), "b");
 }
+
+Test(path, counts_components)
+{
+        cr_expect_eq(path_depth("/"), 0);
+        cr_expect_eq(path_depth(""), 0);
+        cr_expect_eq(path_depth("/a//b/"), 2);
+        cr_expect_eq(path_depth("a"), 1);
+}
