@@ -88,7 +88,7 @@ static void handle(struct emulator *emulator, int listener_fd,
                 .call = filter_emulated_call(notification->data.arch, notification->data.nr),
                 .args = (const uint64_t *)notification->data.args,
         };
-        const struct emulate_tree *tree = &emulator->tree;
+        const struct emulate_tree *tree = &emulator->mounts[0].tree;
         int r;
 
         if (tree->settle)
@@ -210,36 +210,56 @@ int emulator_add_user(struct emulator *emulator, uint32_t uid, uint32_t gid, con
         return 0;
 }
 
-/* The inodes that something is mounted on, as far as the tree has them. */
-static int find_mounts(struct emulator *emulator)
+/* The inodes that something is mounted on, as far as the trees have them. What is mounted later may
+ * be mounted into what was mounted before. */
+static void find_mounts(struct emulator *emulator)
 {
-        struct walk_origin origin = { .tree = &emulator->tree, .root = emulator->tree.root };
+        struct walk_origin origin = emulator_origin(emulator);
+        const struct walk_place *place = &emulator->place;
 
-        emulator->mounts = calloc(emulator->mount_paths.count, sizeof(*emulator->mounts));
-        if (!emulator->mounts)
-                return -ENOMEM;
         for (size_t i = 0; i < emulator->mount_paths.count; i++) {
-                struct walk_place *place = &emulator->place;
+                struct walk_mount *mount = &emulator->mounts[i + 1];
 
-                if (walk(&origin, emulator->mount_paths.items[i], false, place) == 0 &&
-                    place->exists)
-                        emulator->mounts[emulator->mount_count++] = place->node.ino;
+                origin.mount_count = i + 1;
+                if (walk(&origin, emulator->mount_paths.items[i], false, &emulator->place) < 0 ||
+                    place->foreign || !place->exists)
+                        continue;
+                mount->parent = place->mount;
+                mount->point = place->node.ino;
         }
-        return 0;
+}
+
+static const char *const always_mounted[] = { "/proc", "/sys", "/dev" };
+#define ALWAYS_MOUNTED ARRAY_SIZE(always_mounted)
+
+/* The root, what is always mounted, and what the sandbox is asked for. */
+static int list_mounts(struct emulator *emulator, const struct sandbox_spec *spec,
+                       const struct emulate_tree *root, const struct emulate_tree *mounted)
+{
+        struct walk_mount *mounts;
+        int r = 0;
+
+        emulator->mount_count = 1 + ALWAYS_MOUNTED + spec->mount_count;
+        emulator->mounts = mounts = calloc(emulator->mount_count, sizeof(*mounts));
+        if (!mounts)
+                return -ENOMEM;
+        mounts[0].tree = *root;
+        for (size_t i = 0; r == 0 && i < ALWAYS_MOUNTED; i++)
+                r = strv_add(&emulator->mount_paths, always_mounted[i]);
+        mounts += 1 + ALWAYS_MOUNTED;
+        for (size_t i = 0; r == 0 && i < spec->mount_count; i++) {
+                if (mounted)
+                        mounts[i].tree = mounted[i];
+                mounts[i].read_only = spec->mounts[i].read_only;
+                r = strv_add(&emulator->mount_paths, spec->mounts[i].target);
+        }
+        return r;
 }
 
 static int fill(struct emulator *emulator, const struct sandbox_spec *spec)
 {
-        static const char *const always[] = { "/proc", "/sys", "/dev" };
         struct credentials *first = &emulator->next;
-        int r = 0;
 
-        for (size_t i = 0; r == 0 && i < ARRAY_SIZE(always); i++)
-                r = strv_add(&emulator->mount_paths, always[i]);
-        for (size_t i = 0; r == 0 && i < spec->mount_count; i++)
-                r = strv_add(&emulator->mount_paths, spec->mounts[i].target);
-        if (r < 0)
-                return r;
         if (emulator->single) {
                 begin_credentials(first, spec->uid, spec->gid, spec->groups, spec->group_count);
                 emulator->ids_differ = spec->uid != 0 || spec->gid != 0 || spec->group_count > 0;
@@ -251,7 +271,8 @@ static int fill(struct emulator *emulator, const struct sandbox_spec *spec)
 }
 
 int emulator_new(const struct sandbox_host *host, const struct sandbox_spec *spec,
-                 const struct emulate_tree *tree, struct emulator **ret, struct error *err)
+                 const struct emulate_tree *root, const struct emulate_tree *mounted,
+                 struct emulator **ret, struct error *err)
 {
         struct emulator *emulator = calloc(1, sizeof(*emulator));
         int r;
@@ -261,11 +282,13 @@ int emulator_new(const struct sandbox_host *host, const struct sandbox_spec *spe
         emulator->wake_fd = -1;
         pthread_mutex_init(&emulator->lock, NULL);
         executions_init(&emulator->executions);
-        emulator->tree = *tree;
         emulator->single = host->users == SANDBOX_USERS_SINGLE;
         /* With ranges nobody tells of a chroot; what is asked is rare, so each time is looked. */
         emulator->has_chroots = !emulator->single;
-        r = spec->group_count > SANDBOX_GROUPS_MAX ? -E2BIG : fill(emulator, spec);
+        r = spec->group_count > SANDBOX_GROUPS_MAX ? -E2BIG
+                                                   : list_mounts(emulator, spec, root, mounted);
+        if (r == 0)
+                r = fill(emulator, spec);
         if (r < 0) {
                 emulator_free(emulator);
                 return error_set_errno(err, r, "cannot prepare the emulation of root");
@@ -278,12 +301,13 @@ int emulator_start(struct emulator *emulator, struct sandbox *sandbox, struct er
 {
         int fd = sandbox_take_listener_fd(sandbox), r;
 
-        emulator->device = sandbox_device(sandbox);
         if (fd < 0)
                 return error_set(err, -EINVAL, "the sandbox has no calls to emulate");
+        emulator->mounts[0].device = sandbox_device(sandbox, 0);
+        for (size_t i = 1 + ALWAYS_MOUNTED; i < emulator->mount_count; i++)
+                emulator->mounts[i].device = sandbox_device(sandbox, i - ALWAYS_MOUNTED);
+        find_mounts(emulator);
         r = emulator_add_listener(emulator, fd);
-        if (r == 0)
-                r = find_mounts(emulator);
         if (r == 0)
                 r = -pthread_create(&emulator->thread, NULL, supervise, emulator);
         if (r < 0)

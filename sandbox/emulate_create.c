@@ -58,7 +58,7 @@ int emulate_create(struct request *request)
                 .follow = !(flags & (O_EXCL | O_NOFOLLOW)),
         };
         struct emulator *emulator = request->emulator;
-        const struct emulate_tree *tree = &emulator->tree;
+        const struct emulate_tree *tree = &emulator->mounts[0].tree;
         struct emulate_node dir;
         struct walk_place *place;
         uint32_t uid = 0, gid = 0;

@@ -37,17 +37,20 @@ static bool may_chown(const struct credentials *credentials, const struct emulat
 static int chown_place(struct request *request, const struct walk_place *place, uint32_t uid,
                        uint32_t gid)
 {
-        const struct emulate_tree *tree = &request->emulator->tree;
+        const struct emulate_tree *tree;
 
         /* What lies on another filesystem is in no layer: it only has to look as if. */
         if (place->foreign)
                 return 0;
         if (!place->exists)
                 return -ENOENT;
+        if (place->mount->read_only)
+                return -EROFS;
         if (!may_chown(request_credentials(request), &place->node, uid, gid))
                 return -EPERM;
         if (!request_is_alive(request))
                 return -ESRCH;
+        tree = &place->mount->tree;
         return tree->chown(tree->context, place->node.ino, uid, gid);
 }
 
@@ -121,7 +124,7 @@ static bool may_mknod(const struct request *request)
 
 int emulate_mknod(struct request *request)
 {
-        const struct emulate_tree *tree = &request->emulator->tree;
+        const struct emulate_tree *tree;
         const bool at = request->call == EMULATE_MKNODAT;
         const uint64_t *args = request->args + at;
         struct request_target target = { .dirfd = at ? (int)request->args[0] : AT_FDCWD,
@@ -141,12 +144,15 @@ int emulate_mknod(struct request *request)
                 return REQUEST_PASS;
         if (place->exists)
                 return -EEXIST;
+        if (place->mount->read_only)
+                return -EROFS;
         if (!may_mknod(request))
                 return -EPERM;
         mode &= ~((uint32_t)status_of(request, "\nUmask:\t", 8, 0) & 0777);
         emulator_owner_of(request->emulator, request->pid, &uid, &gid);
         if (!request_is_alive(request))
                 return -ESRCH;
+        tree = &place->mount->tree;
         return tree->mknod(tree->context, place->dir, place->name, mode,
                            makedev(device >> 8 & 0xfff, (device & 0xff) | (device >> 12 & 0xfff00)),
                            uid, gid);
@@ -163,13 +169,15 @@ static bool is_recorded(const char *name)
 
 static int record_xattr(struct request *request, const struct walk_place *place, const char *name)
 {
-        const struct emulate_tree *tree = &request->emulator->tree;
+        const struct emulate_tree *tree;
         const uint64_t *args = request->args;
         _cleanup_free_ char *value = NULL;
         int r = 0;
 
         if (!place->exists)
                 return -ENOENT;
+        if (place->mount->read_only)
+                return -EROFS;
         if (!request_credentials(request)->effective)
                 return -EPERM;
         if (args[3] > XATTR_BYTES_MAX)
@@ -183,6 +191,7 @@ static int record_xattr(struct request *request, const struct walk_place *place,
                 r = -ESRCH;
         if (r < 0)
                 return r;
+        tree = &place->mount->tree;
         return tree->setxattr(tree->context, place->node.ino, name, value, args[3], (int)args[4]);
 }
 

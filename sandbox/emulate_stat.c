@@ -42,7 +42,7 @@ static int find(struct request *request, struct request_target *target, bool des
  * lead anywhere. No other answer is shown. */
 static bool is_found(const struct emulator *emulator, dev_t device, uint64_t ino)
 {
-        return device == emulator->device && ino == emulator->place.node.ino;
+        return device == emulator->place.mount->device && ino == emulator->place.node.ino;
 }
 
 static int answer_stat(struct request *request, struct request_target *target, bool descriptor,

@@ -46,5 +46,6 @@ int spec_write(const struct sandbox_host *host, const struct sandbox_spec *spec,
                struct buf *ret, int ret_sources[static SANDBOX_MOUNTS_MAX],
                size_t *ret_source_count, struct error *err);
 
-/* The device number of the sandbox's root, as stat(2) in it shows it; known after sandbox_go(). */
-dev_t sandbox_device(const struct sandbox *sandbox);
+/* The device number of the sandbox's root, or of mount `number`, counted from 1, where that is a
+ * FUSE (else 0), as stat(2) in it shows it; known after sandbox_go(). */
+dev_t sandbox_device(const struct sandbox *sandbox, size_t number);

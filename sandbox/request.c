@@ -92,31 +92,38 @@ static void link_path(const struct request *request, int fd, char ret[static LIN
                 snprintf(ret, LINK_PATH_MAX, "/proc/%d/fd/%d", request->pid, fd);
 }
 
+static const struct walk_mount *mount_of_device(const struct emulator *emulator, dev_t device)
+{
+        for (size_t i = 0; i < emulator->mount_count; i++)
+                if (emulator->mounts[i].device == device && emulator->mounts[i].tree.lookup)
+                        return &emulator->mounts[i];
+        return NULL;
+}
+
 /*
  * The inode behind a link in /proc: one call that asks the filesystem nothing. Where it is closed
  * to who stands outside of the user namespace (allow_other), the name of it is looked up in the
- * tree. Returns 0, -ENOENT, or -EXDEV for what is not in the tree.
+ * trees. Returns 0, -ENOENT, or -EXDEV for what is in none of them.
  */
-static int inode_behind(const struct request *request, const char *link, uint64_t *ret)
+static int inode_behind(const struct request *request, const char *link, struct walk_inode *ret)
 {
         struct emulator *emulator = request->emulator;
-        struct walk_origin origin = { .tree = &emulator->tree,
-                                      .root = emulator->tree.root,
-                                      .mounts = emulator->mounts,
-                                      .mount_count = emulator->mount_count };
+        struct walk_origin origin = emulator_origin(emulator);
         struct walk_place *place = &emulator->place;
+        const struct emulate_tree *tree;
         char name[PATH_MAX];
         struct statx stx;
         ssize_t n;
         int r;
 
         if (statx(AT_FDCWD, link, AT_STATX_DONT_SYNC, STATX_INO, &stx) == 0) {
-                if (makedev(stx.stx_dev_major, stx.stx_dev_minor) != emulator->device)
+                ret->mount =
+                        mount_of_device(emulator, makedev(stx.stx_dev_major, stx.stx_dev_minor));
+                if (!ret->mount)
                         return -EXDEV;
-                *ret = stx.stx_ino;
-                return emulator->tree.begin
-                               ? emulator->tree.begin(emulator->tree.context, link, *ret)
-                               : 0;
+                ret->ino = stx.stx_ino;
+                tree = &ret->mount->tree;
+                return tree->begin ? tree->begin(tree->context, link, ret->ino) : 0;
         }
         if (errno != EACCES)
                 return -ENOENT;
@@ -127,19 +134,20 @@ static int inode_behind(const struct request *request, const char *link, uint64_
         r = walk(&origin, name, false, place);
         if (r < 0 || place->foreign || !place->exists)
                 return -EXDEV;
-        *ret = place->node.ino;
+        *ret = (struct walk_inode){ place->mount, place->node.ino };
         return 0;
 }
 
 static int find_inode(const struct request *request, const char *link, struct walk_place *place)
 {
-        const struct emulate_tree *tree = &request->emulator->tree;
-        uint64_t ino;
+        struct walk_inode inode;
         int r;
 
-        r = inode_behind(request, link, &ino);
-        if (r == 0)
-                r = tree->getattr(tree->context, ino, &place->node);
+        r = inode_behind(request, link, &inode);
+        if (r == 0) {
+                place->mount = inode.mount;
+                r = inode.mount->tree.getattr(inode.mount->tree.context, inode.ino, &place->node);
+        }
         place->foreign = r == -EXDEV;
         place->exists = true;
         place->from_root = false;
@@ -158,7 +166,7 @@ int request_find_descriptor(const struct request *request, int fd, struct walk_p
         return r == -ENOENT && fd != AT_FDCWD ? -EBADF : r;
 }
 
-/* Where the process's paths begin. Sets `ret_foreign` where that is none of the tree's directories.
+/* Where the process's paths begin. Sets `ret_foreign` where that is none of the trees' directories.
  */
 static int find_origin(const struct request *request, int dirfd, bool absolute,
                        struct walk_origin *ret, bool *ret_foreign)
@@ -167,10 +175,7 @@ static int find_origin(const struct request *request, int dirfd, bool absolute,
         char link[LINK_PATH_MAX];
         int r = 0;
 
-        *ret = (struct walk_origin){ .tree = &emulator->tree,
-                                     .root = emulator->tree.root,
-                                     .mounts = emulator->mounts,
-                                     .mount_count = emulator->mount_count };
+        *ret = emulator_origin(emulator);
         if (emulator->has_chroots) {
                 snprintf(link, sizeof(link), "/proc/%d/root", request->pid);
                 r = inode_behind(request, link, &ret->root);

@@ -26,9 +26,7 @@
 #define EMULATE_LISTENERS_MAX 129
 
 struct emulator {
-        struct emulate_tree tree;
         bool single;          /* else devices alone are emulated */
-        dev_t device;         /* of the root, as st_dev shows it */
         pthread_mutex_t lock; /* of the listeners, which other threads may add */
         int listeners[EMULATE_LISTENERS_MAX];
         size_t listener_count;
@@ -36,9 +34,9 @@ struct emulator {
         int wake_fd; /* an eventfd: readable when there is another listener, or none any more */
         pthread_t thread;
         bool started;
-        uint64_t *mounts; /* inodes of mount points; owned */
+        struct walk_mount *mounts; /* owned */
         size_t mount_count;
-        struct strv mount_paths;
+        struct strv mount_paths; /* of all but the first */
         struct credentials_table table;
         atomic_bool ids_differ;     /* some process may not be root */
         atomic_bool has_more_users; /* some process had other ids than the first one */
@@ -82,6 +80,14 @@ int emulate_capset(struct request *request);
 int emulate_getsockopt(struct request *request);
 int emulate_create(struct request *request);
 
+/* The way from the root, with no start. */
+static inline struct walk_origin emulator_origin(const struct emulator *emulator)
+{
+        return (struct walk_origin){ .root = { emulator->mounts, emulator->mounts[0].tree.root },
+                                     .mounts = emulator->mounts,
+                                     .mount_count = emulator->mount_count };
+}
+
 /* Whether the process still waits in this very call. */
 bool request_is_alive(const struct request *request);
 
@@ -103,7 +109,7 @@ struct request_target {
 };
 
 /*
- * Finds in the tree what a call is about; `ret` is the emulator's own `place`. `searcher` must be
+ * Finds in the trees what a call is about; `ret` is the emulator's own `place`. `searcher` must be
  * allowed to pass, unless NULL. A path that names a descriptor of the process ("/dev/fd/3") becomes
  * the target's `dirfd`. Returns 0 or a negative errno: -EFAULT, -EBADF, and those of walk().
  */

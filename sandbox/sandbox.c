@@ -37,7 +37,7 @@ struct sandbox {
         pid_t init;
         pid_t network;
         int network_status; /* as waitpid(2) has it, of one that ended before the sandbox; else 0 */
-        dev_t device;       /* of the root */
+        dev_t *devices;     /* owned; of the root, and of each mount, or 0 */
         bool outer_proc;    /* /proc is that of a container around */
         const struct sandbox_cgroup *cgroup; /* borrowed, or NULL */
         char cgroup_name[CGROUP_NAME_MAX];   /* empty where there is none */
@@ -277,7 +277,8 @@ int sandbox_start(const struct sandbox_host *host, const struct sandbox_spec *sp
         sandbox->socket = sandbox->fuse_fd = sandbox->listener_fd = sandbox->terminal_fd = -1;
         pthread_mutex_init(&sandbox->lock, NULL);
         sandbox->mount_fds = calloc(spec->mount_count + 1, sizeof(*sandbox->mount_fds));
-        if (!sandbox->mount_fds)
+        sandbox->devices = calloc(spec->mount_count + 1, sizeof(*sandbox->devices));
+        if (!sandbox->mount_fds || !sandbox->devices)
                 return error_set_oom(err);
         for (; sandbox->mount_count < spec->mount_count; sandbox->mount_count++)
                 sandbox->mount_fds[sandbox->mount_count] = -1;
@@ -309,6 +310,12 @@ int sandbox_take_mount_fd(struct sandbox *sandbox, size_t index)
         return TAKE_FD(sandbox->mount_fds[index]);
 }
 
+static void keep_device(struct sandbox *sandbox, const struct wire_message *message)
+{
+        if (message->value >= 0 && (size_t)message->value <= sandbox->mount_count)
+                sandbox->devices[message->value] = message->device;
+}
+
 int sandbox_go(struct sandbox *sandbox, struct error *err)
 {
         struct wire_message message;
@@ -319,15 +326,15 @@ int sandbox_go(struct sandbox *sandbox, struct error *err)
                 int fd = -1;
 
                 r = receive(sandbox, &message, &fd, err);
-                if (r == 0 && message.type == WIRE_ROOT)
-                        sandbox->device = message.device;
+                if (r == 0 && message.type == WIRE_DEVICE)
+                        keep_device(sandbox, &message);
                 if (r == 0 && message.type == WIRE_TERMINAL)
                         sandbox->terminal_fd = fd;
                 else if (r == 0 && message.type == WIRE_RUNNING)
                         sandbox->listener_fd = fd;
                 else if (fd >= 0)
                         close(fd);
-        } while (r == 0 && (message.type == WIRE_ROOT || message.type == WIRE_TERMINAL));
+        } while (r == 0 && (message.type == WIRE_DEVICE || message.type == WIRE_TERMINAL));
         if (r == 0 && message.type != WIRE_RUNNING)
                 r = error_set(err, -EBADMSG, "an unexpected message");
         sandbox->outer_proc = r == 0 && message.value;
@@ -384,9 +391,9 @@ bool sandbox_lost_network(const struct sandbox *sandbox, struct error *err)
         return true;
 }
 
-dev_t sandbox_device(const struct sandbox *sandbox)
+dev_t sandbox_device(const struct sandbox *sandbox, size_t number)
 {
-        return sandbox->device;
+        return sandbox->devices[number];
 }
 
 /* Waits until there is a message. Returns 0 or -ETIMEDOUT. */
@@ -525,6 +532,7 @@ void sandbox_free(struct sandbox *sandbox)
         for (size_t i = 0; i < sandbox->mount_count; i++)
                 cleanup_close(&sandbox->mount_fds[i]);
         free(sandbox->mount_fds);
+        free(sandbox->devices);
         wait_for_child(&sandbox->mapper);
         wait_for_child(&sandbox->builder);
         wait_for_init(sandbox);

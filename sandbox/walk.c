@@ -30,13 +30,16 @@ bool walk_allows(const struct credentials *credentials, const struct emulate_nod
         return ((uint32_t)mask & ~bits) == 0;
 }
 
-static bool is_mount(const struct walk_origin *origin, uint64_t ino)
+/* The tree that the way is in. */
+static const struct emulate_tree *tree_of(const struct way *way)
 {
-        for (size_t i = 0; i < origin->mount_count; i++) {
-                if (origin->mounts[i] == ino)
-                        return true;
-        }
-        return false;
+        return &way->place->mount->tree;
+}
+
+static int go_to(struct way *way, const struct walk_inode *inode)
+{
+        way->place->mount = inode->mount;
+        return tree_of(way)->getattr(tree_of(way)->context, inode->ino, &way->at);
 }
 
 /* Back to the root, for a path or symbolic link that begins there. */
@@ -44,7 +47,34 @@ static int go_to_root(struct way *way)
 {
         way->place->from_root = true;
         way->place->text[0] = '\0';
-        return way->origin->tree->getattr(way->origin->tree->context, way->origin->root, &way->at);
+        return go_to(way, &way->origin->root);
+}
+
+static const struct walk_mount *mounted_on(const struct way *way)
+{
+        const struct walk_origin *origin = way->origin;
+
+        for (size_t i = 0; i < origin->mount_count; i++) {
+                const struct walk_mount *mount = &origin->mounts[i];
+
+                if (mount->point == way->at.ino && mount->parent == way->place->mount)
+                        return mount;
+        }
+        return NULL;
+}
+
+/* Enters what is mounted where the way is, and what is mounted on that. */
+static int cross(struct way *way)
+{
+        const struct walk_mount *mount;
+        int r = 0;
+
+        while (r == 0 && !way->place->foreign && (mount = mounted_on(way))) {
+                way->place->foreign = !mount->tree.lookup;
+                if (!way->place->foreign)
+                        r = go_to(way, &(struct walk_inode){ mount, mount->tree.root });
+        }
+        return r;
 }
 
 /* Follows the step in the text; on the way up, the last name is taken back where there is one. */
@@ -68,19 +98,27 @@ static int note_step(struct walk_place *place, const char *name)
 
 static int go_up(struct way *way)
 {
-        const struct emulate_tree *tree = way->origin->tree;
+        const struct walk_inode *root = &way->origin->root;
+        struct walk_place *place = way->place;
         int r;
 
-        if (way->at.ino == way->origin->root)
+        if (way->at.ino == root->ino && place->mount == root->mount)
                 return 0;
-        r = note_step(way->place, "..");
-        return r < 0 ? r : tree->lookup(tree->context, way->at.ino, "..", &way->at);
+        r = note_step(place, "..");
+        if (r < 0)
+                return r;
+        while (place->mount->parent && way->at.ino == place->mount->tree.root) {
+                way->at.ino = place->mount->point;
+                place->mount = place->mount->parent;
+        }
+        r = tree_of(way)->lookup(tree_of(way)->context, way->at.ino, "..", &way->at);
+        return r < 0 ? r : cross(way);
 }
 
 /* Puts a symbolic link's target before what is left of the path, which `path` then is. */
 static int expand(struct way *way, const char **path)
 {
-        const struct emulate_tree *tree = way->origin->tree;
+        const struct emulate_tree *tree = tree_of(way);
         struct buf target = BUF_INIT;
         int r;
 
@@ -111,7 +149,7 @@ static bool ends_here(const char *path)
 /* One name that is neither "." nor "..": looks it up in the directory where the way is. */
 static int enter(struct way *way, bool follow, const char **path)
 {
-        const struct emulate_tree *tree = way->origin->tree;
+        const struct emulate_tree *tree = tree_of(way);
         struct walk_place *place = way->place;
         const struct emulate_node dir = way->at;
         int r;
@@ -121,10 +159,11 @@ static int enter(struct way *way, bool follow, const char **path)
         place->exists = r == 0;
         if (r == -ENOENT && ends_here(*path))
                 return note_step(place, place->name);
+        if (r == 0)
+                r = cross(way);
         if (r < 0)
                 return r;
-        if (is_mount(way->origin, way->at.ino)) {
-                place->foreign = true;
+        if (place->foreign) {
                 r = note_step(place, place->name);
                 if (r < 0 || strlen(place->text) + strlen(*path) >= sizeof(place->text))
                         return -ENAMETOOLONG;
@@ -167,7 +206,6 @@ static int step(struct way *way, const char *name, size_t len, bool follow, cons
 
 static int go(struct way *way, const char *path, bool follow)
 {
-        const struct emulate_tree *tree = way->origin->tree;
         const char *name;
         size_t len;
         int r;
@@ -178,7 +216,7 @@ static int go(struct way *way, const char *path, bool follow)
         if (path[0] == '/')
                 r = go_to_root(way);
         else
-                r = tree->getattr(tree->context, way->origin->start, &way->at);
+                r = go_to(way, &way->origin->start);
         while (r == 0 && !way->place->foreign && (len = path_next(&path, &name)) > 0)
                 r = step(way, name, len, follow, &path);
         way->place->node = way->at;

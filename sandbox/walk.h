@@ -1,9 +1,10 @@
 /*
- * Resolving a path inside the union tree, as the kernel does it in the step: private to the
+ * Resolving a path inside the union trees, as the kernel does it in the step: private to the
  * sandbox.
  *
- * Nothing here looks at a filesystem of the host: names are asked of the tree. What is mounted over
- * the tree is foreign, and the walk ends there.
+ * Nothing here looks at a filesystem of the host: names are asked of the trees. A walk goes from
+ * one tree into another that is mounted on it, and back by "..". All else that is mounted is
+ * foreign, and the walk ends there.
  */
 #pragma once
 
@@ -15,19 +16,36 @@
 
 #define WALK_SYMLINKS_MAX 40 /* as the kernel */
 
+/* What is mounted in the step, the root first. */
+struct walk_mount {
+        struct emulate_tree tree; /* has no `lookup` where it is foreign; its `root` is the inode
+                                     that is mounted */
+        dev_t device;             /* as st_dev shows it; of a tree alone */
+        bool read_only;
+        const struct walk_mount *parent; /* what it is mounted into; NULL: nowhere, or the root */
+        uint64_t point;                  /* the parent's inode that it is mounted on */
+};
+
+struct walk_inode {
+        const struct walk_mount *mount;
+        uint64_t ino;
+};
+
 struct walk_origin {
-        const struct emulate_tree *tree;
-        uint64_t root;          /* of the process: where absolute paths begin, and ".." ends */
-        uint64_t start;         /* where relative paths begin */
-        const uint64_t *mounts; /* inodes that something is mounted on; borrowed */
+        struct walk_inode root;          /* of the process: absolute paths begin, ".." ends there */
+        struct walk_inode start;         /* where relative paths begin */
+        const struct walk_mount *mounts; /* borrowed */
         size_t mount_count;
         const struct credentials *searcher; /* who must be allowed to pass; NULL: root */
 };
 
 struct walk_place {
-        bool foreign; /* not in the tree; only `text` is set: the rest of the path, from the root
-                         where `from_root`, with symbolic links in it that nobody has looked at */
-        bool exists;  /* else only `dir` and `name` are set: the last name could be made there */
+        bool foreign; /* in none of the trees; only `text` is set: the rest of the path, from the
+                         root where `from_root`, with symbolic links in it that nobody has looked
+                         at */
+        bool exists;  /* else only `mount`, `dir` and `name` are set: the last name could be made
+                         there */
+        const struct walk_mount *mount; /* whose tree has `node`, else `dir`; borrowed */
         uint64_t dir;
         char name[NAME_MAX + 1]; /* "" where the path ends in ".", ".." or "/" */
         struct emulate_node node;

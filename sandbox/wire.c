@@ -40,9 +40,9 @@ int wire_send(int socket, enum wire_type type, int value, int fd)
         return wire_send_message(socket, &message, offsetof(struct wire_message, error), fd);
 }
 
-int wire_send_device(int socket, uint64_t device)
+int wire_send_device(int socket, int value, uint64_t device)
 {
-        struct wire_message message = { .type = WIRE_ROOT, .device = device };
+        struct wire_message message = { .type = WIRE_DEVICE, .value = value, .device = device };
 
         return wire_send_message(socket, &message, offsetof(struct wire_message, error), -1);
 }

@@ -113,7 +113,8 @@ enum wire_type {
         WIRE_FUSE,     /* helper: the root is mounted; with the descriptor if it is a FUSE. With a
                           `value`, it is the mount of this index, counted from 1 */
         WIRE_GO,       /* parent: complete the root and execute */
-        WIRE_ROOT,     /* helper: `device` is the root's */
+        WIRE_DEVICE,   /* helper: `device` is the root's or, with a `value`, that of the FUSE mount
+                          of this index, counted from 1 */
         WIRE_RUNNING,  /* helper: the command is about to be executed; with its listener. `value`
                           is 1 where /proc is that of a container around */
         WIRE_TERMINAL, /* helper: the other end of the command's terminal, or of a child's */
@@ -137,12 +138,12 @@ struct wire_message {
 };
 
 /*
- * Sends a message of this type and value, and `fd` with it unless that is -1; a WIRE_ROOT; an
+ * Sends a message of this type and value, and `fd` with it unless that is -1; a WIRE_DEVICE; an
  * error, with its exit status or 0. Each returns 0 or a negative errno: -EPIPE where the other side
  * is gone.
  */
 int wire_send(int socket, enum wire_type type, int value, int fd);
-int wire_send_device(int socket, uint64_t device);
+int wire_send_device(int socket, int value, uint64_t device);
 int wire_send_error(int socket, int status, const struct error *err);
 
 /* The same of a child. */

@@ -4,8 +4,9 @@
  * Where one uid is all there is, the kernel refuses chown, setuid, mknod of devices and their like
  * before any filesystem sees them. A filter hands these calls to a supervisor, a thread of the
  * caller, which knows who the process believes to be and records owners, devices and attributes in
- * the union tree. The supervisor acts on inodes of that tree alone, never on a path of the host: a
- * step that swaps names in the meantime can mislabel its own files and nothing else.
+ * the union trees: that of the root, and those mounted into it. The supervisor acts on inodes of
+ * these alone, never on a path of the host: a step that swaps names in the meantime can mislabel
+ * its own files and nothing else.
  *
  * What is emulated, by mode:
  *   one uid   chown; mknod of devices; trusted.* and security.* attributes; ids of processes, over
@@ -48,23 +49,23 @@ struct emulate_node {
 #define EMULATE_UNCHANGED UINT32_MAX
 
 /*
- * The tree that is the step's root. Each call returns 0 or a negative errno, as the system call of
- * that name, and may be made while the tree is served, but never from a thread that serves it: the
- * supervisor's own lookups are requests to it.
+ * A tree that is the step's root, or is mounted into it. Each call returns 0 or a negative errno,
+ * as the system call of that name, and may be made while the tree is served, but never from a
+ * thread that serves it: the supervisor's own lookups are requests to it.
  *
  * What a call changes that the kernel may have seen before, the kernel is told of before it
  * returns: the mode that a chown has taken bits from, the name that a mknod has made.
  */
 struct emulate_tree {
         void *context;
-        uint64_t root; /* inode of "/" */
+        uint64_t root; /* inode of "/", or of what is mounted of the tree */
 
         /* NULL, or told of each inode that a call begins at, as "/proc/PID/fd/3" and its like lead
          * to it: for a tree whose inodes cannot be found by their numbers. -EXDEV: it is none of
          * the tree's. */
         int (*begin)(void *context, const char *link, uint64_t ino);
 
-        /* `name` is terminated, never empty or "."; ".." is the parent, of the root itself. */
+        /* `name` is terminated, never empty or "."; ".." is the parent, of "/" itself. */
         int (*lookup)(void *context, uint64_t dir, const char *name, struct emulate_node *ret);
         int (*getattr)(void *context, uint64_t ino, struct emulate_node *ret);
         /* Appends the target. */
@@ -78,10 +79,11 @@ struct emulate_tree {
                         size_t len, int flags);
 
         /*
-         * NULL both, or for a tree that is not told who makes what (a sandbox whose root is
-         * SANDBOX_ROOT_DIRECTORY). announce(): thread `pid` is about to make `name`, which is not
-         * there yet, and shall belong to these. settle(): what was announced may be there by now;
-         * where `pid` itself had announced it, it is or never will be. Called before each call.
+         * NULL both, or, of a root, for a tree that is not told who makes what (a sandbox whose
+         * root is SANDBOX_ROOT_DIRECTORY). announce(): thread `pid` is about to make `name`, which
+         * is not there yet, and shall belong to these. settle(): what was announced may be there by
+         * now; where `pid` itself had announced it, it is or never will be. Called before each
+         * call.
          */
         void (*announce)(void *context, pid_t pid, uint64_t dir, const char *name, uint32_t uid,
                          uint32_t gid);
@@ -91,11 +93,13 @@ struct emulate_tree {
 struct emulator;
 
 /*
- * Makes an emulator for one sandbox. `spec` says who the command begins as, and which mount points
- * are none of the tree's. It is borrowed for the call, `tree` for the emulator's life.
+ * Makes an emulator for one sandbox. `spec` says who the command begins as, and where something is
+ * mounted. `mounted` is NULL, or has the tree of each of the spec's mounts; one without a lookup()
+ * is none. All are borrowed for the call, and the trees' contexts for the emulator's life.
  */
 int emulator_new(const struct sandbox_host *host, const struct sandbox_spec *spec,
-                 const struct emulate_tree *tree, struct emulator **ret, struct error *err);
+                 const struct emulate_tree *root, const struct emulate_tree *mounted,
+                 struct emulator **ret, struct error *err);
 
 /*
  * Answers the sandbox's calls from now on, from a thread of its own. To be called after

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 static int write_all(int fd, const char *data, size_t len)
@@ -71,16 +72,21 @@ static int add_tmpfs(const struct wire_mount *wanted, int root_fd, const char *t
         return tree_mount(root_fd, target, "tmpfs", flags, options, err);
 }
 
-/* A part of a FUSE is looked up now that it is served. */
-static int add_fuse(const struct wire_spec *spec, const struct wire_mount *wanted, int root_fd,
-                    const char *target, struct error *err)
+/* A part of a FUSE is looked up now that it is served. The emulation knows it by its device, of
+ * which nobody that serves it has to be asked. */
+static int add_fuse(const struct wire_spec *spec, const struct wire_mount *wanted, int number,
+                    int root_fd, const char *target, struct error *err)
 {
         const char *path = wire_string(spec, wanted->path);
         _cleanup_close_ int fd = -1;
         int r = tree_open(WIRE_SOURCE_FD + (int)wanted->source, path ? path : "", &fd);
+        struct statx stx;
 
         if (r < 0)
                 return error_set_errno(err, r, "cannot mount %s on %s", path, target);
+        if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, &stx) < 0)
+                return error_set_errno(err, -errno, "cannot look at %s", target);
+        wire_send_device(WIRE_SOCKET_FD, number, makedev(stx.stx_dev_major, stx.stx_dev_minor));
         return tree_bind(root_fd, target, fd, wanted->read_only, err);
 }
 
@@ -103,7 +109,7 @@ int mounts_add_extra(const struct helper *helper, int root_fd, struct error *err
                         r = add_tmpfs(wanted, root_fd, target, err);
                         break;
                 case SANDBOX_MOUNT_FUSE:
-                        r = add_fuse(spec, wanted, root_fd, target, err);
+                        r = add_fuse(spec, wanted, (int)i + 1, root_fd, target, err);
                         break;
                 case SANDBOX_MOUNT_DATA:
                         r = add_data(spec, wanted, root_fd, target, err);

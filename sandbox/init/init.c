@@ -67,7 +67,7 @@ static int build(struct helper *helper, struct error *err)
         /* The emulation tells by it what is in the root and what is mounted. */
         if (fstat(root_fd, &st) < 0)
                 return error_set_errno(err, -errno, "cannot look at the root");
-        wire_send_device(WIRE_SOCKET_FD, st.st_dev);
+        wire_send_device(WIRE_SOCKET_FD, 0, st.st_dev);
         umask(0);
         r = mounts_add_proc(helper, root_fd, &helper->outer_proc, err);
         if (r == 0)

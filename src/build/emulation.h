@@ -1,5 +1,5 @@
 /*
- * Root emulation over a union tree that is served: what sandbox/emulate.h asks of a tree, answered
+ * Root emulation over union trees that are served: what sandbox/emulate.h asks of a tree, answered
  * by fs/tree.h, with the kernel told of what has changed behind its back.
  */
 #pragma once
@@ -7,16 +7,21 @@
 #include "fs/server.h"
 #include "sandbox/emulate.h"
 
-struct emulation {
-        struct tree *tree;
+/* All is borrowed. */
+struct emulation_tree {
+        struct tree *tree;     /* NULL: a mount has none */
         struct trace *trace;   /* or NULL */
         struct server *server; /* once there is one */
+};
+
+struct emulation {
+        struct emulation_tree root;
+        struct emulation_tree mounts[SANDBOX_MOUNTS_MAX]; /* of the specification's mounts */
         struct emulator *emulator;
 };
 
-/* Makes the emulator for a sandbox of `spec` whose root `tree` is; `emulation` keeps its address.
- */
-int emulation_init(struct emulation *emulation, struct tree *tree, const struct sandbox_host *host,
+/* Makes the emulator for a sandbox of `spec`, whose trees `emulation` has; it keeps its address. */
+int emulation_init(struct emulation *emulation, const struct sandbox_host *host,
                    const struct sandbox_spec *spec, struct error *err);
 void emulation_done(struct emulation *emulation);
 

@@ -227,7 +227,7 @@ int emulation_layout_init(struct emulation_layout *emulation, struct layout *lay
         if (fstat(layout_dir(layout), &st) < 0)
                 return error_set_errno(err, -errno, "cannot look at the laid out files");
         emulation->root = calls.root = st.st_ino;
-        return emulator_new(host, spec, &calls, &emulation->emulator, err);
+        return emulator_new(host, spec, &calls, NULL, &emulation->emulator, err);
 }
 
 void emulation_layout_done(struct emulation_layout *emulation)

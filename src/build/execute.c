@@ -150,6 +150,19 @@ static size_t add_mounts(const struct execution_live *run, struct sandbox_mount 
         return count;
 }
 
+/* What the emulation is about; `first` is the number of the first of the mounts. */
+static void list_trees(struct execution_live *run, size_t first)
+{
+        const struct execution *execution = run->execution;
+
+        run->emulation.root =
+                (struct emulation_tree){ .tree = execution->tree, .trace = execution->trace };
+        for (size_t i = 0; i < execution->mount_count; i++)
+                run->emulation.mounts[first + i] =
+                        (struct emulation_tree){ .tree = execution->mounts[i].tree,
+                                                 .trace = execution->mounts[i].trace };
+}
+
 /* Serves the trees that are mounted; `first` is the number of the first of the mounts. */
 static int start_servers(struct execution_live *run, const struct server_options *options,
                          size_t first, struct error *err)
@@ -158,7 +171,6 @@ static int start_servers(struct execution_live *run, const struct server_options
         struct server_options plain = *options;
         int r = 0;
 
-        plain.owner_of = NULL;
         run->servers = calloc(execution->mount_count + 1, sizeof(struct server *));
         if (!run->servers)
                 return error_set_oom(err);
@@ -170,6 +182,7 @@ static int start_servers(struct execution_live *run, const struct server_options
                 r = server_start(execution->mounts[i].tree,
                                  sandbox_take_mount_fd(run->sandbox, first + i), &plain,
                                  &run->servers[i], err);
+                run->emulation.mounts[first + i].server = run->servers[i];
         }
         return r;
 }
@@ -182,7 +195,7 @@ static int confine_server(void *context, struct error *err)
         const struct emulation *emulation = context;
         _cleanup_close_ int proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
         const struct confine_path paths[] = {
-                { .fd = tree_spool_dir(emulation->tree), .writable = true },
+                { .fd = tree_spool_dir(emulation->root.tree), .writable = true },
                 { .fd = proc_fd },
         };
         int r = confine_thread(paths, ARRAY_SIZE(paths) - (proc_fd < 0), false, err);
@@ -208,14 +221,13 @@ static int serve(struct execution_live *run, const struct server_options *option
         int r = 0;
 
         if (is_emulated(run))
-                r = emulation_init(&run->emulation, execution->tree, execution->host, spec, err);
-        run->emulation.trace = execution->trace;
+                r = emulation_init(&run->emulation, execution->host, spec, err);
         if (r == 0)
                 r = server_start(execution->tree, sandbox_take_fuse_fd(run->sandbox), options,
                                  &run->server, err);
         if (r == 0)
                 r = start_servers(run, options, own_mounts, err);
-        run->emulation.server = run->server;
+        run->emulation.root.server = run->server;
         return r;
 }
 
@@ -299,7 +311,7 @@ static int start(struct execution_live *run, struct error *err)
                 spec.root_fd = layout_dir(run->copies.root);
                 copies_use(&run->copies, mounts + own);
         }
-        run->emulation.tree = execution->tree;
+        list_trees(run, own);
         memcpy(spec.stdio, execution->stdio, sizeof(spec.stdio));
         run->spec = spec;
         if (server_mount_options(&server, &options) < 0)

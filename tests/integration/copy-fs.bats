@@ -62,6 +62,16 @@ check_cases() {
         check_cases run-mount writes
 }
 
+@test "what is mounted is root's, and stays it" {
+        context_of mounted \
+                'FROM busybox:1 AS from' \
+                'RUN touch /f && chown 7:8 /f' \
+                'FROM busybox:1' \
+                'RUN --mount=from=from,target=/m,rw chown 9 /m/f && cp -a /m/f /copied && stat -c %u:%g /m/f /copied > /owners'
+        varve build -t mounted "$context"
+        [ "$(varve run --rm mounted cat /owners)" = $'0:0\n0:0' ]
+}
+
 @test "a package with a user of its own" {
         check_case local-deb
 }

@@ -103,8 +103,10 @@ const char *test_tree_options(struct test_tree *tree)
 int test_tree_emulate(struct test_tree *test, const struct sandbox_host *host,
                       const struct sandbox_spec *spec, struct emulator **ret, struct error *err)
 {
-        int r = emulation_init(&test->emulation, test->tree, host, spec, err);
+        int r;
 
+        test->emulation.root.tree = test->tree;
+        r = emulation_init(&test->emulation, host, spec, err);
         if (test->options.single_id)
                 test->options.owner_of = emulation_owner_of;
         test->options.context = &test->emulation;
@@ -116,7 +118,7 @@ int test_tree_serve(struct test_tree *test, int fuse_fd, struct error *err)
 {
         int r = server_start(test->tree, fuse_fd, &test->options, &test->server, err);
 
-        test->emulation.server = test->server;
+        test->emulation.root.server = test->server;
         return r;
 }
 

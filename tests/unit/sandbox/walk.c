@@ -33,6 +33,8 @@ static const struct row {
         { 6, "processes", S_IFLNK | 0777, 7, "/proc/self/fd/3" }, /* 14 */
         { 6, "empty", S_IFLNK | 0777, 7, "" },                    /* 15 */
         { 6, "slash", S_IFLNK | 0777, 7, "/" },                   /* 16 */
+        { 6, "below", S_IFDIR | 0755, 0, NULL },                  /* 17: mounted on */
+        { 2, "sub", S_IFDIR | 0755, 0, NULL },                    /* 18: mounted on, in a mount */
 };
 
 static void fill(uint64_t ino, struct emulate_node *ret)
@@ -74,13 +76,21 @@ static int table_readlink(void *context, uint64_t ino, struct buf *ret)
         return buf_append_str(ret, rows[ino - 1].target);
 }
 
-static const struct emulate_tree table = {
-        .root = 1, .lookup = table_lookup, .getattr = table_getattr, .readlink = table_readlink
+#define TABLE .lookup = table_lookup, .getattr = table_getattr, .readlink = table_readlink
+
+/* Of the same table, /etc is mounted on /home/ann/below, and on that once more /home/ann. */
+static struct walk_mount mounts[] = {
+        { .tree = { .root = 1, TABLE } },
+        { .parent = &mounts[0], .point = 13 },
+        { .tree = { .root = 2, TABLE }, .parent = &mounts[0], .point = 17 },
+        { .tree = { .root = 6, TABLE }, .parent = &mounts[2], .point = 18 },
+        { .tree = { .root = 5, TABLE }, .parent = &mounts[3], .point = 17 },
+        { .tree = { .root = 1, TABLE }, .parent = &mounts[4], .point = 5 },
 };
-static const uint64_t mounts[] = { 13 };
-static struct walk_origin origin = {
-        .tree = &table, .root = 1, .start = 6, .mounts = mounts, .mount_count = 1
-};
+static struct walk_origin origin = { .root = { &mounts[0], 1 },
+                                     .start = { &mounts[0], 6 },
+                                     .mounts = mounts,
+                                     .mount_count = ARRAY_SIZE(mounts) };
 static struct walk_place place;
 
 static void expect_inode(const char *path, bool follow, uint64_t ino, const char *text)
@@ -119,7 +129,7 @@ Test(walk, climbs_to_the_root_and_no_further)
         expect_inode("../../../../etc", true, 2, "../../etc");
         expect_inode("/../../etc", true, 2, "etc");
         expect_inode("/etc/../home/ann/../../etc/passwd", true, 3, "etc/passwd");
-        origin.root = 5;
+        origin.root.ino = 5;
         expect_inode("/../../ann", true, 6, "ann");
         expect_inode("../../../ann", true, 6, "../ann");
 }
@@ -135,7 +145,7 @@ Test(walk, follows_symbolic_links_inside_the_root)
         cr_expect(place.from_root);
         expect_inode("slash", true, 1, "");
         cr_expect(place.from_root);
-        origin.root = 5;
+        origin.root.ino = 5;
         expect_inode("slash", true, 5, "");
 }
 
@@ -193,6 +203,50 @@ Test(walk, ends_where_something_is_mounted)
         cr_expect_str_eq(place.text, "proc/self/fd/3");
 }
 
+static void expect_in_mount(const char *path, size_t mount, uint64_t ino, const char *text)
+{
+        expect_inode(path, true, ino, text);
+        cr_expect_eq(place.mount - mounts, mount, "%s: mount %td", path, place.mount - mounts);
+}
+
+/* The way to what is mounted: /home/ann/below is mount 2 (of /etc), "sub" in it is mount 3 (of
+ * /home/ann), and "below" in that is mount 4 (of /home), on which mount 5 is. */
+Test(walk, goes_on_in_what_is_mounted_and_comes_back)
+{
+        expect_in_mount("below", 2, 2, "below");
+        expect_in_mount("below/", 2, 2, "below");
+        expect_in_mount("/home/ann/below/passwd", 2, 3, "home/ann/below/passwd");
+        expect_in_mount("below/sub", 3, 6, "below/sub");
+        expect_in_mount("below/sub/file", 3, 7, "below/sub/file");
+        expect_in_mount("below/..", 0, 6, "");
+        expect_in_mount("below/sub/..", 2, 2, "below");
+        expect_in_mount("below/sub/../../file", 0, 7, "file");
+        expect_in_mount("below/sub/slash", 0, 1, "");
+        expect_refusal("below/sub/up/passwd", true, -ENOENT);
+        cr_assert_eq(walk(&origin, "below/new", true, &place), 0);
+        cr_expect_not(place.exists);
+        cr_expect_eq(place.mount, &mounts[2]);
+        cr_expect_eq(place.dir, 2);
+}
+
+Test(walk, begins_in_what_is_mounted)
+{
+        origin.start = (struct walk_inode){ &mounts[3], 6 };
+        expect_in_mount("file", 3, 7, "file");
+        expect_in_mount("../passwd", 2, 3, "../passwd");
+        expect_in_mount("../../file", 0, 7, "../../file");
+        origin.root = (struct walk_inode){ &mounts[3], 6 };
+        expect_in_mount("../file", 3, 7, "file");
+        expect_in_mount("/../file", 3, 7, "file");
+}
+
+Test(walk, sees_the_uppermost_of_what_is_mounted_at_one_place)
+{
+        expect_in_mount("below/sub/below", 5, 1, "below/sub/below");
+        expect_in_mount("below/sub/below/etc", 5, 2, "below/sub/below/etc");
+        expect_in_mount("below/sub/below/..", 3, 6, "below/sub");
+}
+
 static struct credentials user(uint32_t uid)
 {
         struct credentials credentials;
@@ -205,7 +259,7 @@ Test(walk, passes_no_directory_that_is_closed_to_who_searches)
 {
         struct credentials other = user(8), owner = user(7), root = user(0);
 
-        origin.start = 1;
+        origin.start.ino = 1;
         origin.searcher = &other;
         expect_refusal("/home/ann/file", true, -EACCES);
         expect_inode("/home/ann", true, 6, "home/ann");
