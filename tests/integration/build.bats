@@ -373,7 +373,8 @@ begins() {
         wait "$!"
         varve run --rm using sh -c 'sleep 1; cat /copy' >"$work/log" &
         sleep 0.5
-        varve rmi using
+        run ! varve rmi using
+        varve rmi -f using
         wait "$!"
         grep -q bookworm "$work/log"
         store_is_sound
