@@ -7,6 +7,7 @@
 #include "build/build.h"
 #include "build_flags.h"
 #include "cache_flags.h"
+#include "log.h"
 #include "oci/reference.h"
 #include "output_flags.h"
 #include "progress.h"
@@ -121,6 +122,14 @@ static int write_iidfile(const char *path, const char *id, struct error *err)
         return 0;
 }
 
+static void tell_line(const char *what, const char *text)
+{
+        if (log_is_json())
+                log_print(LOG_LEVEL_NOTE, "%s %s", what, text);
+        else
+                fprintf(stderr, "%s %s\n", what, text);
+}
+
 static int tell_result(const struct build_flags *flags, const struct build_result *result,
                        bool keeps, struct error *err)
 {
@@ -135,9 +144,9 @@ static int tell_result(const struct build_flags *flags, const struct build_resul
                 printf("%s\n", id);
                 return 0;
         }
-        fprintf(stderr, "image %s\n", id);
+        tell_line("image", id);
         for (size_t i = 0; i < flags->tags.count && keeps; i++)
-                fprintf(stderr, "named %s\n", flags->tags.items[i]);
+                tell_line("named", flags->tags.items[i]);
         return 0;
 }
 
@@ -347,9 +356,13 @@ static void tell_fault(const struct progress *progress, const struct build_fault
 {
         const char *tail = progress_tail(progress);
 
-        if (*tail)
+        if (*tail && log_is_json())
+                log_print(LOG_LEVEL_ERROR, "the step printed last: %s", tail);
+        else if (*tail)
                 fprintf(stderr, "\nThe step printed last:\n%s", tail);
-        if (fault->excerpt)
+        if (fault->excerpt && log_is_json())
+                log_print(LOG_LEVEL_ERROR, "%s", fault->excerpt);
+        else if (fault->excerpt)
                 fprintf(stderr, "\n%s\n", fault->excerpt);
 }
 

@@ -74,7 +74,8 @@ const struct command cmd_cache_ls = {
         .summary = "List the steps of the build cache",
         .details = "What was used last comes first. SIZE is what a step alone keeps; what an image "
                    "has too\n"
-                   "is counted with the image.",
+                   "is counted with the image.\n\n"
+                   "Example:\n  varve cache ls",
         .run = run_ls,
 };
 
@@ -142,6 +143,7 @@ const struct command cmd_cache_rm = {
         .name = "cache rm",
         .arguments = "ID...",
         .summary = "Remove steps from the build cache",
+        .details = "Example:\n  varve cache rm 94d60db588dc",
         .run = run_rm,
 };
 

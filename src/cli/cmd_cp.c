@@ -3,6 +3,7 @@
 #include "build/file_copy.h"
 #include "commands.h"
 #include "container/changes.h"
+#include "log.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -43,10 +44,10 @@ static int copy_out(struct store *store, const char *from, const char *to, struc
         else if (r == 0)
                 r = files_copy_out(store, tree, path_in_container(from), to, &left_out, err);
         if (left_out > 0)
-                fprintf(stderr,
-                        "varve: warning: %zu devices and attributes that only root may have were "
-                        "left out\n",
-                        left_out);
+                log_print(LOG_LEVEL_WARNING,
+                          "%zu devices and attributes that only root may have were "
+                          "left out",
+                          left_out);
         tree_free(tree);
         container_done(&container);
         return r;

@@ -3,6 +3,7 @@
 #include "image_filters.h"
 #include "image_info.h"
 #include "listing.h"
+#include "log.h"
 #include "oci/json.h"
 
 #include <errno.h>
@@ -134,8 +135,7 @@ static int choose_images(struct store *store, const struct image_index *list,
 
                 if (store_image_load(store, &list->manifests.items[i], NULL, &shown->image,
                                      &broken) < 0) {
-                        print_plain(broken.message);
-                        fprintf(stderr, "varve: warning: %s\n", broken.message);
+                        log_print(LOG_LEVEL_WARNING, "%s", broken.message);
                         continue;
                 }
                 shown->name = store_image_name(&shown->image.root);

@@ -30,6 +30,7 @@ const struct command cmd_logout = {
         .name = "logout",
         .arguments = "[OPTIONS] [HOST]",
         .summary = "Forget the credentials for a registry",
-        .details = "HOST left out is Docker Hub.",
+        .details = "HOST left out is Docker Hub.\n\n"
+                   "Example:\n  varve logout registry.example:5000",
         .run = run,
 };

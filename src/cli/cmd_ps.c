@@ -5,6 +5,7 @@
 #include "container/port.h"
 #include "container_info.h"
 #include "listing.h"
+#include "log.h"
 #include "oci/json.h"
 
 #include <errno.h>
@@ -168,7 +169,7 @@ static int list(struct store *store, const struct ps_flags *flags, struct error 
         }
         containers_done(&all);
         if (broken > 0)
-                fprintf(stderr, "varve: warning: %zu containers cannot be read\n", broken);
+                log_print(LOG_LEVEL_WARNING, "%zu containers cannot be read", broken);
         return r < 0 ? r : listing_print(&listing, rows, err);
 }
 

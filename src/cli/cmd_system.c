@@ -62,7 +62,8 @@ const struct command cmd_system_df = {
         .details =
                 "Files that both an image and the build cache need count as the image's. What is "
                 "unused\n"
-                "goes with the next `varve system prune`.",
+                "goes with the next `varve system prune`.\n\n"
+                "Example:\n  varve system df",
         .run = run_df,
 };
 
@@ -118,6 +119,9 @@ const struct command cmd_system_prune = {
         .summary = "Remove images without a name, the build cache, and what nobody needs",
         .details =
                 "The options say what of the build cache stays; `varve cache prune` leaves images "
-                "alone.",
+                "alone.\n\n"
+                "Examples:\n"
+                "  varve system prune\n"
+                "  varve system prune -af --filter until=24h",
         .run = run_prune,
 };

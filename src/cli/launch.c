@@ -1,4 +1,5 @@
 #include "launch.h"
+#include "log.h"
 
 #include "base/cleanup.h"
 #include "bounds.h"
@@ -79,7 +80,7 @@ int launch_check(const struct container_spec *spec, struct error *err)
 void launch_tell_notice(void *context, const char *text)
 {
         (void)context;
-        fprintf(stderr, "varve: warning: %s\n", text);
+        log_print(LOG_LEVEL_WARNING, "%s", text);
 }
 
 /* Tells who waits for it that it has come to nothing. */
@@ -247,8 +248,8 @@ static void leave_streams(void *context, struct execution_live *live)
                 dup2(*null_fd, STDERR_FILENO);
 }
 
-/* A descriptor that somebody has left open for varve - a lock, the end of a pipe - is not held on to
- * for as long as the container runs. All that are varve's own close at an execve(). */
+/* A descriptor that somebody has left open for varve - a lock, the end of a pipe - is not held on
+ * to for as long as the container runs. All that are varve's own close at an execve(). */
 static void close_inherited(void)
 {
         struct dirent *entry;

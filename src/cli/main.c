@@ -3,6 +3,7 @@
 #include "aliases.h"
 #include "base/suggest.h"
 #include "commands.h"
+#include "log.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,52 +15,29 @@
 #include <unistd.h>
 
 const struct command *const cli_commands[] = {
-        &cmd_build,
-        &cmd_run,
-        &cmd_exec,
-        &cmd_ps,
-        &cmd_logs,
-        &cmd_attach,
-        &cmd_start,
-        &cmd_stop,
-        &cmd_restart,
-        &cmd_kill,
-        &cmd_wait,
-        &cmd_rm,
-        &cmd_commit,
-        &cmd_cp,
-        &cmd_port,
-        &cmd_volume_create,
-        &cmd_volume_ls,
-        &cmd_volume_inspect,
-        &cmd_volume_rm,
-        &cmd_volume_prune,
-        &cmd_pull,
-        &cmd_push,
-        &cmd_images,
-        &cmd_inspect,
-        &cmd_history,
-        &cmd_tag,
-        &cmd_rmi,
-        &cmd_image_prune,
-        &cmd_load,
-        &cmd_import,
-        &cmd_save,
-        &cmd_export,
-        &cmd_diff,
-        &cmd_login,
-        &cmd_logout,
-        &cmd_tags,
-        &cmd_search,
-        &cmd_cache_ls,
-        &cmd_cache_rm,
-        &cmd_cache_prune,
-        &cmd_system_df,
-        &cmd_system_prune,
-        &cmd_doctor,
-        &cmd_info,
-        &cmd_version,
-        NULL,
+        &cmd_build,     &cmd_run,
+        &cmd_exec,      &cmd_ps,
+        &cmd_logs,      &cmd_attach,
+        &cmd_start,     &cmd_stop,
+        &cmd_restart,   &cmd_kill,
+        &cmd_wait,      &cmd_rm,
+        &cmd_commit,    &cmd_cp,
+        &cmd_port,      &cmd_volume_create,
+        &cmd_volume_ls, &cmd_volume_inspect,
+        &cmd_volume_rm, &cmd_volume_prune,
+        &cmd_pull,      &cmd_push,
+        &cmd_images,    &cmd_inspect,
+        &cmd_history,   &cmd_tag,
+        &cmd_rmi,       &cmd_image_prune,
+        &cmd_load,      &cmd_import,
+        &cmd_save,      &cmd_export,
+        &cmd_diff,      &cmd_login,
+        &cmd_logout,    &cmd_tags,
+        &cmd_search,    &cmd_cache_ls,
+        &cmd_cache_rm,  &cmd_cache_prune,
+        &cmd_system_df, &cmd_system_prune,
+        &cmd_doctor,    &cmd_info,
+        &cmd_version,   NULL,
 };
 
 const char *const cli_version = VARVE_VERSION;
@@ -71,6 +49,12 @@ static int help(FILE *file)
                       "Commands:\n");
         for (size_t i = 0; cli_commands[i]; i++)
                 fprintf(file, "  %-13s %s\n", cli_commands[i]->name, cli_commands[i]->summary);
+        fprintf(file, "\nOptions before the command:\n"
+                      "  --root DIR           Where the store lies ($VARVE_ROOT)\n"
+                      "  -l, --log-level WHAT debug, info (the default), warn, error or fatal\n"
+                      "  --log-format FORM    text (the default) or json, a document a line\n"
+                      "  -D, --debug          As --log-level=debug\n"
+                      "  -v, --version        Print the version\n");
         fprintf(file, "\nImages are kept in $VARVE_ROOT, else in $XDG_DATA_HOME/varve, else in\n"
                       "~/.local/share/varve; --root DIR names another place.\n\n"
                       "Example:\n"
@@ -91,7 +75,10 @@ static int unknown_command(const char *name)
         for (size_t i = 0; i < count && !similar; i++)
                 if (strncmp(names[i], name, strlen(name)) == 0 && names[i][strlen(name)] == ' ')
                         similar = names[i];
-        error_set(&err, -EINVAL, "there is no command \"%s\"", name);
+        if (*name == '-')
+                error_set(&err, -EINVAL, "varve has no option %s", name);
+        else
+                error_set(&err, -EINVAL, "there is no command \"%s\"", name);
         if (similar)
                 error_hint(&err, "Did you mean `varve %s`?", similar);
         else
@@ -165,20 +152,69 @@ static int run_command(int argc, char **argv)
         return unknown_command(argv[1]);
 }
 
-/* A --root before the command. Returns how many arguments it takes. */
-static int take_root(int argc, char **argv)
+/* "--NAME VALUE" or "--NAME=VALUE" at the beginning: its value, or NULL. */
+static const char *value_of(int argc, char **argv, const char *name, int *ret_taken)
 {
-        static const char option[] = "--root=";
+        size_t len = strlen(name);
 
-        if (argc > 2 && strcmp(argv[1], "--root") == 0) {
-                setenv("VARVE_ROOT", argv[2], 1);
-                return 2;
-        }
-        if (argc > 1 && strncmp(argv[1], option, strlen(option)) == 0) {
-                setenv("VARVE_ROOT", argv[1] + strlen(option), 1);
-                return 1;
-        }
+        if (strncmp(argv[0], name, len) != 0)
+                return NULL;
+        *ret_taken = argv[0][len] == '=' ? 1 : 2;
+        if (argv[0][len] == '=')
+                return argv[0] + len + 1;
+        return argv[0][len] == '\0' && argc > 1 ? argv[1] : NULL;
+}
+
+static int refuse_daemon(const char *option, struct error *err)
+{
+        static const char *const names[] = { "-H",       "--host",     "-c",          "--context",
+                                             "--config", "--tls",      "--tlscacert", "--tlscert",
+                                             "--tlskey", "--tlsverify" };
+        size_t len = strcspn(option, "=");
+
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+                if (strlen(names[i]) == len && strncmp(option, names[i], len) == 0)
+                        return error_set(err, -EOPNOTSUPP,
+                                         "varve cannot honour %s: there is no daemon", option);
         return 0;
+}
+
+/* Takes one of the options that stand before the command. Returns how many arguments it takes. */
+static int take_option(int argc, char **argv, struct error *err)
+{
+        const char *value;
+        int taken = 0, r;
+
+        if (strcmp(argv[0], "-D") == 0 || strcmp(argv[0], "--debug") == 0) {
+                r = log_set_level("debug", err);
+                return r < 0 ? r : 1;
+        }
+        if ((value = value_of(argc, argv, "--root", &taken)))
+                return setenv("VARVE_ROOT", value, 1) < 0 ? error_set_oom(err) : taken;
+        if ((value = value_of(argc, argv, "--log-level", &taken)) ||
+            (value = value_of(argc, argv, "-l", &taken))) {
+                r = log_set_level(value, err);
+                return r < 0 ? r : taken;
+        }
+        if ((value = value_of(argc, argv, "--log-format", &taken))) {
+                r = log_set_format(value, err);
+                return r < 0 ? r : taken;
+        }
+        return refuse_daemon(argv[0], err);
+}
+
+/* All of them. */
+static int take_options(int argc, char **argv, struct error *err)
+{
+        int taken = 0, r = 0;
+
+        do {
+                taken += r;
+                if (taken + 1 >= argc || argv[taken + 1][0] != '-')
+                        return taken;
+                r = take_option(argc - taken - 1, argv + taken + 1, err);
+        } while (r > 0);
+        return r < 0 ? r : taken;
 }
 
 int main(int argc, char **argv)
@@ -192,6 +228,8 @@ int main(int argc, char **argv)
         setlocale(LC_CTYPE, "C.UTF-8");
         /* A file size limit (ulimit -f) is an error of the write that meets it. */
         signal(SIGXFSZ, SIG_IGN);
-        taken = take_root(argc, argv);
+        taken = take_options(argc, argv, &err);
+        if (taken < 0)
+                return cli_fail(&err, CLI_EXIT_USAGE);
         return finish_output(run_command(argc - taken, argv + taken));
 }

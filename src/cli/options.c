@@ -2,6 +2,8 @@
 
 #include "base/cleanup.h"
 #include "base/suggest.h"
+#include "docker_flags.h"
+#include "log.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -147,8 +149,15 @@ static int parse(const struct command *command, const struct option_spec *option
 
                         return unknown_option(command, options, count, written, err);
                 }
-                if (!option)
-                        return unknown_option(command, options, count, argv[optind - 1], err);
+                if (!option) {
+                        r = docker_flag_take(command->name, argv[optind - 1], argv[optind], err);
+                        if (r == 0)
+                                r = unknown_option(command, options, count, argv[optind - 1], err);
+                        if (r < 0)
+                                return r;
+                        optind += r - 1;
+                        continue;
+                }
                 r = set_value(option, optarg, err);
                 if (r < 0)
                         return r;
@@ -208,6 +217,9 @@ bool cli_begin(const struct command *command, const struct option_spec *options,
                 *ret_status = cli_fail(&err, EXIT_FAILURE);
                 return false;
         }
+        if (ret_store)
+                log_print(LOG_LEVEL_DEBUG, "%s: the store is %s", command->name,
+                          store_root(*ret_store));
         return true;
 }
 

@@ -1,4 +1,5 @@
 #include "cli.h"
+#include "log.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -6,16 +7,7 @@
 
 int cli_fail(const struct error *err, int status)
 {
-        struct error plain = *err;
-
-        print_plain(plain.message);
-        print_plain(plain.hint);
-        fflush(stdout);
-        /* Docker's own words stand alone. */
-        fprintf(stderr, "%s%s\n",
-                strncmp(plain.message, "Error: ", 7) == 0 ? "" : "varve: ", plain.message);
-        if (plain.hint[0] != '\0')
-                fprintf(stderr, "%s\n", plain.hint);
+        log_error(err);
         return status;
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "cli.h"
+#include "log.h"
 #include "terminal_text.h"
 
 #include <errno.h>
@@ -22,6 +23,8 @@ int progress_parse_style(const char *text, enum progress_style *ret, struct erro
         if (!text)
                 text = getenv("BUILDKIT_PROGRESS");
         *ret = isatty(STDERR_FILENO) && !dumb ? PROGRESS_TTY : PROGRESS_PLAIN;
+        if (log_is_json())
+                *ret = PROGRESS_RAWJSON;
         if (!text || !*text || strcmp(text, "auto") == 0)
                 return 0;
         for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -181,14 +184,14 @@ static void missed(const struct progress *progress, const struct build_event *ev
 static void tell(struct progress *progress, const struct build_event *event)
 {
         bool warns = event->type == BUILD_WARNING;
+        enum log_level level = warns ? LOG_LEVEL_WARNING : LOG_LEVEL_NOTE;
 
         if (progress->style == PROGRESS_RAWJSON)
                 progress_json_event(progress, NULL, event);
-        else if (progress->style == PROGRESS_TTY)
-                progress_live_print(progress, "%s: %s\n", warns ? "varve: warning" : "note",
-                                    event->text);
-        else if (warns || progress->style == PROGRESS_PLAIN)
-                fprintf(stderr, "%s: %s\n", warns ? "varve: warning" : "note", event->text);
+        else if (warns || progress->style != PROGRESS_QUIET) {
+                progress_live_erase(progress);
+                log_print(level, "%s", event->text);
+        }
 }
 
 static void handle(struct progress *progress, const struct build_event *event)

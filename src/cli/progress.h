@@ -85,10 +85,7 @@ const char *progress_tail(const struct progress *progress);
 void progress_live_begin(struct progress *progress);
 void progress_live_end(struct progress *progress);
 
-/* Prints a line that stays, above what is live. */
-void progress_live_print(struct progress *progress, const char *format, ...)
-        __attribute__((format(printf, 2, 3)));
-/* The same of a step that is over; `how` is "" or such as "CACHED". */
+/* Prints a line that stays of a step that is over; `how` is "" or such as "CACHED". */
 void progress_live_fold(struct progress *progress, const struct progress_step *step,
                         const char *how);
 

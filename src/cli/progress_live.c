@@ -5,7 +5,6 @@
 #include "terminal_text.h"
 
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -224,22 +223,6 @@ void progress_live_erase(struct progress *progress)
         fflush(stderr);
         io_write(STDERR_FILENO, buf_str(&out), out.len);
         buf_done(&out);
-}
-
-void progress_live_print(struct progress *progress, const char *format, ...)
-{
-        struct buf text = BUF_INIT;
-        va_list ap;
-
-        progress_live_erase(progress);
-        va_start(ap, format);
-        if (buf_vappendf(&text, format, ap) == 0) {
-                size_t len = text.len > 0 ? terminal_strip(text.data, text.len - 1) : 0;
-
-                fprintf(stderr, "%.*s\n", (int)len, buf_str(&text));
-        }
-        va_end(ap);
-        buf_done(&text);
 }
 
 void progress_live_fold(struct progress *progress, const struct progress_step *step,

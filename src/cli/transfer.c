@@ -1,6 +1,7 @@
 #include "transfer.h"
 
 #include "base/clock.h"
+#include "log.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -25,6 +26,8 @@ int transfer_view_init(struct transfer_view *view, const char *style, bool quiet
 
         *view = (struct transfer_view){ .style = isatty(STDERR_FILENO) ? TRANSFER_TERMINAL
                                                                        : TRANSFER_PLAIN };
+        if (log_is_json())
+                view->style = TRANSFER_JSON;
         if (style && strcmp(style, "auto") != 0) {
                 size_t i = 0;
 
