@@ -16,6 +16,7 @@
  * What is not:
  *   - Permissions: the kernel lets the one user read and write every file of the step, whatever a
  *     process believes to be; access(2) alone tells the truth.
+ *   - Owners of what lies in no tree, as on a tmpfs: a chown there has no effect.
  *   - Threads of one process with different ids.
  *   - /proc/PID/status (ids and capabilities), kill(2), and other places where the kernel itself
  *     shows or compares them.
