@@ -125,3 +125,21 @@ void command_print_group(const char *word, FILE *file)
                                 command->name);
         }
 }
+
+void command_print_words(const char *group)
+{
+        size_t len = group ? strlen(group) : 0;
+        const char *last = "";
+
+        for (size_t i = 0; cli_commands[i] && group; i++)
+                if (strncmp(cli_commands[i]->name, group, len) == 0 &&
+                    cli_commands[i]->name[len] == ' ')
+                        puts(cli_commands[i]->name + len + 1);
+        for (size_t i = 0; i < ARRAY_SIZE(aliases); i++) {
+                if (group && strcmp(aliases[i].group, group) == 0 && named(aliases[i].command))
+                        puts(aliases[i].word);
+                if (!group && strcmp(aliases[i].group, last) != 0)
+                        puts(aliases[i].group);
+                last = aliases[i].group;
+        }
+}

@@ -6,6 +6,8 @@
 
 #include "cli.h"
 
+#include <stdio.h>
+
 /*
  * The command that the first words of a command line are, longer names among it, and how many words
  * that takes; NULL: there is none. The second word may have become an option that the longer name
@@ -18,3 +20,7 @@ bool command_is_group(const char *word);
 
 /* Prints which there are. */
 void command_print_group(const char *word, FILE *file);
+
+/* Prints the words that may follow the first one of longer names, a line each; NULL: those first
+ * words. For completion. */
+void command_print_words(const char *group);

@@ -2,7 +2,7 @@
 
 #include "aliases.h"
 #include "base/suggest.h"
-#include "commands.h"
+#include "complete.h"
 #include "log.h"
 
 #include <errno.h>
@@ -14,33 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-const struct command *const cli_commands[] = {
-        &cmd_build,     &cmd_run,
-        &cmd_exec,      &cmd_ps,
-        &cmd_logs,      &cmd_attach,
-        &cmd_start,     &cmd_stop,
-        &cmd_restart,   &cmd_kill,
-        &cmd_wait,      &cmd_rm,
-        &cmd_commit,    &cmd_cp,
-        &cmd_port,      &cmd_volume_create,
-        &cmd_volume_ls, &cmd_volume_inspect,
-        &cmd_volume_rm, &cmd_volume_prune,
-        &cmd_pull,      &cmd_push,
-        &cmd_images,    &cmd_inspect,
-        &cmd_history,   &cmd_tag,
-        &cmd_rmi,       &cmd_image_prune,
-        &cmd_load,      &cmd_import,
-        &cmd_save,      &cmd_export,
-        &cmd_diff,      &cmd_login,
-        &cmd_logout,    &cmd_tags,
-        &cmd_search,    &cmd_cache_ls,
-        &cmd_cache_rm,  &cmd_cache_prune,
-        &cmd_system_df, &cmd_system_prune,
-        &cmd_doctor,    &cmd_info,
-        &cmd_version,   NULL,
-};
-
-const char *const cli_version = VARVE_VERSION;
+#define COMMANDS_MAX 128 /* that a hint looks through */
 
 static int help(FILE *file)
 {
@@ -65,11 +39,11 @@ static int help(FILE *file)
 
 static int unknown_command(const char *name)
 {
-        const char *names[sizeof(cli_commands) / sizeof(cli_commands[0])], *similar;
+        const char *names[COMMANDS_MAX], *similar;
         struct error err = ERROR_INIT;
         size_t count;
 
-        for (count = 0; cli_commands[count]; count++)
+        for (count = 0; cli_commands[count] && count < COMMANDS_MAX; count++)
                 names[count] = cli_commands[count]->name;
         similar = suggest_similar(name, names, count);
         for (size_t i = 0; i < count && !similar; i++)
@@ -144,6 +118,8 @@ static int run_command(int argc, char **argv)
                 printf("varve %s\n", cli_version);
                 return EXIT_SUCCESS;
         }
+        if (strcmp(argv[1], COMPLETE_COMMAND) == 0)
+                return complete(argc - 2, argv + 2);
         command = command_find(argc - 1, argv + 1, &words);
         if (command)
                 return command->run(command, argc - words, argv + words);

@@ -2,6 +2,7 @@
 
 #include "base/cleanup.h"
 #include "base/suggest.h"
+#include "complete.h"
 #include "docker_flags.h"
 #include "log.h"
 
@@ -180,6 +181,10 @@ int options_parse(const struct command *command, const struct option_spec *optio
                                       &ret->root,    "DIR", "Where the store lies ($VARVE_ROOT)" };
         all[count + 1] =
                 (struct option_spec){ OPTION_FLAG, 'h', "help", &help, NULL, "Print this help" };
+        if (argc > 1 && strcmp(argv[1], COMPLETE_OPTION) == 0) {
+                complete_of_command(command, all, count + COMMON_COUNT, argc - 2, argv + 2);
+                return -ECANCELED;
+        }
         r = parse(command, all, count + COMMON_COUNT, argc, argv, err);
         if (help) {
                 print_help(command, all, count + COMMON_COUNT);

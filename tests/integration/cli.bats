@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # The command line itself: help, options before the command, what Docker has and varve cannot do,
 # messages as JSON, completion.
-# shellcheck disable=SC2016 # templates
+# shellcheck disable=SC2016,SC2154 # templates; bats sets stderr
 
 # shellcheck source=tests/integration/varve.bash
 . "$BATS_TEST_DIRNAME/varve.bash"
@@ -55,4 +55,49 @@ assert line["level"] == "error" and "none" in line["msg"] and line["time"], line
 assert any("vertexes" in json.loads(line) for line in sys.stdin)' <<<"$stderr"
         run -125 varve --log-level loud images
         says '--log-level is debug'
+}
+
+@test "completion knows commands, options, images and stages" {
+        completes() {
+                varve __complete "$@"
+        }
+        [ "$(completes bu | grep -x build)" = build ]
+        completes imag | grep -qx image
+        completes image '' | grep -qx prune
+        completes build --ta | grep -qx -- --target
+        completes build -t x '' >"$work/none"
+        [ ! -s "$work/none" ] || fail 'files are wanted'
+        [ "$(completes run --rm busy)" = busybox:1 ]
+        [ "$(completes image inspect '')" = busybox:1 ]
+        [ "$(completes build -f "$work/warns/Dockerfile" --target f | xargs)" = 'first second' ]
+        [ "$(as_tester sh -c 'cd "$1" && "$2" __complete build --target ""' - "$work/warns" \
+                "$stage/bin/varve" | xargs)" = 'first second' ]
+        completes logs '' >"$work/none"
+        [ ! -s "$work/none" ]
+}
+
+@test "bash, zsh and fish complete a command line" {
+        local scripts=$stage/completion
+        printf '#!/bin/sh\nVARVE_ROOT=%q exec %q "$@"\n' "$store" "$stage/bin/varve" >"$work/varve"
+        chmod 755 "$work/varve"
+        in_bash() {
+                as_tester env PATH="$work:$PATH" bash -c '
+                        . "$1"
+                        COMP_LINE=$2 COMP_POINT=${#2}
+                        _varve
+                        printf "%s\n" "${COMPREPLY[@]}"' - "$scripts/varve.bash" "$1"
+        }
+        [ "$(in_bash 'varve bui')" = $'build\nbuilder\nbuildx' ]
+        [ "$(in_bash 'varve run busyb')" = busybox:1 ]
+        [ "$(in_bash 'varve run busybox:')" = 1 ]
+        [ "$(in_bash 'varve images --no-t')" = --no-trunc ]
+        run -0 as_tester env HOME="$work" PATH="$work:$PATH" fish -c \
+                "source $scripts/varve.fish; complete -C 'varve rmi busyb'"
+        says '^busybox:1$'
+        # zsh completes on a terminal alone: what its function would add is printed instead.
+        run -0 as_tester env PATH="$work:$PATH" zsh -fc '
+                compadd() { shift; print -l -- "$@"; }
+                words=(varve rmi busyb) CURRENT=3
+                . "$1"' - "$scripts/varve.zsh"
+        says '^busybox:1$'
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # What a build shows on a terminal, and in the other forms of --progress.
-# shellcheck disable=SC2016,SC2030,SC2031 # a Dockerfile expands these; each test is a shell
+# shellcheck disable=SC2016,SC2030,SC2031,SC2154 # a Dockerfile expands these; each test is a shell
 
 # shellcheck source=tests/integration/varve.bash
 . "$BATS_TEST_DIRNAME/varve.bash"
