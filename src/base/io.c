@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,14 @@
 #include <unistd.h>
 
 #define COPY_CHUNK_BYTES (256 * 1024)
+
+/* Until there is something to read, or an end. */
+static void await_input(int fd)
+{
+        struct pollfd input = { .fd = fd, .events = POLLIN };
+
+        poll(&input, 1, -1);
+}
 
 ssize_t io_read(int fd, void *data, size_t len)
 {
@@ -26,6 +35,8 @@ ssize_t io_read(int fd, void *data, size_t len)
                         break;
                 if (n > 0)
                         done += (size_t)n;
+                else if (errno == EAGAIN)
+                        await_input(fd);
                 else if (errno != EINTR)
                         return -errno;
         }
@@ -112,7 +123,6 @@ int io_read_file(int dir_fd, const char *path, size_t max_bytes, struct buf *ret
 
         if (fd < 0)
                 return error_set_errno(err, -errno, "cannot open %s", path);
-        fcntl(fd, F_SETFL, 0);
         return io_read_fd(fd, path, max_bytes, ret, err);
 }
 

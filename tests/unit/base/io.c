@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -169,4 +170,37 @@ Test(io, lists_names_and_reads_links)
         close(fd);
         strv_done(&names);
         buf_done(&target);
+}
+
+static void *write_late(void *context)
+{
+        int fd = open(context, O_WRONLY | O_CLOEXEC);
+
+        for (int i = 0; i < 3; i++) {
+                usleep(10000);
+                cr_expect_eq(write(fd, "abc", 3), 3);
+        }
+        close(fd);
+        return NULL;
+}
+
+Test(io, waits_for_who_writes_to_a_fifo_and_for_nobody_else)
+{
+        struct error err = ERROR_INIT;
+        struct buf text = BUF_INIT;
+        pthread_t writer;
+        int holder;
+
+        cr_assert_eq(mkfifo("fifo", 0600), 0);
+        cr_expect_eq(io_read_file(AT_FDCWD, "fifo", 100, &text, &err), 0);
+        cr_expect_eq(text.len, 0);
+        holder = open("fifo", O_RDWR | O_CLOEXEC);
+        cr_assert_eq(pthread_create(&writer, NULL, write_late, (char *)"fifo"), 0);
+        usleep(5000);
+        cr_assert_eq(write(holder, "x", 1), 1);
+        close(holder);
+        cr_expect_eq(io_read_file(AT_FDCWD, "fifo", 100, &text, &err), 0);
+        pthread_join(writer, NULL);
+        cr_expect_str_eq(buf_str(&text), "xabcabcabc");
+        buf_done(&text);
 }
