@@ -22,7 +22,7 @@ static int help(FILE *file)
                       "Builds OCI images with no root, no daemon and no setuid helper.\n\n"
                       "Commands:\n");
         for (size_t i = 0; cli_commands[i]; i++)
-                fprintf(file, "  %-13s %s\n", cli_commands[i]->name, cli_commands[i]->summary);
+                fprintf(file, "  %-14s  %s\n", cli_commands[i]->name, cli_commands[i]->summary);
         fprintf(file, "\nOptions before the command:\n"
                       "  --root DIR           Where the store lies ($VARVE_ROOT)\n"
                       "  -l, --log-level WHAT debug, info (the default), warn, error or fatal\n"

@@ -92,6 +92,21 @@ assert [json.loads(line)["Repository"] for line in sys.stdin] == ["sample", "bus
         store=$before
 }
 
+@test "an image is mounted, read and unmounted" {
+        as_tester mkdir -p "$work/mnt"
+        varve mount sample "$work/mnt"
+        [ "$(as_tester cat "$work/mnt/sample")" = sample ]
+        [ "$(as_tester stat -c %u:%g "$work/mnt/sample")" = 5:6 ]
+        as_tester test ! -e "$work/mnt/etc/issue"
+        run ! as_tester touch "$work/mnt/new"
+        says 'Read-only'
+        run -1 varve mount sample "$work/none"
+        says 'cannot mount on'
+        varve umount "$work/mnt"
+        [ -z "$(as_tester ls "$work/mnt")" ]
+        nothing_runs
+}
+
 @test "longer names of commands, versions and facts are Docker's" {
         run -125 varve image
         says 'varve image COMMAND' '^  ls +List'
