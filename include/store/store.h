@@ -2,7 +2,7 @@
  * The store: images, layers at rest and what is being written: floor 2.
  *
  *     oci/         an OCI image layout (image-spec v1.1, image-layout.md): any OCI tool reads it
- *     layers/      DIFFID.tar and DIFFID.idx: layers at rest; DIFFID.ok: that they are whole
+ *     layers/      DIFFID.tar and DIFFID.idx: layers at rest; .stamps: that they are whole
  *     cache/       records of build steps, GROUP/KEY
  *     containers/  containers that are kept, ID/
  *     tmp/         what is being written, a directory for each process
@@ -64,7 +64,6 @@ enum store_kind {
         STORE_BLOB,  /* oci/blobs/sha256/HEX, by its own digest */
         STORE_TAR,   /* layers/DIFFID.tar */
         STORE_INDEX, /* layers/DIFFID.idx */
-        STORE_STAMP, /* layers/DIFFID.ok: store_stamp_put() */
 };
 
 /* Opens for reading. -ENOENT, with an error that names it. `ret_size` may be NULL. */

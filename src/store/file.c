@@ -23,9 +23,6 @@ int store_place(const struct store *store, enum store_kind kind, const struct di
         case STORE_INDEX:
                 strcat(ret_name, ".idx");
                 return store->layers_fd;
-        case STORE_STAMP:
-                strcat(ret_name, ".ok");
-                return store->layers_fd;
         case STORE_BLOB:
                 break;
         }

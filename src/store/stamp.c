@@ -2,8 +2,9 @@
  * Which files of a layer are known to be as they should be, by what the filesystem says of them:
  * who alters one changes its time of change, which he cannot set.
  *
- * A line for each: "KIND DIGEST INODE SIZE SECONDS NANOSECONDS". A stamp is not synced; one that is
- * lost or cut means that the files are looked at again.
+ * One file for all, as users have few inodes; a line is appended for each file: "KIND DIGEST INODE
+ * SIZE SECONDS NANOSECONDS". It is not synced, and begins anew when it is full: a line that is lost
+ * or cut means that a file is looked at again.
  */
 #include "store_internal.h"
 
@@ -17,13 +18,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define STAMP_BYTES_MAX 1024
+#define STAMPS_NAME      ".stamps"
+#define STAMPS_BYTES_MAX (1 << 20)
+#define LINE_BYTES_MAX   256
 
 static const enum store_kind kinds[] = { STORE_TAR, STORE_INDEX, STORE_BLOB };
 
 /* The line of a file as it is now; "" where there is none. */
 static void make_line(const struct store *store, enum store_kind kind, const struct digest *digest,
-                      char ret[static STAMP_BYTES_MAX / 4])
+                      char ret[static LINE_BYTES_MAX])
 {
         char name[STORE_NAME_MAX], hex[DIGEST_HEX_MAX];
         int dir_fd = store_place(store, kind, digest, name);
@@ -33,16 +36,16 @@ static void make_line(const struct store *store, enum store_kind kind, const str
         if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
                 return;
         digest_format_hex(digest, hex);
-        snprintf(ret, STAMP_BYTES_MAX / 4, "%d %s %" PRIu64 " %" PRIu64 " %" PRId64 " %ld\n",
-                 (int)kind, hex, (uint64_t)st.st_ino, (uint64_t)st.st_size,
-                 (int64_t)st.st_ctim.tv_sec, st.st_ctim.tv_nsec);
+        snprintf(ret, LINE_BYTES_MAX, "%d %s %" PRIu64 " %" PRIu64 " %" PRId64 " %ld\n", (int)kind,
+                 hex, (uint64_t)st.st_ino, (uint64_t)st.st_size, (int64_t)st.st_ctim.tv_sec,
+                 st.st_ctim.tv_nsec);
 }
 
 void store_stamp_put(struct store *store, const struct digest *diff_id, const struct digest *blob)
 {
-        char text[STAMP_BYTES_MAX] = "", name[STORE_NAME_MAX];
-        int dir_fd = store_place(store, STORE_STAMP, diff_id, name);
+        char text[ARRAY_SIZE(kinds) * LINE_BYTES_MAX] = "";
         _cleanup_close_ int fd = -1;
+        struct stat st;
         size_t len = 0;
 
         for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
@@ -52,29 +55,34 @@ void store_stamp_put(struct store *store, const struct digest *diff_id, const st
                         make_line(store, kinds[i], digest, text + len);
                 len = strlen(text);
         }
-        fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-        if (fd >= 0)
-                io_write(fd, text, len);
+        fd = openat(store->layers_fd, STAMPS_NAME,
+                    O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
+        if (fd < 0)
+                return;
+        if (fstat(fd, &st) < 0 ||
+            (st.st_size + (off_t)len > STAMPS_BYTES_MAX && ftruncate(fd, 0) < 0))
+                return;
+        io_write(fd, text, len);
 }
 
 unsigned store_stamp_check(struct store *store, const struct digest *diff_id,
                            const struct digest *blob)
 {
-        char text[STAMP_BYTES_MAX] = "", name[STORE_NAME_MAX];
-        int dir_fd = store_place(store, STORE_STAMP, diff_id, name);
-        _cleanup_close_ int fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+        struct error ignored = ERROR_INIT;
+        struct buf text = BUF_INIT;
         unsigned unknown = 0;
 
-        if (fd >= 0 && io_read(fd, text, sizeof(text) - 1) < 0)
-                *text = '\0';
+        if (io_read_file(store->layers_fd, STAMPS_NAME, STAMPS_BYTES_MAX, &text, &ignored) < 0)
+                buf_clear(&text);
         for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
                 const struct digest *digest = kinds[i] == STORE_BLOB ? blob : diff_id;
-                char line[STAMP_BYTES_MAX / 4] = "";
+                char line[LINE_BYTES_MAX] = "";
 
                 if (digest)
                         make_line(store, kinds[i], digest, line);
-                if (*line && !strstr(text, line))
+                if (*line && !strstr(buf_str(&text), line))
                         unknown |= 1u << kinds[i];
         }
+        buf_done(&text);
         return unknown;
 }

@@ -79,7 +79,7 @@ store_is_sound() {
                 [ "$(sha256sum <"$file")" = "${BASH_REMATCH[1]}  -" ] || fail "not its digest: $file"
                 printf '%s %s\n' "$state" "$file" >>"$work/sound"
         done < <(find "$store/oci/blobs/sha256" "$store/layers" -type f ! -name '*.idx' \
-                ! -name '*.ok' -printf '%i,%s,%C@ %p\n' 2>/dev/null | grep -vxFf "$work/sound")
+                ! -name .stamps -printf '%i,%s,%C@ %p\n' 2>/dev/null | grep -vxFf "$work/sound")
         left=$(find "$store/tmp" -mindepth 1 ${put_by:+! -name "$put_by"} 2>/dev/null)
         [ -z "$left" ] || fail "left in tmp/: $left"
 }

@@ -65,7 +65,8 @@ Test(stamp, that_is_cut_knows_what_it_still_has)
         put(&fresh, STORE_TAR, &layer);
         put(&fresh, STORE_INDEX, &layer);
         store_stamp_put(fresh.store, &layer, NULL);
-        cr_assert_eq(store_open_file(fresh.store, STORE_STAMP, &layer, &fd, NULL, &fresh.err), 0);
+        fd = openat(store_root_dir(fresh.store), "layers/.stamps", O_RDWR | O_CLOEXEC);
+        cr_assert_geq(fd, 0);
         for (off_t size = lseek(fd, 0, SEEK_END); size > 0; size--) {
                 char path[64];
 
@@ -74,5 +75,21 @@ Test(stamp, that_is_cut_knows_what_it_still_has)
                 cr_assert_neq(store_stamp_check(fresh.store, &layer, NULL), 0);
         }
         close(fd);
+        fresh_end(&fresh);
+}
+
+Test(stamp, that_are_too_many_begin_anew)
+{
+        struct fresh fresh;
+        struct stat st;
+
+        fresh_begin(&fresh);
+        put(&fresh, STORE_TAR, &layer);
+        put(&fresh, STORE_INDEX, &layer);
+        for (int i = 0; i < 5000; i++)
+                store_stamp_put(fresh.store, &layer, NULL);
+        cr_assert_eq(store_stamp_check(fresh.store, &layer, NULL), 0);
+        cr_assert_eq(fstatat(store_root_dir(fresh.store), "layers/.stamps", &st, 0), 0);
+        cr_assert_leq(st.st_size, 1 << 20);
         fresh_end(&fresh);
 }
