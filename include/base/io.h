@@ -12,7 +12,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Reads until `len` bytes or the end, also of a descriptor that does not block. Returns the number of bytes, or a negative errno. */
+/* Reads until `len` bytes or the end, also of a descriptor that does not block. Returns the number
+ * of bytes, or a negative errno. */
 ssize_t io_read(int fd, void *data, size_t len);
 ssize_t io_pread(int fd, void *data, size_t len, off_t offset);
 

@@ -94,9 +94,10 @@ static void give_up(struct store *store, struct store_lock *lock, int client_fd,
                 channel_send(client_fd, CHANNEL_END, &end, sizeof(end), NULL, 0);
 }
 
-static int keep(struct store *store, struct container *container, struct keep_options *options,
+static int keep(struct store *store, struct container *container, const struct keep_options *given,
                 int *ret_status, struct error *err)
 {
+        struct keep_options options = *given;
         _cleanup_(cleanup_sandbox_host) struct sandbox_host *host = NULL;
         struct container_spec *spec = &container->spec;
         struct store_lock lock = STORE_LOCK_INIT;
@@ -109,21 +110,20 @@ static int keep(struct store *store, struct container *container, struct keep_op
         if (r == 0)
                 r = parse_spec(spec, true, &parsed, err);
         if (r == 0)
-                r = execute_choose_files(parsed.files, &parsed.users, &options->copied, notice,
-                                         err);
+                r = execute_choose_files(parsed.files, &parsed.users, &options.copied, notice, err);
         if (r == 0)
                 r = sandbox_host_new(parsed.users, &host, err);
         if (r == 0 && *notice)
                 fprintf(stderr, "varve: %s\n", notice);
         if (parsed.network.mode == SANDBOX_NETWORK_HOST)
                 strv_done(&spec->ports);
-        options->host = host;
-        options->network = &parsed.network;
-        options->bounds = &parsed.bounds;
+        options.host = host;
+        options.network = &parsed.network;
+        options.bounds = &parsed.bounds;
         if (r == 0)
-                r = container_keep(store, container, &lock, options, ret_status, err);
+                r = container_keep(store, container, &lock, &options, ret_status, err);
         else
-                give_up(store, &lock, options->client_fd, err);
+                give_up(store, &lock, options.client_fd, err);
         network_options_done(&parsed.network);
         return r;
 }
@@ -266,9 +266,10 @@ static void close_inherited(void)
 }
 
 static _Noreturn void run_apart(struct store *store, struct container *container,
-                                struct keep_options *options)
+                                const struct keep_options *options)
 {
         int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC), status = CLI_EXIT_USAGE;
+        struct keep_options apart = *options;
         struct error err = ERROR_INIT;
 
         setsid();
@@ -279,8 +280,8 @@ static _Noreturn void run_apart(struct store *store, struct container *container
         dup2(null_fd, STDIN_FILENO);
         dup2(null_fd, STDOUT_FILENO);
         prctl(PR_SET_NAME, "varve-keeper");
-        options->context = &null_fd;
-        keep(store, container, options, &status, &err);
+        apart.context = &null_fd;
+        keep(store, container, &apart, &status, &err);
         store_leave(store);
         _exit(0);
 }

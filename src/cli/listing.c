@@ -138,7 +138,9 @@ int listing_print(const struct listing *listing, const json_t *rows, struct erro
 
         if (listing->quiet && !format) {
                 json_array_foreach(rows, at, row)
+                {
                         puts(json_string_value(json_object_get(row, listing->quiet)));
+                }
                 return 0;
         }
         if (!format || strcmp(format, "table") == 0)
