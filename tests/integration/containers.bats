@@ -254,7 +254,7 @@ EOF
         run -125 varve run --cap-add SYS_ADMIN busybox:1 true
         says 'undo the walls'
         run -125 varve run --gpus all busybox:1 true
-        says 'no option --gpus'
+        says 'cannot honour --gpus'
         [ "$(varve ps -a --filter label=a=b --format '{{.Names}}')" = one ]
         [ -z "$(varve ps -a --filter label=a=c -q)" ]
         run -1 varve rmi busybox:1
