@@ -4,6 +4,7 @@
 #include "base/suggest.h"
 #include "complete.h"
 #include "log.h"
+#include "settings.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -204,7 +205,9 @@ int main(int argc, char **argv)
         setlocale(LC_CTYPE, "C.UTF-8");
         /* A file size limit (ulimit -f) is an error of the write that meets it. */
         signal(SIGXFSZ, SIG_IGN);
-        taken = take_options(argc, argv, &err);
+        taken = settings_read(&err);
+        if (taken == 0)
+                taken = take_options(argc, argv, &err);
         if (taken < 0)
                 return cli_fail(&err, CLI_EXIT_USAGE);
         return finish_output(run_command(argc - taken, argv + taken));

@@ -57,6 +57,29 @@ assert any("vertexes" in json.loads(line) for line in sys.stdin)' <<<"$stderr"
         says '--log-level is debug'
 }
 
+@test "settings are defaults, and are strict" {
+        as_tester mkdir -p "$work/config/varve"
+        configured() {
+                printf '%s\n' "$1" >"$work/config/varve/config.toml"
+                shift
+                run "$@"
+        }
+        with_settings() {
+                as_tester env XDG_CONFIG_HOME="$work/config" "$stage/bin/varve" "$@"
+        }
+        configured "$(printf '# where\nroot = "%s" # it lies\n\n' "$store")" with_settings images -q busybox
+        [ "$output" = "$(varve images -q busybox)" ] && [ -n "$output" ]
+        run -0 with_settings --root "$work/none" images -q
+        [ -z "$output" ]
+        configured 'log-format = "json"' with_settings inspect none
+        says '^\{"time":.*"level":"error"'
+        configured 'progres = "plain"' with_settings images
+        [ "$status" -eq 125 ]
+        says 'config.toml:1: there is no setting "progres"' 'Did you mean progress'
+        configured 'progress = plain' with_settings images
+        says 'is no setting' 'progress = "plain"'
+}
+
 @test "completion knows commands, options, images and stages" {
         completes() {
                 varve __complete "$@"

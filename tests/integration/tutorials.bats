@@ -2,6 +2,7 @@
 # Tutorials as written, with `docker` as another name of varve and a registry on loopback that stands
 # for Docker Hub, in a network namespace where it has its names and ports. Node and Python are
 # stand-ins of busybox here.
+# shellcheck disable=SC2016 # a Dockerfile expands these
 
 # shellcheck source=tests/integration/registry.bash
 . "$BATS_TEST_DIRNAME/registry.bash"
