@@ -187,7 +187,7 @@ static void tell(struct progress *progress, const struct build_event *event)
         enum log_level level = warns ? LOG_LEVEL_WARNING : LOG_LEVEL_NOTE;
 
         if (progress->style == PROGRESS_RAWJSON)
-                progress_json_event(progress, NULL, event);
+                progress_json_event(NULL, event);
         else if (warns || progress->style != PROGRESS_QUIET) {
                 progress_live_erase(progress);
                 log_print(level, "%s", event->text);
@@ -233,7 +233,7 @@ static void handle(struct progress *progress, const struct build_event *event)
                 break;
         }
         if (progress->style == PROGRESS_RAWJSON)
-                progress_json_event(progress, step, event);
+                progress_json_event(step, event);
 }
 
 void progress_event(void *userdata, const struct build_event *event)

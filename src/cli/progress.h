@@ -94,5 +94,5 @@ void progress_live_erase(struct progress *progress);
 
 /* ---- progress_json.c ---- */
 
-void progress_json_event(struct progress *progress, struct progress_step *step,
-                         const struct build_event *event);
+/* `step` is NULL for what is of none. */
+void progress_json_event(struct progress_step *step, const struct build_event *event);

@@ -81,22 +81,23 @@ static void print_log(const struct progress_step *step, const struct build_event
                 json_decref(log);
 }
 
-void progress_json_event(struct progress *progress, struct progress_step *step,
-                         const struct build_event *event)
+static void print_warning(const struct build_event *event)
 {
-        json_t *warning;
+        json_t *warning = json_object();
 
-        (void)progress;
-        if (event->type == BUILD_STEP_OUTPUT) {
+        if (json_put_integer(warning, "level", event->type == BUILD_WARNING) == 0 &&
+            json_put_base64(warning, "short", event->text, strlen(event->text)) == 0)
+                print_item("warnings", warning);
+        else
+                json_decref(warning);
+}
+
+void progress_json_event(struct progress_step *step, const struct build_event *event)
+{
+        if (!step)
+                print_warning(event);
+        else if (event->type == BUILD_STEP_OUTPUT)
                 print_log(step, event);
-        } else if (step && event->type != BUILD_STEP_MISSED) {
+        else if (event->type != BUILD_STEP_MISSED)
                 print_vertex(step, event);
-        } else if (!step) {
-                warning = json_object();
-                if (json_put_integer(warning, "level", event->type == BUILD_WARNING) == 0 &&
-                    json_put_base64(warning, "short", event->text, strlen(event->text)) == 0)
-                        print_item("warnings", warning);
-                else
-                        json_decref(warning);
-        }
 }

@@ -40,8 +40,10 @@ static int append_text(struct run *run, const char *text, size_t len, bool skipp
         for (size_t i = 0; i < len && !skipped; i++) {
                 bool escape = text[i] == '\\' && i + 1 < len &&
                               (text[i + 1] == 'n' || text[i + 1] == 't');
-                char c = !escape ? text[i] : text[i + 1] == 'n' ? '\n' : '\t';
+                char c = text[i];
 
+                if (escape)
+                        c = text[i + 1] == 'n' ? '\n' : '\t';
                 i += escape;
                 if (buf_append_char(run->out, c) < 0)
                         return error_set_oom(run->err);
@@ -57,8 +59,10 @@ static const char *find_end(const char *at)
         for (; *at; at++) {
                 if (quote && *at == '\\' && quote != '`' && at[1])
                         at++;
+                else if (quote && *at == quote)
+                        quote = '\0';
                 else if (quote)
-                        quote = *at == quote ? '\0' : quote;
+                        continue;
                 else if (*at == '"' || *at == '`')
                         quote = *at;
                 else if (strncmp(at, "}}", 2) == 0)

@@ -123,8 +123,10 @@ static int map_letters(const json_t *value, int (*map)(int), bool first_only, js
 
         for (; r == 0 && *from; before = *from++) {
                 bool other = first_only && before != ' ';
-                char c = (unsigned char)*from < 0x80 && !other ? (char)map(*from) : *from;
+                char c = *from;
 
+                if ((unsigned char)c < 0x80 && !other)
+                        c = (char)map(c);
                 r = buf_append_char(&text, c);
         }
         return take_text(&text, r, ret, err);

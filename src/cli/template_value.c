@@ -191,7 +191,8 @@ static int read_string(struct reader *reader, json_t **ret)
 
                 if (c == '\\' && quote == '"' && *reader->at) {
                         c = *reader->at++;
-                        c = c == 'n' ? '\n' : c == 't' ? '\t' : c;
+                        if (c == 'n' || c == 't')
+                                c = c == 'n' ? '\n' : '\t';
                 }
                 r = buf_append_char(&text, c);
         }
@@ -368,10 +369,10 @@ static int read_pipeline(struct reader *reader, json_t **ret)
 static bool read_target(struct reader *reader, const char **ret_name, size_t *ret_len,
                         bool *ret_new)
 {
-        size_t len = 1 + name_length(reader->at + 1);
+        size_t len = *reader->at == '$' ? 1 + name_length(reader->at + 1) : 0;
         const char *at = reader->at + len;
 
-        if (*reader->at != '$' || len == 1)
+        if (len < 2)
                 return false;
         at += strspn(at, SPACE);
         *ret_new = strncmp(at, ":=", 2) == 0;
