@@ -195,7 +195,6 @@ static int make_inode(struct unpack *unpack, const struct entry *entry, uint64_t
 static int set_attributes(struct unpack *unpack, const struct entry *entry, uint64_t ino)
 {
         const struct copy_manner *manner = unpack->manner;
-        bool directory = entry->type == ENTRY_DIRECTORY;
         struct tree_attr attr = { .mode = entry->mode,
                                   .uid = manner->owner ? manner->owner->uid : entry->uid,
                                   .gid = manner->owner ? manner->owner->gid : entry->gid,
@@ -205,8 +204,6 @@ static int set_attributes(struct unpack *unpack, const struct entry *entry, uint
         unsigned set = TREE_SET_UID | TREE_SET_GID | TREE_SET_ATIME | TREE_SET_MTIME;
         int r;
 
-        if (manner->mode)
-                attr.mode = mode_apply(manner->mode, attr.mode, directory);
         if (entry->type != ENTRY_SYMLINK)
                 set |= TREE_SET_MODE;
         /* A sparse file's holes are there before its data. */

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* ---- images ---- */
 
@@ -149,7 +150,9 @@ static int resolve_source(struct store *store, struct plan *plan, struct plan_st
                           struct build_fault *ret_fault, struct error *err)
 {
         struct plan_context *context;
+        const char *own = stage->stage->from->from.name;
         struct plan_source source;
+        uint64_t number;
         size_t index;
         int r = plan_resolve_context(store, plan, name, &context, err);
 
@@ -160,6 +163,12 @@ static int resolve_source(struct store *store, struct plan *plan, struct plan_st
         }
         if (r == 0 && strcmp(name, "scratch") == 0)
                 r = error_set(err, -EINVAL, "--from=scratch has no files");
+        /* What is no stage before this one, and can be no image's name or only by mistake. */
+        if (r == 0 && numbers && value_parse_number(name, 10, SIZE_MAX, &number) == 0)
+                r = error_set(err, -EINVAL, "--from=%s: there is no stage of this number before it",
+                              name);
+        if (r == 0 && own && strcasecmp(own, name) == 0)
+                r = error_set(err, -EINVAL, "--from=%s is this stage itself", name);
         if (r == 0 && plan_add_image(store, plan, name, &plan->platform, &index, err) < 0)
                 r = error_wrap(err, "--from=%s is no earlier stage and no image", name);
         return r < 0 ? plan_blame(plan, instruction, instruction_locate(instruction, name),

@@ -10,15 +10,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Known without being declared; in a RUN's environment, but neither in history nor in its key. */
-static const char *const proxy_args[] = { "HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy",
-                                          "FTP_PROXY",  "ftp_proxy",  "NO_PROXY",    "no_proxy",
-                                          "ALL_PROXY",  "all_proxy" };
+/* Known without being declared; in a RUN's environment, but neither in history nor in its key. Some
+ * programs know a name in capitals, some in small letters: a RUN has both. */
+static const char *const proxy_args[][2] = { { "HTTP_PROXY", "http_proxy" },
+                                             { "HTTPS_PROXY", "https_proxy" },
+                                             { "FTP_PROXY", "ftp_proxy" },
+                                             { "NO_PROXY", "no_proxy" },
+                                             { "ALL_PROXY", "all_proxy" } };
 
 bool worker_is_proxy_arg(const char *name)
 {
         for (size_t i = 0; i < ARRAY_SIZE(proxy_args); i++)
-                if (strcmp(proxy_args[i], name) == 0)
+                if (strcmp(proxy_args[i][0], name) == 0 || strcmp(proxy_args[i][1], name) == 0)
                         return true;
         return false;
 }
@@ -43,11 +46,14 @@ int worker_environment(const struct worker *worker, struct strv *ret, struct err
                 else if (!strv_env_get(ret, name))
                         r = strv_add(ret, item);
         }
-        for (size_t i = 0; i < ARRAY_SIZE(proxy_args) && r == 0 && worker->options->args; i++) {
-                const char *value = strv_env_get(worker->options->args, proxy_args[i]);
+        for (size_t i = 0; i < 2 * ARRAY_SIZE(proxy_args) && r == 0 && worker->options->args; i++) {
+                const char *const *names = proxy_args[i / 2];
+                const char *value = strv_env_get(worker->options->args, names[i % 2]);
 
-                if (value && !strv_env_get(ret, proxy_args[i]))
-                        r = strv_env_set(ret, proxy_args[i], value);
+                if (!value)
+                        value = strv_env_get(worker->options->args, names[1 - i % 2]);
+                if (value && !strv_env_get(ret, names[i % 2]))
+                        r = strv_env_set(ret, names[i % 2], value);
         }
         return r < 0 ? error_set_oom(err) : 0;
 }

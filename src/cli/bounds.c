@@ -198,13 +198,12 @@ static int parse_usage(const struct bounds_flags *flags, struct execution_bounds
                 return error_hint(err, "It is written as 2 or 0.5, and is 0.01 at least.");
         }
         cgroup->cpu_millis = (uint32_t)(cpus * 1000);
-        if (r == 0 && flags->cgroup_parent) {
-                r = error_set(err, -EOPNOTSUPP,
-                              "--cgroup-parent is not supported: the group for "
-                              "--memory and --cpus lies below varve's own");
-                error_hint(err, "Start varve in the group instead: systemd-run --user --scope "
-                                "--slice=... -p Delegate=yes varve ...");
-        }
+        if (r == 0 && flags->cgroup_parent)
+                fprintf(stderr,
+                        "varve: --cgroup-parent %s has no effect: the group for --memory and "
+                        "--cpus lies below varve's own; start varve in that instead: "
+                        "systemd-run --user --scope --slice=... -p Delegate=yes varve ...\n",
+                        flags->cgroup_parent);
         if (r < 0 || (!flags->memory && !flags->cpus))
                 return r;
         if (cgroup_prepare(&cgroup->fd, &reason) == 0) {

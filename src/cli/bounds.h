@@ -29,7 +29,7 @@ struct bounds_flags {
         { OPTION_STRING, 0, "cpus", &(flags)->cpus, "NUMBER", \
           "How many CPUs' time a command may use, such as 1.5" }, \
         { OPTION_STRING, 0, "cgroup-parent", &(flags)->cgroup_parent, "GROUP", \
-          "Refused: the group is made below varve's own" }, \
+          "No effect, which is told: the group is made below varve's own" }, \
         { OPTION_STRING, 0, "timeout", &(flags)->timeout, "DURATION", \
           "End a command that takes longer, such as 90s, 5m, 1h" }, \
         { OPTION_LIST, 0, "security-opt", &(flags)->security, "OPTION", \

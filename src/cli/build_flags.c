@@ -250,6 +250,8 @@ int build_flags_map(const struct strv *written, struct strmap *ret, struct error
                 _cleanup_free_ char *name =
                         strndup(item, equals ? (size_t)(equals - item) : strlen(item));
 
+                if (equals == item)
+                        return error_set(err, -EINVAL, "--label %s: the name is missing", item);
                 if (!name || strmap_set(ret, name, equals ? equals + 1 : "") < 0)
                         return error_set_oom(err);
         }

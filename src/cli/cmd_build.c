@@ -216,6 +216,37 @@ static int parse_precision(const char *text, bool *ret_chain_only, struct error 
         return error_set(err, -EINVAL, "--cache-precision is observed or chain, not %s", text);
 }
 
+/* A flag for Docker, a choice for podman; "" where nothing is said. */
+static int parse_pull(const char *text, enum pull_policy *ret, struct error *err)
+{
+        if (*text == '\0' || strcmp(text, "true") == 0)
+                *ret = PULL_ALWAYS;
+        else if (strcmp(text, "false") == 0)
+                *ret = PULL_MISSING;
+        else
+                return pull_policy_parse(text, ret, err);
+        return 0;
+}
+
+/* Each --no-cache-filter may name several stages. */
+static int split_stages(const struct strv *written, struct strv *ret)
+{
+        int r = 0;
+
+        for (size_t i = 0; i < written->count && r == 0; i++) {
+                const char *at = written->items[i];
+
+                while (r == 0 && *at) {
+                        size_t len = strcspn(at, ",");
+
+                        if (len > 0)
+                                r = strv_take(ret, strndup(at, len));
+                        at += len + (at[len] == ',');
+                }
+        }
+        return r;
+}
+
 static int parse_jobs(const char *text, unsigned *ret, struct error *err)
 {
         char *end;
@@ -276,6 +307,7 @@ static int build(struct store *store, struct build_flags *flags, const struct ou
         _cleanup_(shared_caches_done) struct shared_caches caches = { .from.count = 0 };
         struct build_lists lists = BUILD_LISTS_INIT;
         struct strmap labels = STRMAP_INIT, annotations = STRMAP_INIT;
+        struct strv stages = STRV_INIT;
         struct strv args = STRV_INIT;
         struct build_options options = { .context = context,
                                          .dockerfile = flags->file,
@@ -285,7 +317,7 @@ static int build(struct store *store, struct build_flags *flags, const struct ou
                                          .annotations = &annotations,
                                          .target = flags->target,
                                          .no_cache = flags->no_cache,
-                                         .no_cache_stages = &flags->no_cache_stages,
+                                         .no_cache_stages = &stages,
                                          .explain = flags->explain,
                                          .bounds = bounds,
                                          .allowed = &flags->allowed,
@@ -321,10 +353,10 @@ static int build(struct store *store, struct build_flags *flags, const struct ou
         if (r == 0)
                 r = output_flags_times(&flags->output, &args, &options, err);
         output_list_use(outputs, &options);
-        if (r == 0 && flags->pull && *flags->pull)
-                r = pull_policy_parse(flags->pull, &options.pull, err);
-        else if (flags->pull)
-                options.pull = PULL_ALWAYS;
+        if (r == 0 && split_stages(&flags->no_cache_stages, &stages) < 0)
+                r = error_set_oom(err);
+        if (r == 0 && flags->pull)
+                r = parse_pull(flags->pull, &options.pull, err);
         if (r == 0)
                 r = parse_precision(flags->cache_precision, &options.chain_only, err);
         if (r == 0)
@@ -346,6 +378,7 @@ static int build(struct store *store, struct build_flags *flags, const struct ou
         network_options_done(&options.network);
         build_lists_done(&lists);
         strmap_done(&labels);
+        strv_done(&stages);
         strmap_done(&annotations);
         strv_done(&args);
         return r;
@@ -402,8 +435,8 @@ static int run(const struct command *command, int argc, char **argv)
                 { OPTION_STRING, 'j', "jobs", &flags.jobs, "NUMBER",
                   "Build at most so many stages side by side (the number of CPUs)" },
                 { OPTION_FLAG, 0, "no-cache", &flags.no_cache, NULL, "Carry every step out again" },
-                { OPTION_LIST, 0, "no-cache-filter", &flags.no_cache_stages, "STAGE",
-                  "Carry every step of a stage out again" },
+                { OPTION_LIST, 0, "no-cache-filter", &flags.no_cache_stages, "STAGE,...",
+                  "Carry every step of these stages out again" },
                 { OPTION_STRING, 0, "cache-precision", &flags.cache_precision, "HOW",
                   "What a RUN step depends on: what it has read (observed), or all that the image "
                   "held (chain)" },
