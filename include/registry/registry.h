@@ -82,7 +82,8 @@ int registry_find_digest(struct registry *registry, const struct reference *refe
 int registry_put_manifest(struct registry *registry, const struct reference *reference,
                           const char *media_type, const void *data, size_t len, struct error *err);
 
-/* Deletes what the reference names: the tag where the registry can, else the manifest. */
+/* Deletes what the reference names: the manifest of its digest, with all tags, else the tag alone.
+ * -EOPNOTSUPP: the registry cannot delete a tag alone. */
 int registry_delete_manifest(struct registry *registry, const struct reference *reference,
                              struct error *err);
 

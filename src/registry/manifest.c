@@ -285,24 +285,40 @@ static int delete_at(struct registry *registry, const struct location *location,
         return r;
 }
 
+/* To delete the manifest instead would take all its other tags along. */
+static int refuse_tag(struct registry *registry, const struct location *location,
+                      const struct reference *reference, struct error *err)
+{
+        _cleanup_free_ char *tag = reference_format_familiar(reference), *name = NULL;
+        struct reference pinned = *reference;
+        struct error ignored = ERROR_INIT;
+
+        pinned.tag = NULL;
+        pinned.has_digest = true;
+        if (find_digest_at(registry, location, reference, &pinned.digest, &ignored) == 0)
+                name = reference_format_familiar(&pinned);
+        *err = ERROR_INIT;
+        error_set(err, -EOPNOTSUPP,
+                  "%s: the registry deletes manifests only, which other tags may name, too",
+                  tag ? tag : reference->tag);
+        return name ? error_hint(err,
+                                 "To delete the manifest and all its tags: "
+                                 "`varve tags --delete %s`",
+                                 name)
+                    : err->code;
+}
+
 int registry_delete_manifest(struct registry *registry, const struct reference *reference,
                              struct error *err)
 {
-        struct reference pinned = *reference;
         struct location location;
         long status = 0;
         int r = own_location(registry, reference, &location, err);
 
         if (r == 0)
                 r = delete_at(registry, &location, reference, &status, err);
-        if (r != -EIO || reference->has_digest || (status != 400 && status != 405))
-                return r;
-        /* Many a registry can delete manifests alone. */
-        *err = ERROR_INIT;
-        pinned.has_digest = true;
-        r = find_digest_at(registry, &location, reference, &pinned.digest, err);
-        if (r == 0)
-                r = delete_at(registry, &location, &pinned, &status, err);
+        if (r == -EIO && !reference->has_digest && (status == 400 || status == 405))
+                return refuse_tag(registry, &location, reference, err);
         if (status == 405)
                 error_hint(err, "The registry's administrator has to allow deletion.");
         return r;

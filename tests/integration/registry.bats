@@ -213,7 +213,11 @@ print(json.dumps({
         [ "$(varve search --list-tags "$host/tags" | wc -l)" -eq 120 ]
         refused search "$host/tags"
         says 'search --list-tags'
-        varve tags --delete "$host/tags:t7"
+        digest=sha256:$(sha256sum <"$work/manifest" | cut -d' ' -f1)
+        refused tags --delete "$host/tags:t7"
+        says "varve tags --delete $host/tags@$digest"
+        varve pull -q "$host/tags:t7"
+        varve tags --delete "$host/tags@$digest"
         run ! varve pull -q "$host/tags:t7"
         refused tags --delete "$host/tags"
         says 'tag'
