@@ -59,6 +59,7 @@ int registry_list_tags(struct registry *registry, const struct reference *reposi
 {
         _cleanup_free_ char *path = NULL, *what = reference_format_repository(repository);
         struct endpoint *endpoint;
+        size_t checked = ret->count;
         int r = endpoint_get(registry, repository->host, &endpoint, err);
 
         if (r == 0 && (!what || asprintf(&path, "/v2/%s/tags/list", repository->path) < 0)) {
@@ -72,6 +73,10 @@ int registry_list_tags(struct registry *registry, const struct reference *reposi
                 r = get_page(registry, endpoint, repository->path, path, what, &next, &page, err);
                 if (r == 0)
                         r = json_get_strv(page, "tags", ret, err);
+                for (; r == 0 && checked < ret->count; checked++)
+                        if (!reference_tag_is_valid(ret->items[checked]))
+                                r = error_set(err, -EBADMSG, "%s has a tag that cannot be one",
+                                              what);
                 if (r == 0 && (ret->count > TAGS_MAX || pages > PAGES_MAX))
                         r = error_set(err, -EFBIG, "%s has more than %u tags", what, TAGS_MAX);
                 free(path);

@@ -193,6 +193,7 @@ int call_fail(const struct call *call, const char *what, const struct http_respo
         if (wire_read_errors(body->data, body->len, &said) == 0 && said.len == 0 && shown > 0 &&
             body->data[0] != '<')
                 buf_append(&said, body->data, strnlen(body->data, shown));
+        wire_flatten(&said);
         error_set(err, code, "%s: %s answers %ld%s%s", what, host, response->status,
                   said.len > 0 ? ": " : "", buf_str(&said));
         buf_done(&said);

@@ -199,6 +199,17 @@ int wire_read_retry_after(const char *text, time_t now, uint64_t *ret_seconds)
         return 0;
 }
 
+/* A person reads it, as one line of text and not as what moves his terminal. */
+void wire_flatten(struct buf *text)
+{
+        for (size_t i = 0; i < text->len; i++) {
+                unsigned char c = (unsigned char)text->data[i];
+
+                if (c < ' ' || c == 0x7f)
+                        text->data[i] = '?';
+        }
+}
+
 int wire_read_warning(const char *text, struct buf *ret)
 {
         struct buf value = BUF_INIT;
@@ -210,6 +221,7 @@ int wire_read_warning(const char *text, struct buf *ret)
         r = read_value(&at, &value);
         if (r == 0)
                 r = buf_append(ret, value.data, value.len);
+        wire_flatten(ret);
         buf_done(&value);
         return r;
 }
@@ -242,5 +254,6 @@ int wire_read_errors(const void *data, size_t len, struct buf *ret)
         count = json_array_size(errors);
         for (size_t i = 0; i < count && i < ERRORS_SHOWN_MAX && r == 0; i++)
                 r = append_error(json_array_get(errors, i), ret);
+        wire_flatten(ret);
         return r;
 }

@@ -52,6 +52,9 @@ int wire_read_content_range(const char *text, uint64_t *ret_first, uint64_t *ret
  */
 int wire_read_retry_after(const char *text, time_t now, uint64_t *ret_seconds);
 
+/* Puts '?' for newlines and other control characters. */
+void wire_flatten(struct buf *text);
+
 /* The text of a Warning header with code 299, `299 - "text"`, appended. Returns 0, -EBADMSG for
  * another form or -ENOMEM. */
 int wire_read_warning(const char *text, struct buf *ret);

@@ -129,3 +129,17 @@ Test(wire, reads_warnings_of_code_299_alone)
         cr_assert_eq(wire_read_warning("299 - x", &text), -EBADMSG);
         buf_done(&text);
 }
+
+Test(wire, shows_control_characters_of_a_server_as_question_marks)
+{
+        static const char text[] =
+                "{\"errors\":[{\"message\":\"no\\nvarve: all is well\\u001b[2J\"}]}";
+        struct buf said = BUF_INIT;
+
+        cr_assert_eq(wire_read_errors(text, strlen(text), &said), 0);
+        cr_assert_str_eq(buf_str(&said), "no?varve: all is well?[2J");
+        buf_clear(&said);
+        cr_assert_eq(wire_read_warning("299 - \"a\tb\"", &said), 0);
+        cr_assert_str_eq(buf_str(&said), "a?b");
+        buf_done(&said);
+}
