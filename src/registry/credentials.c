@@ -65,13 +65,15 @@ static size_t match(const char *key, const char *repository)
         return repository[len] == '\0' || repository[len] == '/' ? len : 0;
 }
 
-/* base64 of "user:password" */
+/* base64 of "user:password"; what a command has written often ends in a newline. */
 static int decode_auth(const char *text, struct credentials *ret, struct error *err)
 {
         size_t len = strlen(text), padding = 0;
         char *plain = NULL, *colon;
         int n = -1, r = 0;
 
+        while (len > 0 && strchr(" \t\r\n", text[len - 1]))
+                len--;
         if (len <= AUTH_BYTES_MAX && len % 4 == 0) {
                 plain = calloc(1, len + 1);
                 if (!plain)
@@ -97,15 +99,25 @@ static int decode_auth(const char *text, struct credentials *ret, struct error *
         return r;
 }
 
+/* "" is as good as nothing. */
+static int get_token(const json_t *item, const char *key, char **ret, struct error *err)
+{
+        int r = json_get_string_copy(item, key, ret, err);
+
+        if (r == 0 && *ret && **ret == '\0')
+                secret_free(TAKE_PTR(*ret));
+        return r;
+}
+
 static int read_auth(const json_t *item, struct credentials *ret, struct error *err)
 {
         const char *auth = NULL;
         int r = json_get_string(item, "auth", &auth, err);
 
         if (r == 0)
-                r = json_get_string_copy(item, "identitytoken", &ret->identity_token, err);
+                r = get_token(item, "identitytoken", &ret->identity_token, err);
         if (r == 0)
-                r = json_get_string_copy(item, "registrytoken", &ret->registry_token, err);
+                r = get_token(item, "registrytoken", &ret->registry_token, err);
         if (r == 0 && auth && *auth)
                 r = decode_auth(auth, ret, err);
         if (r == 0 && !ret->user)
@@ -140,7 +152,12 @@ static int find_helper(const json_t *document, const char *host, const char **re
                 if (strcmp(plain, host) == 0)
                         *ret = json_string_value(value);
         }
-        return *ret ? 0 : json_get_string(document, "credsStore", ret, err);
+        if (!*ret)
+                r = json_get_string(document, "credsStore", ret, err);
+        /* "" for the host keeps it out of credsStore, too. */
+        if (*ret && **ret == '\0')
+                *ret = NULL;
+        return r;
 }
 
 static const char *helper_key(const char *host)

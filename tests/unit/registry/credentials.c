@@ -72,6 +72,25 @@ Test(credentials, may_be_an_identity_token)
                     "token t");
 }
 
+Test(credentials, that_are_empty_are_none)
+{
+        assert_says("{\"credsStore\":\"\",\"auths\":{\"h\":{\"auth\":\"b3RoZXI6b25l\"}}}", "h",
+                    NULL, "other:one");
+        assert_says("{\"credHelpers\":{\"h\":\"\"},"
+                    "\"auths\":{\"h\":{\"auth\":\"b3RoZXI6b25l\"}}}",
+                    "h", NULL, "other:one");
+        assert_says("{\"auths\":{\"h\":{\"auth\":\"b3RoZXI6b25l\",\"identitytoken\":\"\","
+                    "\"registrytoken\":\"\"}}}",
+                    "h", NULL, "other:one");
+        assert_says("{\"auths\":{\"h\":{\"identitytoken\":\"\"}}}", "h", NULL, "");
+}
+
+Test(credentials, may_have_blanks_behind_the_base64)
+{
+        assert_says("{\"auths\":{\"h\":{\"auth\":\"dXNlcjpwYXNzd29yZA==\\r\\n\"}}}", "h", NULL,
+                    "user:password");
+}
+
 Test(credentials, that_are_no_base64_are_refused)
 {
         static const char *const bad[] = { "{\"auths\":{\"h\":{\"auth\":\"!!\"}}}",
