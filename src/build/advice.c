@@ -19,8 +19,9 @@ static void tell(const struct build_options *options, const char *text)
 
 /* ---- the rules ---- */
 
-/* A stage has what the stage has that it is FROM, which stands before it. */
-static int lint_stages(struct plan *plan, const struct build_options *options)
+/* A stage has what the stage has that it is FROM, which stands before it. Of a stage that nothing
+ * needs it is not known what it is FROM, so no value of it is either. */
+static int lint_stages(struct plan *plan, const struct build_options *options, bool all)
 {
         _cleanup_free_ struct advice_state *states = calloc(plan->stage_count, sizeof(*states));
         _cleanup_free_ struct lint_stage_state *shells = calloc(plan->stage_count, sizeof(*shells));
@@ -33,14 +34,14 @@ static int lint_stages(struct plan *plan, const struct build_options *options)
         for (size_t i = 0; i < plan->stage_count && r == 0; i++) {
                 const struct plan_stage *stage = &plan->stages[i];
 
-                if (!stage->needed)
+                if (!stage->needed && !all)
                         continue;
-                if (stage->base == PLAN_STAGE)
+                if (stage->needed && stage->base == PLAN_STAGE)
                         shells[i] = shells[stage->base_index];
-                r = lint_from(lint, stage->from.instruction, &globals, &plan->declared);
+                r = lint_from(lint, stage->stage->from, &globals, &plan->declared);
                 if (r == 0)
                         r = lint_stage(lint, stage->stage, &shells[i]);
-                if (r == 0)
+                if (r == 0 && stage->needed)
                         r = advice_values(plan, options, stage, states);
         }
         for (size_t i = 0; states && i < plan->stage_count; i++)
@@ -179,10 +180,10 @@ static int tell_unknown_stages(const struct plan *plan, const struct build_optio
         return 0;
 }
 
-int advice_tell(struct plan *plan, const struct build_options *options, struct error *err)
+int advice_tell(struct plan *plan, const struct build_options *options, bool all, struct error *err)
 {
         const struct lint *lint = &plan->file->lint;
-        int r = lint_stages(plan, options);
+        int r = lint_stages(plan, options, all);
 
         if (r == 0)
                 r = lint_defaults(plan);

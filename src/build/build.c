@@ -414,7 +414,7 @@ int builder_run(struct store *store, const struct build_options *options, bool a
         if (r == 0)
                 r = foreign_check(&builder.plan, ret_fault, err);
         if (r == 0 && advises)
-                r = advice_tell(&builder.plan, options, err);
+                r = advice_tell(&builder.plan, options, false, err);
         if (r == 0)
                 r = cache_import_open(store, options, &builder.plan.platform, &builder.import, err);
         if (r == 0)

@@ -17,7 +17,7 @@ static int describe_check(struct plan *plan, const struct build_options *options
                           struct buf *ret, size_t *ret_warnings, struct error *err)
 {
         const struct lint *lint = &plan->file->lint;
-        int r = advice_tell(plan, options, err);
+        int r = advice_tell(plan, options, !options->target, err);
 
         /* Here the number of warnings says enough. */
         if (r == -EINVAL && lint->count > 0) {
