@@ -44,7 +44,7 @@ static int unknown_command(const char *name)
         struct error err = ERROR_INIT;
         size_t count;
 
-        for (count = 0; cli_commands[count] && count < COMMANDS_MAX; count++)
+        for (count = 0; count < COMMANDS_MAX && cli_commands[count]; count++)
                 names[count] = cli_commands[count]->name;
         similar = suggest_similar(name, names, count);
         for (size_t i = 0; i < count && !similar; i++)
