@@ -2,6 +2,7 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "host.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -220,6 +221,34 @@ static int set_headers(CURL *easy, const struct http_request *request, struct cu
         return 0;
 }
 
+/* A part of the URL; the caller frees it by curl_free(). NULL: there is none. */
+static char *part_of(const char *url, CURLUPart part)
+{
+        CURLU *parts = curl_url();
+        char *text = NULL;
+
+        if (parts && curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK)
+                curl_url_get(parts, part, &text, 0);
+        curl_url_cleanup(parts);
+        return text;
+}
+
+/* The proxies of the environment, as libcurl takes them, and those that other clients go by. */
+static void set_proxy(CURL *easy, const char *url)
+{
+        char *host = part_of(url, CURLUPART_HOST), *scheme = part_of(url, CURLUPART_SCHEME);
+        const char *plain = getenv("http_proxy"), *capitals = getenv("HTTP_PROXY");
+
+        if (host && host_is_loopback(host))
+                curl_easy_setopt(easy, CURLOPT_PROXY, "");
+        /* A web server gives HTTP_PROXY to its programs, with what a client has sent as "Proxy". */
+        else if (scheme && strcmp(scheme, "http") == 0 && !plain && capitals &&
+                 !getenv("REQUEST_METHOD"))
+                curl_easy_setopt(easy, CURLOPT_PROXY, capitals);
+        curl_free(host);
+        curl_free(scheme);
+}
+
 static void set_up(CURL *easy, struct exchange *exchange)
 {
         const struct http_request *request = exchange->request;
@@ -244,6 +273,7 @@ static void set_up(CURL *easy, struct exchange *exchange)
         curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
         curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, watch);
         curl_easy_setopt(easy, CURLOPT_XFERINFODATA, exchange);
+        set_proxy(easy, request->url);
         set_method(easy, exchange);
         set_tls(easy, request);
 }
@@ -267,18 +297,13 @@ static bool is_transient(CURLcode code)
 /* The host of a URL, for errors; credentials and queries that a URL may hold are not shown. */
 static char *host_of(const char *url)
 {
-        CURLU *parts = curl_url();
-        char *host = NULL, *ret;
+        char *host = part_of(url, CURLUPART_HOST), *ret = strdup(host ? host : "the registry");
 
-        if (parts && curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK)
-                curl_url_get(parts, CURLUPART_HOST, &host, 0);
-        ret = strdup(host ? host : "the registry");
         curl_free(host);
-        curl_url_cleanup(parts);
         return ret;
 }
 
-static int fail(const struct exchange *exchange, CURLcode code)
+static int fail(const struct exchange *exchange, CURLcode code, long proxy_status)
 {
         _cleanup_free_ char *host = host_of(exchange->request->url);
         const char *text =
@@ -291,7 +316,7 @@ static int fail(const struct exchange *exchange, CURLcode code)
                 return error_set(exchange->err, -ECANCELED, "the transfer was given up");
         if (code == CURLE_OUT_OF_MEMORY)
                 return error_set_oom(exchange->err);
-        exchange->response->transient = is_transient(code);
+        exchange->response->transient = is_transient(code) && proxy_status != 407;
         if (code == CURLE_OPERATION_TIMEDOUT && exchange->response->status != 0)
                 text = "nothing has come for too long";
         error_set(exchange->err, code == CURLE_PEER_FAILED_VERIFICATION ? -EKEYREJECTED : -EIO,
@@ -299,6 +324,9 @@ static int fail(const struct exchange *exchange, CURLcode code)
         if (code == CURLE_PEER_FAILED_VERIFICATION)
                 error_hint(exchange->err, "If its certificate is of a CA of your own, put the CA's "
                                           "as ca.crt into certs.d/HOST (see varve(1)).");
+        if (proxy_status == 407)
+                error_hint(exchange->err, "The proxy wants a user and a password, as in "
+                                          "https_proxy=http://USER:PASSWORD@HOST:PORT");
         return exchange->err->code;
 }
 
@@ -308,7 +336,7 @@ int http_perform(struct engine *engine, const struct http_request *request,
         struct exchange exchange = { .request = request, .response = ret, .err = err };
         struct curl_slist *headers = NULL;
         CURL *easy = curl_easy_init();
-        long asked_bytes = 0;
+        long asked_bytes = 0, proxy_status = 0;
         CURLcode code;
 
         *ret = HTTP_RESPONSE_INIT;
@@ -320,6 +348,7 @@ int http_perform(struct engine *engine, const struct http_request *request,
         code = engine_perform(engine, easy);
         curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &ret->status);
         curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &asked_bytes);
+        curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &proxy_status);
         /* What came back is no HTTP, such as what was left of an answer before; a protocol that is
          * not allowed is not spoken at all. Another connection may do better. */
         if (code == CURLE_UNSUPPORTED_PROTOCOL && asked_bytes > 0)
@@ -327,5 +356,5 @@ int http_perform(struct engine *engine, const struct http_request *request,
         curl_easy_cleanup(easy);
         curl_slist_free_all(headers);
         ret->sent = exchange.sent;
-        return code == CURLE_OK ? 0 : fail(&exchange, code);
+        return code == CURLE_OK ? 0 : fail(&exchange, code, proxy_status);
 }

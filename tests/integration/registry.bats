@@ -338,6 +338,13 @@ print(json.dumps({"schemaVersion": 2, "mediaType": kind + "index.v1+json", "mani
         fresh_store
         run ! proxied no_proxy=registry.invalid "$stage/bin/varve" pull -q registry.invalid/team/app:1
         [ ! -s "$work/between.log" ]
+        settings "insecure $host" 'insecure registry.invalid'
+        proxied "$stage/bin/varve" pull -q "$host/team/app:1"
+        [ ! -s "$work/between.log" ]
+        fresh_store
+        as_tester env VARVE_ROOT="$store" VARVE_REGISTRIES="$work/registries" HTTP_PROXY="$through" \
+                https_proxy="$through" "$stage/bin/varve" pull -q registry.invalid/team/app:1
+        [ -s "$work/between.log" ]
 }
 
 @test "a registry that was not called insecure is not spoken to in the clear" {
