@@ -4,6 +4,7 @@
 #include "base/io.h"
 #include "base/path.h"
 #include "base/strv.h"
+#include "host.h"
 #include "oci/json.h"
 
 #include <errno.h>
@@ -41,18 +42,12 @@ void credentials_done(struct credentials *credentials)
 /* "https://host/v1/" is "host": keys were URLs once. */
 static char *plain_key(const char *key)
 {
-        const char *begin = strstr(key, "://");
-        char *plain = strdup(begin ? begin + 3 : key), *path;
+        const char *path = strchr(key, '/');
 
-        if (!plain)
-                return NULL;
-        path = strchr(plain, '/');
-        if (path && (begin || strcmp(path, "/v1/") == 0 || strcmp(path, "/v2/") == 0 ||
-                     strcmp(path, "/") == 0))
-                *path = '\0';
-        if (strcmp(plain, "index.docker.io") == 0 || strcmp(plain, "registry-1.docker.io") == 0)
-                strcpy(plain, HUB_HOST);
-        return plain;
+        if (strstr(key, "://") || (path && (strcmp(path, "/v1/") == 0 ||
+                                            strcmp(path, "/v2/") == 0 || strcmp(path, "/") == 0)))
+                return host_of_address(key);
+        return host_normalize(key);
 }
 
 /* How many bytes of "HOST/PATH" a key stands for; 0 where it is for others. */
@@ -197,19 +192,20 @@ static int read_auths(const json_t *document, const char *repository, struct cre
 int credentials_read(const json_t *document, const char *host, const char *path,
                      struct credentials *ret, bool *ret_found, struct error *err)
 {
-        _cleanup_free_ char *repository = NULL;
+        _cleanup_free_ char *repository = NULL, *plain = host_normalize(host);
         struct credentials found = CREDENTIALS_INIT;
         const char *helper;
         int r;
 
         *ret_found = false;
-        if (asprintf(&repository, "%s%s%s", host, path ? "/" : "", path ? path : "") < 0) {
+        if (!plain ||
+            asprintf(&repository, "%s%s%s", plain, path ? "/" : "", path ? path : "") < 0) {
                 repository = NULL;
                 return error_set_oom(err);
         }
-        r = find_helper(document, host, &helper, err);
+        r = find_helper(document, plain, &helper, err);
         if (r == 0 && helper)
-                r = helper_get(helper, helper_key(host), &found, ret_found, err);
+                r = helper_get(helper, helper_key(plain), &found, ret_found, err);
         if (r == 0 && !*ret_found)
                 r = read_auths(document, repository, &found, ret_found, err);
         if (r < 0 || !*ret_found)
@@ -292,6 +288,8 @@ int credentials_find(const char *host, const char *path, struct credentials *ret
 static int write_file(const char *path, const json_t *document, struct error *err)
 {
         char *text = json_dumps(document, JSON_INDENT(8) | JSON_PRESERVE_ORDER);
+        /* A link stays one: who keeps his settings elsewhere wants them there. */
+        _cleanup_free_ char *target = realpath(path, NULL);
         _cleanup_free_ char *parent = strdup(path);
         int r = text && parent ? 0 : error_set_oom(err);
 
@@ -300,7 +298,8 @@ static int write_file(const char *path, const json_t *document, struct error *er
                 r = *parent ? io_mkdir_parents(parent, err) : 0;
         }
         if (r == 0)
-                r = io_write_file_atomic(AT_FDCWD, path, text, strlen(text), 0600, err);
+                r = io_write_file_atomic(AT_FDCWD, target ? target : path, text, strlen(text), 0600,
+                                         err);
         secret_free(text);
         return r;
 }

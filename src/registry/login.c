@@ -1,19 +1,21 @@
 #include "session.h"
 
 #include "base/cleanup.h"
+#include "host.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define HUB_HOST "docker.io"
-
-static const char *host_of(const char *host)
+/* NULL is Docker Hub. */
+static int host_of(const char *address, char **ret, struct error *err)
 {
-        if (!host || strcmp(host, "index.docker.io") == 0 ||
-            strcmp(host, "registry-1.docker.io") == 0)
-                return HUB_HOST;
-        return host;
+        char *host = address ? host_of_address(address) : strdup("docker.io");
+
+        *ret = host;
+        if (!host)
+                return error_set_oom(err);
+        return *host ? 0 : error_set(err, -EINVAL, "\"%s\" names no registry", address);
 }
 
 /* Asks for /v2/ as this user. */
@@ -48,11 +50,13 @@ int registry_login(struct registry *registry, const char *host, const char *user
 {
         struct credentials credentials = { .user = strdup(user), .password = strdup(password) };
         struct endpoint *endpoint = NULL;
+        _cleanup_free_ char *name = NULL;
         char *authorization = NULL;
-        int r = credentials.user && credentials.password
-                        ? endpoint_get(registry, host_of(host), &endpoint, err)
-                        : error_set_oom(err);
+        int r = credentials.user && credentials.password ? host_of(host, &name, err)
+                                                         : error_set_oom(err);
 
+        if (r == 0)
+                r = endpoint_get(registry, name, &endpoint, err);
         if (r == 0)
                 r = auth_try(registry, endpoint, &credentials, &authorization, err);
         if (r == 0 && authorization)
@@ -73,5 +77,8 @@ int registry_login(struct registry *registry, const char *host, const char *user
 
 int registry_logout(const char *host, bool *ret_any, struct error *err)
 {
-        return credentials_forget(host ? host_of(host) : NULL, ret_any, err);
+        _cleanup_free_ char *name = NULL;
+        int r = host ? host_of(host, &name, err) : 0;
+
+        return r < 0 ? r : credentials_forget(name, ret_any, err);
 }

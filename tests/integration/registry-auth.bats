@@ -109,7 +109,9 @@ logs_in() {
 
 @test "after a login images go there and back; after a logout they do not" {
         trusts "$basic"
-        run -0 logs_in "$basic"
+        refused login -u alice -p s3cret ''
+        says 'names no registry'
+        run -0 logs_in "https://$basic/v2/"
         run ! grep -q s3cret <<<"$output"
         [ "$(stat -c %a "$work/auth.json")" = 600 ]
         varve push -q busybox:1 "$basic/app:1"

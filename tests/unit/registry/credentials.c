@@ -146,6 +146,40 @@ Test(credentials, are_kept_for_their_owner_alone_and_forgotten)
         rmdir(dir);
 }
 
+Test(credentials, are_written_through_a_link)
+{
+        char dir[] = "/tmp/varve-auth-XXXXXX", path[100], real[100];
+        struct error err = ERROR_INIT;
+        struct stat st;
+
+        cr_assert_not_null(mkdtemp(dir));
+        snprintf(path, sizeof(path), "%s/auth.json", dir);
+        snprintf(real, sizeof(real), "%s/real.json", dir);
+        setenv("REGISTRY_AUTH_FILE", real, 1);
+        cr_assert_eq(credentials_keep("h", "alice", "a", &err), 0, "%s", err.message);
+        cr_assert_eq(symlink("real.json", path), 0);
+        setenv("REGISTRY_AUTH_FILE", path, 1);
+        cr_assert_eq(credentials_keep("other", "bob", "b", &err), 0, "%s", err.message);
+        cr_assert_eq(lstat(path, &st), 0);
+        cr_assert(S_ISLNK(st.st_mode));
+        cr_assert_eq(lstat(real, &st), 0);
+        cr_assert_eq(st.st_mode & 0777, 0600);
+        unlink(path);
+        unlink(real);
+        rmdir(dir);
+}
+
+Test(credentials, are_found_however_the_host_is_written)
+{
+        static const char text[] = "{\"auths\":{\"H.example:443\":{\"auth\":\"b3RoZXI6b25l\"},"
+                                   "\"docker.io\":{\"auth\":\"dXNlcjpwYXNzd29yZA==\"}}}";
+
+        assert_says(text, "h.example", "a/b", "other:one");
+        assert_says(text, "h.EXAMPLE:443", NULL, "other:one");
+        assert_says(text, "h.example:5000", NULL, "");
+        assert_says(text, "registry-1.docker.io", "a/b", "user:password");
+}
+
 Test(credentials, come_from_a_helper_that_the_file_names)
 {
         static const char script[] =
