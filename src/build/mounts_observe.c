@@ -37,7 +37,7 @@ int run_mounts_observed(const struct run_mounts *mounts, struct observed_mounts 
         struct observed_mounts observed = { .fixed = mounts->fixed };
         int r = 0;
 
-        observed.items = calloc(mounts->bind_count + 1, sizeof(*observed.items));
+        observed.items = calloc(mounts->bind_count + 1, sizeof(struct observations *));
         if (!observed.items)
                 return error_set_oom(err);
         if (!are_known(mounts)) {

@@ -220,7 +220,7 @@ static int read_observations(const char *at, const char *end, struct record *rec
                         return -EBADMSG;
         if (at == end || *at++ != '\n')
                 return -EBADMSG;
-        mounts->items = calloc(count + 1, sizeof(*mounts->items));
+        mounts->items = calloc(count + 1, sizeof(struct observations *));
         if (!mounts->items)
                 return -ENOMEM;
         while (mounts->count < count && r == 0) {

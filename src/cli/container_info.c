@@ -25,9 +25,7 @@ static int put_command(json_t *row, const struct container_spec *spec, bool whol
 
         for (size_t i = 0; i < argv.count && r == 0; i++)
                 r = buf_appendf(&text, "%s%s", i > 0 ? " " : "", argv.items[i]);
-        if (r == 0 && whole)
-                r = buf_appendf(&quoted, "\"%s\"", buf_str(&text));
-        else if (r == 0 && text.len > COMMAND_WIDTH)
+        if (r == 0 && !whole && text.len > COMMAND_WIDTH)
                 r = buf_appendf(&quoted, "\"%.*s…\"", COMMAND_WIDTH - 1, buf_str(&text));
         else if (r == 0)
                 r = buf_appendf(&quoted, "\"%s\"", buf_str(&text));
