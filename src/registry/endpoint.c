@@ -6,7 +6,9 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/path.h"
+#include "host.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -137,12 +139,15 @@ static int load_certificates(struct endpoint *endpoint, struct error *err)
 static int make(const struct registry *registry, const char *host, struct endpoint **ret,
                 struct error *err)
 {
+        _cleanup_free_ char *name = host_normalize(host);
         struct endpoint *endpoint;
         int r;
 
-        if (strv_contains(&registry->settings.block, host)) {
+        if (!name)
+                return error_set_oom(err);
+        if (strv_contains(&registry->settings.block, name)) {
                 error_set(err, -EINVAL, "%s is blocked", host);
-                return error_hint(err, "The settings of registries say so: block %s", host);
+                return error_hint(err, "The settings of registries say so: block %s", name);
         }
         endpoint = calloc(1, sizeof(*endpoint));
         if (!endpoint)
@@ -150,9 +155,11 @@ static int make(const struct registry *registry, const char *host, struct endpoi
         pthread_mutex_init(&endpoint->lock, NULL);
         endpoint->host = strdup(host);
         endpoint->authority =
-                strdup(strcmp(host, "docker.io") == 0 ? "registry-1.docker.io" : host);
+                strdup(strcmp(name, "docker.io") == 0 ? "registry-1.docker.io" : host);
         endpoint->insecure =
-                registry->options.insecure || strv_contains(&registry->settings.insecure, host);
+                registry->options.insecure || strv_contains(&registry->settings.insecure, name);
+        for (char *c = endpoint->host; c && *c; c++)
+                *c = (char)tolower((unsigned char)*c);
         if (!endpoint->host || !endpoint->authority)
                 r = error_set_oom(err);
         else
@@ -172,7 +179,7 @@ int endpoint_get(struct registry *registry, const char *host, struct endpoint **
 
         pthread_mutex_lock(&registry->lock);
         for (endpoint = registry->endpoints; endpoint; endpoint = endpoint->next)
-                if (strcmp(endpoint->host, host) == 0)
+                if (strcasecmp(endpoint->host, host) == 0)
                         break;
         if (!endpoint) {
                 r = make(registry, host, &endpoint, err);
@@ -185,6 +192,30 @@ int endpoint_get(struct registry *registry, const char *host, struct endpoint **
         if (r == 0)
                 *ret = endpoint;
         return r;
+}
+
+int endpoint_of_url(struct registry *registry, const char *url, struct endpoint **ret,
+                    struct error *err)
+{
+        CURLU *parts = curl_url();
+        char *host = NULL, *port = NULL;
+        _cleanup_free_ char *whole = NULL;
+        int r = 0;
+
+        if (parts && curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK) {
+                curl_url_get(parts, CURLUPART_HOST, &host, 0);
+                curl_url_get(parts, CURLUPART_PORT, &port, CURLU_NO_DEFAULT_PORT);
+        }
+        if (!host)
+                r = error_set(err, -EBADMSG, "the server leads to where nothing can be");
+        else if (asprintf(&whole, "%s%s%s", host, port ? ":" : "", port ? port : "") < 0) {
+                whole = NULL;
+                r = error_set_oom(err);
+        }
+        curl_free(host);
+        curl_free(port);
+        curl_url_cleanup(parts);
+        return r < 0 ? r : endpoint_get(registry, whole, ret, err);
 }
 
 void endpoint_prepare(const struct registry *registry, const struct endpoint *endpoint,

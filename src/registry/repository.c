@@ -1,6 +1,7 @@
 #include "repository.h"
 
 #include "base/cleanup.h"
+#include "host.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -57,13 +58,15 @@ int locations_of(struct registry *registry, const struct reference *reference,
                  struct locations *ret, struct error *err)
 {
         const struct strv *mirrors = &registry->settings.mirrors;
-        _cleanup_free_ char *name = reference_format_repository(reference);
+        _cleanup_free_ char *written = reference_format_repository(reference);
+        _cleanup_free_ char *name = written ? host_normalize(written) : NULL;
+        _cleanup_free_ char *host = host_normalize(reference->host);
         /* What is blocked is not to be had from elsewhere. */
-        bool blocked = strv_contains(&registry->settings.block, reference->host);
-        int r = name ? 0 : error_set_oom(err);
+        bool blocked = host && strv_contains(&registry->settings.block, host);
+        int r = name && host ? 0 : error_set_oom(err);
 
         *ret = (struct locations){ .count = 0 };
-        for (size_t i = 0; !blocked && i + 1 < mirrors->count && r == 0; i += 2) {
+        for (size_t i = 0; r == 0 && !blocked && i + 1 < mirrors->count; i += 2) {
                 size_t len = strlen(mirrors->items[i]);
 
                 if (ret->count + 1 < LOCATIONS_MAX && strncmp(name, mirrors->items[i], len) == 0 &&

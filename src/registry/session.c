@@ -251,20 +251,23 @@ static int send_to(struct registry *registry, const struct call *call, const cha
                 .sink = call->sink,
                 .allow_plain = call->endpoint->plain,
         };
+        struct endpoint *endpoint = call->endpoint;
         struct strv headers = STRV_INIT;
-        int r = call->headers ? strv_extend(&headers, call->headers) : 0;
+        int r;
 
+        /* Who vouches for this host does not vouch for another one. */
+        if (!endpoint_owns(endpoint, url)) {
+                r = endpoint_of_url(registry, url, &endpoint, err);
+                if (r < 0)
+                        return r;
+        }
+        r = call->headers ? strv_extend(&headers, call->headers) : 0;
         if (r == 0 && authorization)
                 r = strv_addf(&headers, "Authorization: %s", authorization);
         request.headers = &headers;
-        endpoint_prepare(registry, call->endpoint, &request);
+        endpoint_prepare(registry, endpoint, &request);
         if (call->patient)
                 request.stall_s = PATIENT_STALL_S;
-        if (!endpoint_owns(call->endpoint, url)) {
-                /* Who vouches for this host does not vouch for another one. */
-                request.ca = request.client_certificate = request.client_key = NULL;
-                request.unverified = registry->options.insecure;
-        }
         r = r < 0 ? error_set_oom(err) : http_perform(registry->engine, &request, ret, err);
         for (size_t i = 0; authorization && i < headers.count; i++)
                 explicit_bzero(headers.items[i], strlen(headers.items[i]));

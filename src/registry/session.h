@@ -68,6 +68,9 @@ void registry_notice(struct registry *registry, const char *format, ...)
 /* The endpoint of a host, which lives as long as the client. -EINVAL: the host is blocked. */
 int endpoint_get(struct registry *registry, const char *host, struct endpoint **ret,
                  struct error *err);
+/* The one of the host that a URL leads to. Besides: -EBADMSG: it is no URL. */
+int endpoint_of_url(struct registry *registry, const char *url, struct endpoint **ret,
+                    struct error *err);
 void endpoint_free(struct endpoint *endpoint);
 
 /* Sets what the transport to this endpoint needs. */

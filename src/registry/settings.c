@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/path.h"
+#include "host.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -74,7 +75,7 @@ static int take_line(struct settings *settings, char **words, size_t count, stru
                         return error_set(err, -EINVAL, "%s wants %zu words after it", words[0],
                                          lists[i].words - 1);
                 for (size_t j = 1; j < count; j++)
-                        if (strv_add(lists[i].list, words[j]) < 0)
+                        if (strv_take(lists[i].list, host_normalize(words[j])) < 0)
                                 return error_set_oom(err);
                 return 0;
         }

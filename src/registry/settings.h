@@ -8,7 +8,8 @@
  *     block HOST                never asked
  *     stall SECONDS             how long nothing may move (60)
  *
- * A HOST is as references have it: "localhost:5000", "[::1]:5000".
+ * A HOST is as references have it: "localhost:5000", "[::1]:5000". It is kept, and to be looked
+ * for, in the spelling of host_normalize().
  */
 #pragma once
 

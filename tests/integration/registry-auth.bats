@@ -296,7 +296,9 @@ EOF
         logs_in "$basic"
         store=$work/store
         varve push -q busybox:1 "$basic/led:1"
-        echo '[{"method": "GET", "path": "manifests", "redirect": "http://'"$bearer"'"}]' \
+        # It wants no token: the one server of tokens speaks http.
+        open='{"path": "/v2/$", "status": 200}'
+        echo "[$open, "'{"method": "GET", "path": "manifests", "redirect": "http://'"$bearer"'"}]' \
                 >"$work/led.rules"
         starts led "$here/tools/fault-proxy" --upstream "${bearer#*:}" --rules "$work/led.rules" \
                 --log "$work/led.log" --tls "$servers/good.crt" "$servers/good.key"
@@ -305,4 +307,12 @@ EOF
         fresh_store
         refused pull "localhost:$port/led:1"
         says 'http'
+        # The CA of the host that it leads to is trusted there; and blocked is blocked.
+        echo "[$open, "'{"method": "GET", "path": "manifests", "redirect": "https://'"$basic"'"}]' \
+                >"$work/led.rules"
+        refused pull "localhost:$port/led:1"
+        says '401'
+        settings "block LOCALHOST:${basic#*:}"
+        refused pull "localhost:$port/led:1"
+        says 'blocked'
 }

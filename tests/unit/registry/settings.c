@@ -23,6 +23,22 @@ Test(settings, are_read_by_line)
         settings_done(&settings);
 }
 
+Test(settings, know_hosts_however_they_are_written)
+{
+        struct settings settings;
+        struct error err = ERROR_INIT;
+
+        cr_assert_eq(settings_parse("block Registry-1.docker.io:443\ninsecure H:5000\n"
+                                    "mirror Quay.IO/team M.example/hub",
+                                    "file", &settings, &err),
+                     0, "%s", err.message);
+        cr_assert_str_eq(settings.block.items[0], "docker.io");
+        cr_assert_str_eq(settings.insecure.items[0], "h:5000");
+        cr_assert_str_eq(settings.mirrors.items[0], "quay.io/team");
+        cr_assert_str_eq(settings.mirrors.items[1], "m.example/hub");
+        settings_done(&settings);
+}
+
 static void assert_refused(const char *text, const char *said)
 {
         struct settings settings;
