@@ -34,6 +34,10 @@ void reference_done(struct reference *reference);
  * reference_parse(); -EINVAL also where it has a digest, or could be taken for one. */
 int reference_parse_name(const char *text, char **ret, struct error *err);
 
+/* Takes the tag away where there is a digest, which says more: what has the digest need not have
+ * the tag. */
+void reference_pin(struct reference *reference);
+
 /* A copy. Returns 0 or -ENOMEM. */
 int reference_copy(const struct reference *from, struct reference *ret);
 

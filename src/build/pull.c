@@ -189,6 +189,7 @@ static int pull_named(struct pull *pull, const char *name, struct error *err)
                 r = take_all(pull, err);
         if (r < 0)
                 return r;
+        reference_pin(&pull->reference);
         whole = reference_format(&pull->reference);
         return whole ? store_images_put(pull->store, whole, &pull->root, err) : error_set_oom(err);
 }

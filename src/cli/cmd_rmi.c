@@ -34,8 +34,10 @@ static char *name_in_store(const struct stored_image *image, const char *text)
         const char *stored = store_image_name(&image->root);
         char *name = NULL;
 
-        if (stored && reference_parse(text, &reference, &ignored) == 0)
+        if (stored && reference_parse(text, &reference, &ignored) == 0) {
+                reference_pin(&reference);
                 name = reference_format(&reference);
+        }
         reference_done(&reference);
         if (name && strcmp(name, stored) != 0) {
                 free(name);

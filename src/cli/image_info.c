@@ -37,8 +37,11 @@ int image_split_name(const char *name, char **ret_repository, char **ret_tag)
         char *familiar = NULL, *colon;
 
         *ret_repository = *ret_tag = NULL;
-        if (name && reference_parse(name, &reference, &ignored) == 0)
+        if (name && reference_parse(name, &reference, &ignored) == 0) {
+                reference_pin(&reference);
+                reference.has_digest = false;
                 familiar = reference_format_familiar(&reference);
+        }
         colon = familiar && reference.tag ? strrchr(familiar, ':') : NULL;
         if (colon)
                 *colon = '\0';

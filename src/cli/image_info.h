@@ -12,7 +12,8 @@
 /* Bytes of all layers at rest, as `docker images` counts them. */
 uint64_t image_size(struct store *store, const struct stored_image *image);
 
-/* "debian" and "12" of "docker.io/library/debian:12"; "<none>" where there is no name. The caller
+/* "debian" and "12" of "docker.io/library/debian:12"; "<none>" where there is no name, and no
+ * tag where there is a digest. The caller
  * frees both. Returns 0 or -ENOMEM. */
 int image_split_name(const char *name, char **ret_repository, char **ret_tag);
 

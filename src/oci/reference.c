@@ -272,6 +272,14 @@ int reference_parse(const char *text, struct reference *ret, struct error *err)
         return 0;
 }
 
+void reference_pin(struct reference *reference)
+{
+        if (!reference->has_digest)
+                return;
+        free(reference->tag);
+        reference->tag = NULL;
+}
+
 int reference_copy(const struct reference *from, struct reference *ret)
 {
         _cleanup_(reference_done) struct reference copy = *from;

@@ -357,6 +357,7 @@ static int find_by_name(struct store *store, const struct descriptors *list, con
         r = reference_parse(text, &reference, err);
         if (r < 0)
                 return r;
+        reference_pin(&reference);
         name = reference_format(&reference);
         r = name ? -ENOENT : error_set_oom(err);
         for (size_t i = 0; i < list->count && r == -ENOENT; i++)

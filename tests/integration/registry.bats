@@ -39,6 +39,11 @@ setup() {
         [ "$(varve pull -q "$host/team/app@$digest")" = "$digest" ]
         run varve images
         says "$host/team/app"
+        fresh_store
+        [ "$(varve pull -q "$host/team/app:1@$digest")" = "$digest" ]
+        [ "$(varve images --format '{{.Repository}} {{.Tag}} {{.Digest}}')" = "$host/team/app <none> $digest" ]
+        varve run --pull=never --rm "$host/team/app@$digest" true
+        varve run --pull=never --rm "$host/team/app:1@$digest" true
         refused pull "$host/team/app@sha256:$(printf '0%.0s' $(seq 64))"
         says 'manifest unknown'
 }

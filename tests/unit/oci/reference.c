@@ -207,3 +207,24 @@ Test(reference, names_an_image_by_no_digest)
         cr_assert_str_eq(name, "docker.io/library/debian:12");
         free(name);
 }
+
+Test(reference, that_is_pinned_has_its_digest_alone)
+{
+        static const char tagged[] = "h:5000/a:1";
+        struct reference reference;
+        struct error err = ERROR_INIT;
+        char text[200], *name;
+
+        snprintf(text, sizeof(text), "%s@sha256:%064d", tagged, 0);
+        cr_assert_eq(reference_parse(text, &reference, &err), 0, "%s", err.message);
+        reference_pin(&reference);
+        name = reference_format(&reference);
+        snprintf(text, sizeof(text), "h:5000/a@sha256:%064d", 0);
+        cr_assert_str_eq(name, text);
+        free(name);
+        reference_done(&reference);
+        cr_assert_eq(reference_parse(tagged, &reference, &err), 0);
+        reference_pin(&reference);
+        cr_assert_str_eq(reference.tag, "1");
+        reference_done(&reference);
+}
