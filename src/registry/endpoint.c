@@ -18,6 +18,7 @@
 
 #define CERTIFICATES_BYTES_MAX ((size_t)4 << 20)
 #define CERTIFICATES_FILES_MAX 100
+#define MIRROR_CONNECT_S       5
 
 void endpoint_free(struct endpoint *endpoint)
 {
@@ -171,19 +172,20 @@ static int make(const struct registry *registry, const char *host, struct endpoi
         return r;
 }
 
-int endpoint_get(struct registry *registry, const char *host, struct endpoint **ret,
-                 struct error *err)
+static int get(struct registry *registry, const char *host, bool mirror, struct endpoint **ret,
+               struct error *err)
 {
         struct endpoint *endpoint;
         int r = 0;
 
         pthread_mutex_lock(&registry->lock);
         for (endpoint = registry->endpoints; endpoint; endpoint = endpoint->next)
-                if (strcasecmp(endpoint->host, host) == 0)
+                if (endpoint->mirror == mirror && strcasecmp(endpoint->host, host) == 0)
                         break;
         if (!endpoint) {
                 r = make(registry, host, &endpoint, err);
                 if (r == 0) {
+                        endpoint->mirror = mirror;
                         endpoint->next = registry->endpoints;
                         registry->endpoints = endpoint;
                 }
@@ -192,6 +194,18 @@ int endpoint_get(struct registry *registry, const char *host, struct endpoint **
         if (r == 0)
                 *ret = endpoint;
         return r;
+}
+
+int endpoint_get(struct registry *registry, const char *host, struct endpoint **ret,
+                 struct error *err)
+{
+        return get(registry, host, false, ret, err);
+}
+
+int endpoint_get_mirror(struct registry *registry, const char *host, struct endpoint **ret,
+                        struct error *err)
+{
+        return get(registry, host, true, ret, err);
 }
 
 int endpoint_of_url(struct registry *registry, const char *url, struct endpoint **ret,
@@ -225,6 +239,7 @@ void endpoint_prepare(const struct registry *registry, const struct endpoint *en
         request->ca = endpoint->ca;
         request->client_certificate = endpoint->client_certificate;
         request->client_key = endpoint->client_key;
+        request->connect_s = endpoint->mirror ? MIRROR_CONNECT_S : 0;
         request->stall_s = registry->settings.stall_s;
         request->cancelled = &registry->cancelled;
 }

@@ -263,7 +263,8 @@ static void set_up(CURL *easy, struct exchange *exchange)
         curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
         curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, exchange->curl_error);
         curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, BUFFER_BYTES);
-        curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, CONNECT_TIMEOUT_S);
+        curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT,
+                         request->connect_s > 0 ? request->connect_s : CONNECT_TIMEOUT_S);
         curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
         curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, request->stall_s);
         curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header);

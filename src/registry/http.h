@@ -64,7 +64,8 @@ struct http_request {
         const char *ca;   /* certificates in PEM, trusted besides the system's; or NULL */
         const char *client_certificate; /* paths, or NULL */
         const char *client_key;
-        long stall_s; /* given up when nothing moves for so long */
+        long connect_s; /* given up when there is no connection for so long; 0: 30 */
+        long stall_s;   /* given up when nothing moves for so long */
 
         const atomic_bool *cancelled; /* ends the transfer, -ECANCELED; or NULL */
 };

@@ -14,14 +14,12 @@ void locations_done(struct locations *locations)
         locations->count = 0;
 }
 
-static int add_location(struct registry *registry, struct locations *locations, const char *host,
-                        const char *path, struct error *err)
+static int add_location(struct locations *locations, struct endpoint *endpoint, const char *path,
+                        struct error *err)
 {
         struct location *location = &locations->items[locations->count];
-        int r = endpoint_get(registry, host, &location->endpoint, err);
 
-        if (r < 0)
-                return r;
+        location->endpoint = endpoint;
         location->path = strdup(path);
         if (!location->path)
                 return error_set_oom(err);
@@ -35,6 +33,7 @@ static int add_mirror(struct registry *registry, struct locations *locations, co
 {
         _cleanup_free_ char *whole = NULL;
         struct error failed = ERROR_INIT;
+        struct endpoint *endpoint;
         char *slash;
         int r;
 
@@ -46,7 +45,9 @@ static int add_mirror(struct registry *registry, struct locations *locations, co
         if (!slash)
                 return 0;
         *slash = '\0';
-        r = add_location(registry, locations, whole, slash + 1, &failed);
+        r = endpoint_get_mirror(registry, whole, &endpoint, &failed);
+        if (r == 0 && !atomic_load(&endpoint->unreachable))
+                r = add_location(locations, endpoint, slash + 1, &failed);
         if (r == -ENOMEM)
                 return error_set_oom(err);
         if (r < 0)
@@ -63,6 +64,7 @@ int locations_of(struct registry *registry, const struct reference *reference,
         _cleanup_free_ char *host = host_normalize(reference->host);
         /* What is blocked is not to be had from elsewhere. */
         bool blocked = host && strv_contains(&registry->settings.block, host);
+        struct endpoint *own;
         int r = name && host ? 0 : error_set_oom(err);
 
         *ret = (struct locations){ .count = 0 };
@@ -74,7 +76,9 @@ int locations_of(struct registry *registry, const struct reference *reference,
                         r = add_mirror(registry, ret, mirrors->items[i + 1], name + len, err);
         }
         if (r == 0)
-                r = add_location(registry, ret, reference->host, reference->path, err);
+                r = endpoint_get(registry, reference->host, &own, err);
+        if (r == 0)
+                r = add_location(ret, own, reference->path, err);
         if (r < 0)
                 locations_done(ret);
         return r;

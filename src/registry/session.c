@@ -149,6 +149,11 @@ int retry_wait(struct registry *registry, struct retry *retry, const struct call
         unsigned max = registry->options.optional ? RETRIES_OPTIONAL : RETRIES_MAX;
         uint64_t wait_ms = UINT64_MAX;
 
+        if (call && call->endpoint->mirror && response->status == 0 &&
+            (err->code == -EIO || err->code == -EKEYREJECTED)) {
+                atomic_store(&call->endpoint->unreachable, true);
+                return err->code;
+        }
         if (response->transient && retry->failures < max) {
                 retry->failures++;
                 wait_ms = choose_wait(retry, response);

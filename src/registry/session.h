@@ -35,6 +35,8 @@ struct endpoint {
         char *host;      /* as references have it; owned */
         char *authority; /* who answers for it; owned */
         bool insecure;
+        bool mirror;              /* another place has it, too: it is not waited for */
+        atomic_bool unreachable;  /* a mirror that was tried in vain */
         char *ca;                 /* certificates in PEM; owned, as the paths that follow */
         char *client_certificate; /* NULL where there is none */
         char *client_key;
@@ -68,6 +70,10 @@ void registry_notice(struct registry *registry, const char *format, ...)
 /* The endpoint of a host, which lives as long as the client. -EINVAL: the host is blocked. */
 int endpoint_get(struct registry *registry, const char *host, struct endpoint **ret,
                  struct error *err);
+/* The same as a mirror. */
+int endpoint_get_mirror(struct registry *registry, const char *host, struct endpoint **ret,
+                        struct error *err);
+
 /* The one of the host that a URL leads to. Besides: -EBADMSG: it is no URL. */
 int endpoint_of_url(struct registry *registry, const char *url, struct endpoint **ret,
                     struct error *err);
