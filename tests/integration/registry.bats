@@ -245,6 +245,11 @@ print(json.dumps({
         settings "insecure $host" "mirror $host/team $host/nothing"
         fresh_store
         [ "$(varve pull -q "$host/team/app:1")" = "$digest" ]
+        settings "insecure $host" "mirror $host/team 127.0.0.1:1/nothing"
+        fresh_store
+        run -0 varve pull "$host/team/app:1"
+        [ "$(grep -c 'the mirror 127.0.0.1:1' <<<"$output")" -eq 1 ]
+        run ! grep 'trying again' <<<"$output"
 }
 
 # A registry of one image with two referrers, a page each.
