@@ -224,6 +224,12 @@ static int set_texts(const struct run_flags *flags, const struct image_config *c
                 { &spec->workdir, flags->workdir ? flags->workdir : config->working_dir },
                 { &spec->user, flags->user ? flags->user : config->user },
                 { &spec->hostname, flags->hostname },
+        };
+        /* Of these nothing is another word than none, and a wrong one. */
+        const struct {
+                char **member;
+                const char *text;
+        } values[] = {
                 { &spec->users, flags->userns },
                 { &spec->files, flags->files },
                 { &spec->network, flags->network.mode },
@@ -247,6 +253,9 @@ static int set_texts(const struct run_flags *flags, const struct image_config *c
 
         for (size_t i = 0; i < ARRAY_SIZE(texts) && r == 0; i++)
                 r = image_config_set(texts[i].member, texts[i].text);
+        for (size_t i = 0; i < ARRAY_SIZE(values) && r == 0; i++)
+                if (values[i].text && !(*values[i].member = strdup(values[i].text)))
+                        r = -ENOMEM;
         for (size_t i = 0; i < ARRAY_SIZE(lists) && r == 0; i++)
                 r = strv_extend(lists[i].member, lists[i].list);
         return r;
