@@ -52,7 +52,7 @@ static int add_fraction(struct buf *text, uint64_t ns, uint64_t unit_ns, const c
                          : unit_ns == SECOND_NS / 1000 ? 6
                                                        : 3,
                          ns % unit_ns);
-                for (len = strlen(digits); digits[len - 1] == '0'; len--)
+                for (len = strlen(digits); len > 1 && digits[len - 1] == '0'; len--)
                         digits[len - 1] = '\0';
         }
         return buf_appendf(text, "%" PRIu64 "%s%s", ns / unit_ns, digits, unit);
