@@ -153,13 +153,13 @@ for layer in json.load(sys.stdin)["layers"]:
         varve build -q -t zstd --compression zstd "$context"
         run types zstd
         [[ ${lines[0]} = tar+gzip* || ${lines[0]} = 'tar -' ]] || fail 'the base was compressed'
-        [[ ${lines[1]} = 'tar+zstd libzstd '*' level 3 block 1048576' ]] || fail 'no zstd'
+        [[ ${lines[1]} = 'tar+zstd libzstd '*' level 2 block 1048576' ]] || fail 'no zstd'
         varve build -q -t fast --compression fast --force-compression "$context"
         run types fast
-        [[ ${lines[0]} = 'tar+gzip isa-l '*' level 2 block 524288' ]] || fail 'the base was not'
+        [[ ${lines[0]} = 'tar+gzip isa-l '*' level 2 block 1048576' ]] || fail 'the base was not'
         varve build -q -t nine -o type=image,compression=gzip,compression-level=9 --no-cache "$context"
         run types nine
-        [[ ${lines[1]} = 'tar+gzip libdeflate '*' level 9 block 524288' ]] || fail 'no level 9'
+        [[ ${lines[1]} = 'tar+gzip libdeflate '*' level 9 block 1048576' ]] || fail 'no level 9'
         varve build -q -t none --compression uncompressed "$context"
         run types none
         [ "${lines[2]}" = 'tar -' ] || fail 'compressed'
