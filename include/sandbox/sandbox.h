@@ -98,7 +98,8 @@ struct sandbox_mount {
         size_t data_len;
         uint64_t size_bytes; /* TMPFS: its limit; 0 is half of the memory */
         uint32_t mode;       /* TMPFS, DATA: permission bits */
-        uint32_t uid;        /* TMPFS, DATA: owner as seen inside; 0 with one uid */
+        uint32_t uid; /* TMPFS, DATA: owner as seen inside; 0 with one uid. BIND: to whom a file of
+                         the caller's shall belong from then on, unless both are 0 */
         uint32_t gid;
         bool read_only;
 };

@@ -44,6 +44,12 @@ static bool is_given(const char *text)
         return text && *text;
 }
 
+/* With one id all users are one to the kernel, and read what root may read. */
+static bool has_owners(const struct worker *worker)
+{
+        return sandbox_host_users(worker->host) != SANDBOX_USERS_SINGLE;
+}
+
 /* ---- the key ---- */
 
 void run_mounts_key(const struct instruction_run *run, struct key *key)
@@ -288,8 +294,7 @@ static int place_secret(const struct worker *worker, struct run_mount_part *part
                         struct error *err)
 {
         const struct run_mount *mount = part->mount;
-        /* With one id all users are one to the kernel, and read what root may read. */
-        bool owned = sandbox_host_users(worker->host) != SANDBOX_USERS_SINGLE;
+        bool owned = has_owners(worker);
 
         if (mount->env && !is_given(mount->target))
                 return 0;
@@ -361,6 +366,7 @@ static int open_agent(struct worker *worker, struct run_mounts *mounts, struct r
         const char *id = is_given(mount->id) ? mount->id : "default";
         const struct build_agent *agent = find_agent(worker->options, id);
         uint32_t mode = mount->has_mode ? mount->mode & 0777 : AGENT_MODE;
+        bool owned = has_owners(worker);
         int r;
 
         if (!agent && !mount->required)
@@ -371,15 +377,18 @@ static int open_agent(struct worker *worker, struct run_mounts *mounts, struct r
         }
         if (place_agent(part, number) < 0)
                 return error_set_oom(err);
-        /* The file belongs to the caller, who is root to the step: for another user of it the mode
-         * has to do. */
-        if ((mount->has_uid && mount->uid != 0) || (mount->has_gid && mount->gid != 0))
+        /* Then it is root's whatever was asked for, and access(2) tells another user by the mode. */
+        if (!owned && ((mount->has_uid && mount->uid != 0) || (mount->has_gid && mount->gid != 0)))
                 mode |= 0666;
         r = agent_relay_start(worker->store, agent->socket, mode, &part->relay, err);
         if (r < 0)
                 return error_wrap(err, "--ssh %s", id);
-        part->form = (struct sandbox_mount){ .type = SANDBOX_MOUNT_BIND,
-                                             .source_fd = agent_relay_fd(part->relay) };
+        part->form = (struct sandbox_mount){
+                .type = SANDBOX_MOUNT_BIND,
+                .source_fd = agent_relay_fd(part->relay),
+                .uid = owned && mount->has_uid ? mount->uid : 0,
+                .gid = owned && mount->has_gid ? mount->gid : 0,
+        };
         if (!strv_env_get(&mounts->env, "SSH_AUTH_SOCK") &&
             strv_env_set(&mounts->env, "SSH_AUTH_SOCK", part->target) < 0)
                 return error_set_oom(err);

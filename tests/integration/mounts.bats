@@ -243,6 +243,8 @@ in_context() {
 @test "a step reaches the caller's agent through a socket" {
         context_of agent 'FROM debian:12' \
                 'USER 7' \
+                'RUN --mount=type=ssh,required,uid=7,gid=8,mode=0640 [ -w $SSH_AUTH_SOCK ] && stat -c owned:%u:%g:%a $SSH_AUTH_SOCK' \
+                'RUN --mount=type=ssh,required stat -c root:%u:%g:%a $SSH_AUTH_SOCK' \
                 'RUN --mount=type=ssh,required,uid=7 perl -MIO::Socket::UNIX -e '"'"'$s = IO::Socket::UNIX->new($ENV{SSH_AUTH_SOCK}) or die $!; print $s "ask\n"; $s->flush; print scalar <$s>'"'"
         varve import "$stage/debian.tar" debian:12
         as_tester perl -MIO::Socket::UNIX -e '
@@ -252,5 +254,7 @@ in_context() {
         for _ in $(seq 100); do [ ! -S "$work/socket" ] || break; sleep 0.05; done
         run varve build -t agent --ssh "default=$work/socket" "$context"
         [ "$status" -eq 0 ] || fail 'the build was to succeed'
-        says 'answered ask'
+        says 'answered ask' root:0:0:600
+        # With one id it is root's, and everybody's.
+        [ "$mode" = single ] && says owned:0:0:666 || says owned:7:8:640
 }
