@@ -377,7 +377,8 @@ static int open_agent(struct worker *worker, struct run_mounts *mounts, struct r
         }
         if (place_agent(part, number) < 0)
                 return error_set_oom(err);
-        /* Then it is root's whatever was asked for, and access(2) tells another user by the mode. */
+        /* Then it is root's whatever was asked for, and access(2) tells another user by the mode.
+         */
         if (!owned && ((mount->has_uid && mount->uid != 0) || (mount->has_gid && mount->gid != 0)))
                 mode |= 0666;
         r = agent_relay_start(worker->store, agent->socket, mode, &part->relay, err);
