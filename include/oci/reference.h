@@ -7,6 +7,7 @@
 #pragma once
 
 #include "base/error.h"
+#include "base/strv.h"
 #include "oci/digest.h"
 
 #include <stdbool.h>
@@ -33,6 +34,13 @@ void reference_done(struct reference *reference);
 /* Reads a name that an image shall get, and yields the whole reference, which the caller frees. As
  * reference_parse(); -EINVAL also where it has a digest, or could be taken for one. */
 int reference_parse_name(const char *text, char **ret, struct error *err);
+
+/*
+ * The whole references that a name stands for, best first, appended: where it names no host, one
+ * for each of `hosts`, docker.io where there is none. As reference_parse().
+ */
+int reference_candidates(const char *text, const struct strv *hosts, struct strv *ret,
+                         struct error *err);
 
 /* Takes the tag away where there is a digest, which says more: what has the digest need not have
  * the tag. */

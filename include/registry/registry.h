@@ -47,12 +47,8 @@ void registry_free(struct registry *registry);
 /* Ends all transfers, of other threads too, now and from now on. */
 void registry_cancel(struct registry *registry);
 
-/*
- * The whole references that a name stands for, best first, appended: where it names no host, one
- * for each host of the settings' `search`, docker.io where there is none.
- */
-int registry_candidates(const struct registry *registry, const char *name, struct strv *ret,
-                        struct error *err);
+/* Appends the hosts at which names without one are looked for: the settings' `search`. */
+int registry_search_hosts(struct strv *ret, struct error *err);
 
 /* ---- manifests ---- */
 

@@ -48,6 +48,21 @@ struct stored_image {
 void stored_image_done(struct stored_image *image);
 
 /*
+ * What a name means in this store, for all who ask: of the references that it may stand for, the
+ * first that the store has an image of, else the first.
+ */
+int store_name_read(struct store *store, const char *text, struct reference *ret,
+                    struct error *err);
+
+/* Reads a name that an image shall get, as reference_parse_name(): a whole reference, the first
+ * that it may stand for. The caller frees it. */
+int store_name_new(const struct store *store, const char *text, char **ret, struct error *err);
+
+/* The reference as people write it, so that it is read back as the same; NULL when memory ran out.
+ * The caller frees it. */
+char *store_name_show(const struct store *store, const struct reference *reference);
+
+/*
  * Finds an image by a reference, or by the beginning of an image ID (the config's digest) of at
  * least 4 digits; `platform` NULL: this machine's, or of an index without it the first. -ENOENT;
  * -EINVAL: the text is neither, or more than one image's ID begins so; -EBADMSG: the store is

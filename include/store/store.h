@@ -23,6 +23,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/strv.h"
 #include "oci/digest.h"
 
 #include <stdbool.h>
@@ -53,6 +54,11 @@ const char *store_root(const struct store *store);
 
 /* Its directory, open; borrowed. */
 int store_root_dir(const struct store *store);
+
+/* The hosts that names of images without a host are looked for at (reference_candidates()); none
+ * unless they were set. store_search(): borrowed. store_set_search() copies. */
+int store_set_search(struct store *store, const struct strv *hosts, struct error *err);
+const struct strv *store_search(const struct store *store);
 
 /* Of an error that says that there is no room (-ENOSPC, -EDQUOT) and nothing of what to do: names
  * the store, and what to do. Leaves others as they are. Returns the error's code. */

@@ -268,14 +268,16 @@ static int write_one(const struct cache_export *export, const struct build_cache
 {
         _cleanup_(collection_done) struct collection collection = { .store = NULL };
         struct transfer_watcher watcher = { pass_notice, (void *)(uintptr_t) export };
-        _cleanup_free_ char *text = NULL;
+        _cleanup_free_ char *text = NULL, *name = NULL;
         int r = make_artifact(export, to->all_stages, &collection, err);
 
         if (r == 0 && to->type == BUILD_CACHE_LOCAL)
                 r = artifact_write(export->store, &collection.artifact, to->place,
                                    to->tag ? to->tag : "latest", err);
         else if (r == 0)
-                r = artifact_push(export->store, &collection.artifact, to->place, &watcher, err);
+                r = store_name_new(export->store, to->place, &name, err);
+        if (r == 0 && name)
+                r = artifact_push(export->store, &collection.artifact, name, &watcher, err);
         if (r < 0)
                 return error_wrap(err, "the cache cannot be written to %s", to->place);
         if (asprintf(&text, "the cache %s has %zu steps now", to->place, collection.step_count) < 0)

@@ -247,6 +247,7 @@ static int open_local(const struct reading *reading, struct store *store,
 static int open_source(struct reading *reading, struct store *store, const struct build_cache *from)
 {
         struct registry_manifest at = REGISTRY_MANIFEST_INIT;
+        _cleanup_free_ char *name = NULL;
         int r;
 
         if (from->type == BUILD_CACHE_LOCAL) {
@@ -255,7 +256,9 @@ static int open_source(struct reading *reading, struct store *store, const struc
                 r = registry_new(&(struct registry_options){ .optional = true }, &reading->registry,
                                  reading->err);
                 if (r == 0)
-                        r = reference_parse(from->place, &reading->source->reference, reading->err);
+                        r = store_name_new(store, from->place, &name, reading->err);
+                if (r == 0)
+                        r = reference_parse(name, &reading->source->reference, reading->err);
                 if (r == 0)
                         r = registry_get_manifest(reading->registry, &reading->source->reference,
                                                   &at, reading->err);

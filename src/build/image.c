@@ -121,7 +121,7 @@ int image_name(struct store *store, const struct build_options *options,
         for (size_t i = 0; i < names->count && r == 0; i++) {
                 _cleanup_free_ char *name = NULL;
 
-                r = reference_parse_name(names->items[i], &name, err);
+                r = store_name_new(store, names->items[i], &name, err);
                 if (r == 0)
                         r = store_images_put(store, name, image, err);
         }

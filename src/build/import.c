@@ -90,7 +90,7 @@ int image_import(struct store *store, const char *path, const char *name, struct
 
         /* A name that is none is told before the work. */
         if (name) {
-                r = reference_parse_name(name, &whole, err);
+                r = store_name_new(store, name, &whole, err);
                 if (r < 0)
                         return r;
         }

@@ -244,7 +244,7 @@ int outputs_write(struct store *store, const struct build_options *options,
         for (size_t i = 0; options->tags && i < options->tags->count && r == 0; i++) {
                 char *name = NULL;
 
-                r = reference_parse_name(options->tags->items[i], &name, err);
+                r = store_name_new(store, options->tags->items[i], &name, err);
                 if (r == 0 && strv_take(&outputs.names, name) < 0)
                         r = error_set_oom(err);
         }

@@ -321,7 +321,7 @@ int image_pull(struct store *store, const char *name, const struct pull_options 
                 return r;
         r = registry_new(&registry_options, &pull.registry, err);
         if (r == 0)
-                r = registry_candidates(pull.registry, name, &names, err);
+                r = reference_candidates(name, store_search(store), &names, err);
         if (r == 0)
                 r = pull_first(&pull, &names, ret, err);
         strv_done(&names);

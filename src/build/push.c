@@ -227,19 +227,40 @@ int image_push_stored(struct store *store, const struct stored_image *image,
         return r;
 }
 
+/* An image is pushed as what it was called by: what an ID is pushed as has to be said. */
+static int find_destination(struct store *store, const char *name, const struct stored_image *image,
+                            struct strv *ret, struct error *err)
+{
+        const char *stored = store_image_name(&image->root);
+        struct reference reference = REFERENCE_INIT;
+        struct error ignored = ERROR_INIT;
+        _cleanup_free_ char *whole = NULL;
+        bool named;
+
+        if (store_name_read(store, name, &reference, &ignored) == 0)
+                whole = reference_format(&reference);
+        named = whole && (reference.has_digest || (stored && strcmp(whole, stored) == 0));
+        reference_done(&reference);
+        if (named)
+                return strv_take(ret, TAKE_PTR(whole)) < 0 ? error_set_oom(err) : 0;
+        error_set(err, -EINVAL, "%s does not say what the image is to be called there", name);
+        return error_hint(err, "Say it: varve push %s HOST/NAME:TAG", name);
+}
+
 int image_push(struct store *store, const char *name, const char *destination,
                const struct push_options *options, struct digest *ret, struct error *err)
 {
         struct stored_image image;
+        struct strv names = STRV_INIT;
         int r = store_image_find(store, name, NULL, &image, err);
 
         if (r < 0)
                 return r;
-        r = image_push_stored(store, &image, destination ? destination : name, options, ret, err);
-        /* What an ID is pushed as has to be said. */
-        if (r == -EINVAL && !destination)
-                error_hint(err, "Say what it is to be called there: varve push %s HOST/NAME:TAG",
-                           name);
+        r = destination ? reference_candidates(destination, store_search(store), &names, err)
+                        : find_destination(store, name, &image, &names, err);
+        if (r == 0)
+                r = image_push_stored(store, &image, names.items[0], options, ret, err);
+        strv_done(&names);
         stored_image_done(&image);
         return r;
 }

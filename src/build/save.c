@@ -322,7 +322,7 @@ static int save_docker(struct save *save, const struct item *items, size_t count
 /* ---- both ---- */
 
 /* The name that was asked for; none where it was an ID. */
-static int find_name(const char *text, struct item *item, struct error *err)
+static int find_name(struct store *store, const char *text, struct item *item, struct error *err)
 {
         struct reference reference = REFERENCE_INIT;
         struct error ignored = ERROR_INIT;
@@ -332,7 +332,7 @@ static int find_name(const char *text, struct item *item, struct error *err)
         digest_format_hex(&item->image.parsed.config.digest, hex);
         if (strncmp(text, "sha256:", 7) == 0 || strncmp(hex, text, strlen(text)) == 0)
                 return 0;
-        if (reference_parse(text, &reference, &ignored) == 0 &&
+        if (store_name_read(store, text, &reference, &ignored) == 0 &&
             strv_take(&item->names, reference_format(&reference)) < 0)
                 r = error_set_oom(err);
         reference_done(&reference);
@@ -418,7 +418,7 @@ int images_save(struct store *store, const struct strv *names, const struct save
                 r = store_image_find(store, names->items[count], NULL, &item->image, err);
                 if (r < 0)
                         break;
-                r = find_name(names->items[count++], item, err);
+                r = find_name(store, names->items[count++], item, err);
                 if (r == 0)
                         r = provide(store, item, target->format, err);
         }

@@ -80,6 +80,10 @@ bool cli_begin(const struct command *command, const struct option_spec *options,
                int argc, char **argv, size_t min, size_t max, struct arguments *ret,
                struct store **ret_store, int *ret_status);
 
+/* Opens the store, or makes it too, as store_open() and store_open_existing(); with the settings by
+ * which names without a host mean the same to all commands. */
+int cli_open_store(const char *root, bool make, struct store **ret, struct error *err);
+
 /* The whole of a command without options and arguments that shows something of the store. */
 int cli_show(const struct command *command, int argc, char **argv,
              int (*show)(struct store *store, struct error *err));

@@ -130,15 +130,15 @@ static void tell_line(const char *what, const char *text)
                 fprintf(stderr, "%s %s\n", what, text);
 }
 
-static int tell_result(const struct build_flags *flags, const struct build_result *result,
-                       bool keeps, struct error *err)
+static int tell_result(const struct build_flags *flags, const struct store *store,
+                       const struct build_result *result, bool keeps, struct error *err)
 {
         char id[DIGEST_TEXT_MAX];
 
         digest_format(&result->config, id);
         if (flags->iidfile && write_iidfile(flags->iidfile, id, err) < 0)
                 return err->code;
-        if (output_flags_tell(&flags->output, &flags->tags, result, err) < 0)
+        if (output_flags_tell(&flags->output, store, &flags->tags, result, err) < 0)
                 return err->code;
         if (flags->quiet) {
                 printf("%s\n", id);
@@ -177,7 +177,7 @@ static int build_and_tell(struct store *store, const struct build_flags *flags,
         buf_done(&report);
 
         if (r == 0) {
-                r = tell_result(flags, &result, build_keeps_image(options), err);
+                r = tell_result(flags, store, &result, build_keeps_image(options), err);
                 build_result_done(&result);
         }
         return r;

@@ -23,7 +23,7 @@ static int remove_image(struct store *store, const struct image_index *list,
 
                 if (!name || !digest_equal(&list->manifests.items[i].digest, &image->root.digest))
                         continue;
-                if (image_split_name(name, &repository, &tag) < 0)
+                if (image_split_name(store, name, &repository, &tag) < 0)
                         return error_set_oom(err);
                 printf("untagged: %s:%s\n", repository, tag);
         }
@@ -71,7 +71,7 @@ int image_prune(struct store *store, const struct image_filters *filters, size_t
                 if (was_seen(&list, i) ||
                     store_image_load(store, &list.manifests.items[i], NULL, &image, &broken) < 0)
                         continue;
-                r = image_filters_pass(filters, &image, name, err);
+                r = image_filters_pass(filters, store, &image, name, err);
                 if (r > 0 && is_used(store, &image))
                         r = 0;
                 if (r > 0 && count++ == 0)

@@ -90,7 +90,7 @@ static int fill_row(struct store *store, const struct images_flags *flags,
         if (config->has_created)
                 print_age(config->created.tv_sec, age);
         print_size(image_size(store, &shown->image), size);
-        if (image_split_name(shown->name, &repository, &tag) < 0 ||
+        if (image_split_name(store, shown->name, &repository, &tag) < 0 ||
             row_put(row, "CreatedSince", age) < 0 || row_put(row, "Digest", digest) < 0 ||
             row_put(row, "ID", id) < 0 || row_put(row, "Repository", repository) < 0 ||
             row_put(row, "Size", size) < 0 || row_put(row, "Tag", tag) < 0)
@@ -139,7 +139,7 @@ static int choose_images(struct store *store, const struct image_index *list,
                         continue;
                 }
                 shown->name = store_image_name(&shown->image.root);
-                passes = image_filters_pass(filters, &shown->image, shown->name, err);
+                passes = image_filters_pass(filters, store, &shown->image, shown->name, err);
                 *ret_count += passes > 0;
                 if (passes <= 0)
                         stored_image_done(&shown->image);
@@ -200,7 +200,7 @@ static int run(const struct command *command, int argc, char **argv)
             strv_addf(&flags.filters, "reference=%s", arguments.items[0]) < 0)
                 r = error_set_oom(&err);
         if (r == 0)
-                r = store_open_existing(arguments.root, &store, &none);
+                r = cli_open_store(arguments.root, false, &store, &none);
         if (r == 0 || r == -ENXIO)
                 r = list_images(store, &flags, &err);
         else if (!error_is_set(&err))

@@ -1,7 +1,7 @@
 #include "base/cleanup.h"
 #include "build/archives.h"
 #include "commands.h"
-#include "oci/reference.h"
+#include "store/images.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -10,14 +10,14 @@
 #include <unistd.h>
 
 /* As people write it; an ID as it is. */
-static void print_name(const char *name)
+static void print_name(const struct store *store, const char *name)
 {
         struct reference reference = REFERENCE_INIT;
         struct error ignored = ERROR_INIT;
         _cleanup_free_ char *familiar = NULL;
 
         if (strncmp(name, "sha256:", 7) != 0 && reference_parse(name, &reference, &ignored) == 0)
-                familiar = reference_format_familiar(&reference);
+                familiar = store_name_show(store, &reference);
         reference_done(&reference);
         printf("Loaded image: %s\n", familiar ? familiar : name);
 }
@@ -51,7 +51,7 @@ static int run(const struct command *command, int argc, char **argv)
                 r = images_load(store, input ? input : "-", &names, &err);
         }
         for (size_t i = 0; i < names.count && !quiet; i++)
-                print_name(names.items[i]);
+                print_name(store, names.items[i]);
         strv_done(&names);
         if (r < 0)
                 status = cli_fail(&err, EXIT_FAILURE);

@@ -27,14 +27,14 @@ static int count_names(struct store *store, const struct digest *image, size_t *
 }
 
 /* The name that `text` is in the store, or NULL where it is an ID. */
-static char *name_in_store(const struct stored_image *image, const char *text)
+static char *name_in_store(struct store *store, const struct stored_image *image, const char *text)
 {
         struct reference reference = REFERENCE_INIT;
         struct error ignored = ERROR_INIT;
         const char *stored = store_image_name(&image->root);
         char *name = NULL;
 
-        if (stored && reference_parse(text, &reference, &ignored) == 0) {
+        if (stored && store_name_read(store, text, &reference, &ignored) == 0) {
                 reference_pin(&reference);
                 name = reference_format(&reference);
         }
@@ -77,7 +77,7 @@ static int remove_image(struct store *store, const char *text, bool force, struc
         r = store_image_find(store, text, NULL, &image, err);
         if (r < 0)
                 return r;
-        name = name_in_store(&image, text);
+        name = name_in_store(store, &image, text);
         digest_format(&image.parsed.config.digest, id);
         r = count_names(store, &image.root.digest, &names, err);
         if (r == 0 && !name && names > 1 && !force) {

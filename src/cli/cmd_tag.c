@@ -12,7 +12,7 @@ static int tag(struct store *store, const char *from, const char *to, struct err
         struct stored_image image;
         int r;
 
-        r = reference_parse_name(to, &name, err);
+        r = store_name_new(store, to, &name, err);
         if (r == 0)
                 r = store_image_find(store, from, NULL, &image, err);
         if (r < 0)

@@ -49,25 +49,57 @@ static int list_referrers(struct registry *registry, const struct reference *ref
 
 enum action { LIST_TAGS, LIST_REFERRERS, DELETE };
 
-static int carry_out(enum action action, const char *name, bool insecure, struct error *err)
+static int carry_out(enum action action, struct registry *registry, const char *name,
+                     struct error *err)
 {
-        struct registry_options options = { .insecure = insecure, .notice = print_notice };
         struct reference reference = REFERENCE_INIT;
-        struct registry *registry = NULL;
         int r = reference_parse(name, &reference, err);
 
-        if (r == 0 && action == DELETE && reference.tag_is_default)
-                r = error_set(err, -EINVAL, "--delete wants the tag or digest to be said");
-        if (r == 0)
-                r = registry_new(&options, &registry, err);
         if (r == 0 && action == DELETE)
                 r = registry_delete_manifest(registry, &reference, err);
         else if (r == 0 && action == LIST_REFERRERS)
                 r = list_referrers(registry, &reference, err);
         else if (r == 0)
                 r = list_tags(registry, &reference, err);
-        registry_free(registry);
         reference_done(&reference);
+        return r;
+}
+
+/* Refuses to delete what is not said. */
+static int check(enum action action, const char *name, struct error *err)
+{
+        struct reference reference = REFERENCE_INIT;
+        int r = reference_parse(name, &reference, err);
+
+        if (r == 0 && action == DELETE && reference.tag_is_default)
+                r = error_set(err, -EINVAL, "--delete wants the tag or digest to be said");
+        reference_done(&reference);
+        return r;
+}
+
+/* At the first of the registries that a short name is looked for at, and has it. */
+static int look(enum action action, const char *name, bool insecure, struct error *err)
+{
+        struct registry_options options = { .insecure = insecure, .notice = print_notice };
+        struct strv hosts = STRV_INIT, names = STRV_INIT;
+        struct registry *registry = NULL;
+        int r = check(action, name, err);
+
+        if (r == 0)
+                r = registry_search_hosts(&hosts, err);
+        if (r == 0)
+                r = reference_candidates(name, &hosts, &names, err);
+        if (r == 0)
+                r = registry_new(&options, &registry, err);
+        for (size_t i = 0; registry && i < names.count; i++) {
+                *err = ERROR_INIT;
+                r = carry_out(action, registry, names.items[i], err);
+                if (r != -ENOENT && r != -EACCES)
+                        break;
+        }
+        registry_free(registry);
+        strv_done(&names);
+        strv_done(&hosts);
         return r;
 }
 
@@ -87,10 +119,10 @@ static int run(const struct command *command, int argc, char **argv)
         if (!cli_begin(command, options, ARRAY_SIZE(options), argc, argv, 1, 1, &arguments, NULL,
                        &status))
                 return status;
-        r = carry_out(remove      ? DELETE
-                      : referrers ? LIST_REFERRERS
-                                  : LIST_TAGS,
-                      arguments.items[0], insecure, &err);
+        r = look(remove      ? DELETE
+                 : referrers ? LIST_REFERRERS
+                             : LIST_TAGS,
+                 arguments.items[0], insecure, &err);
         return r < 0 ? cli_fail(&err, EXIT_FAILURE) : EXIT_SUCCESS;
 }
 
@@ -121,7 +153,7 @@ static int run_search(const struct command *command, int argc, char **argv)
                        &status))
                 return status;
         if (tags) {
-                r = carry_out(LIST_TAGS, arguments.items[0], insecure, &err);
+                r = look(LIST_TAGS, arguments.items[0], insecure, &err);
         } else {
                 r = error_set(&err, -EOPNOTSUPP, "registries cannot be searched for images");
                 error_hint(&err, "`varve search --list-tags %s` lists the tags of that one.",

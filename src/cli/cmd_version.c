@@ -191,7 +191,7 @@ static int run_info(const struct command *command, int argc, char **argv)
         if (!cli_begin(command, options, ARRAY_SIZE(options), argc, argv, 0, 0, &arguments, NULL,
                        &status))
                 return status;
-        r = store_open_existing(arguments.root, &store, &none);
+        r = cli_open_store(arguments.root, false, &store, &none);
         if (r == 0 || r == -ENXIO)
                 r = make_info(store, info, &err);
         else

@@ -32,7 +32,7 @@ static void print_images(struct store *store)
                 _cleanup_free_ char *familiar = NULL;
 
                 if (name && reference_parse(name, &reference, &ignored) == 0)
-                        familiar = reference_format_familiar(&reference);
+                        familiar = store_name_show(store, &reference);
                 if (familiar)
                         puts(familiar);
                 reference_done(&reference);
@@ -106,7 +106,7 @@ static void print_named(const char *what, int count, char **words)
                 print_stages(count, words);
                 return;
         }
-        if (store_open_existing(NULL, &store, &ignored) < 0)
+        if (cli_open_store(NULL, false, &store, &ignored) < 0)
                 return;
         for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
                 if (strstr(what, kinds[i].word))

@@ -199,23 +199,38 @@ static int fits_reference(const char *pattern, const char *repository, const cha
         return fits;
 }
 
-static int passes_references(const struct image_filters *filters, const char *name,
-                             struct error *err)
+/* What a repository may be called where its host is one that is searched. */
+static const char *without_host(const char *repository, const struct strv *hosts)
+{
+        for (size_t i = 0; i < hosts->count; i++) {
+                size_t len = strlen(hosts->items[i]);
+
+                if (strncmp(repository, hosts->items[i], len) == 0 && repository[len] == '/')
+                        return repository + len + 1;
+        }
+        return repository;
+}
+
+static int passes_references(const struct image_filters *filters, const struct store *store,
+                             const char *name, struct error *err)
 {
         _cleanup_free_ char *repository = NULL, *tag = NULL;
         int r = filters->references.count == 0;
 
         if (r > 0)
                 return r;
-        if (image_split_name(name, &repository, &tag) < 0)
+        if (image_split_name(store, name, &repository, &tag) < 0)
                 return error_set_oom(err);
         for (size_t i = 0; i < filters->references.count && r == 0; i++)
                 r = fits_reference(filters->references.items[i], repository, tag, err);
+        for (size_t i = 0; name && i < filters->references.count && r == 0; i++)
+                r = fits_reference(filters->references.items[i],
+                                   without_host(repository, store_search(store)), tag, err);
         return r < 0 ? r : r > 0 && name;
 }
 
-int image_filters_pass(const struct image_filters *filters, const struct stored_image *image,
-                       const char *name, struct error *err)
+int image_filters_pass(const struct image_filters *filters, const struct store *store,
+                       const struct stored_image *image, const char *name, struct error *err)
 {
         const struct timespec *created = &image->config.created;
 
@@ -230,5 +245,5 @@ int image_filters_pass(const struct image_filters *filters, const struct stored_
         for (size_t i = 0; i < filters->no_labels.count; i++)
                 if (has_label(image, filters->no_labels.items[i]))
                         return 0;
-        return passes_references(filters, name, err);
+        return passes_references(filters, store, name, err);
 }

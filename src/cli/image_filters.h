@@ -33,8 +33,8 @@ int image_filters_parse(struct store *store, const struct strv *written,
 
 /* Whether an image passes under this name (NULL: none). 1, 0, or a negative errno: a pattern is
  * none. */
-int image_filters_pass(const struct image_filters *filters, const struct stored_image *image,
-                       const char *name, struct error *err);
+int image_filters_pass(const struct image_filters *filters, const struct store *store,
+                       const struct stored_image *image, const char *name, struct error *err);
 
 /* "90m", "1h30m", "30d": as long ago; or RFC 3339, a date, or seconds since 1970. -EINVAL. */
 int filter_parse_until(const char *text, time_t *ret, struct error *err);

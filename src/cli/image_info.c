@@ -30,7 +30,8 @@ uint64_t image_size(struct store *store, const struct stored_image *image)
         return total;
 }
 
-int image_split_name(const char *name, char **ret_repository, char **ret_tag)
+int image_split_name(const struct store *store, const char *name, char **ret_repository,
+                     char **ret_tag)
 {
         struct reference reference = REFERENCE_INIT;
         struct error ignored = ERROR_INIT;
@@ -40,7 +41,7 @@ int image_split_name(const char *name, char **ret_repository, char **ret_tag)
         if (name && reference_parse(name, &reference, &ignored) == 0) {
                 reference_pin(&reference);
                 reference.has_digest = false;
-                familiar = reference_format_familiar(&reference);
+                familiar = store_name_show(store, &reference);
         }
         colon = familiar && reference.tag ? strrchr(familiar, ':') : NULL;
         if (colon)
@@ -69,7 +70,7 @@ static int put_names(struct store *store, const struct stored_image *image, json
                 if (!name || !digest_equal(&list.manifests.items[i].digest, &image->root.digest))
                         continue;
                 if (reference_parse(name, &reference, &ignored) == 0)
-                        r = strv_take(&names, reference_format_familiar(&reference));
+                        r = strv_take(&names, store_name_show(store, &reference));
                 reference_done(&reference);
         }
         image_index_done(&list);

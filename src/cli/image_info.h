@@ -15,7 +15,8 @@ uint64_t image_size(struct store *store, const struct stored_image *image);
 /* "debian" and "12" of "docker.io/library/debian:12"; "<none>" where there is no name, and no
  * tag where there is a digest. The caller
  * frees both. Returns 0 or -ENOMEM. */
-int image_split_name(const char *name, char **ret_repository, char **ret_tag);
+int image_split_name(const struct store *store, const char *name, char **ret_repository,
+                     char **ret_tag);
 
 /* The image as `docker inspect` shows it. */
 int image_to_json(struct store *store, const struct stored_image *image, json_t **ret,

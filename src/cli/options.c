@@ -5,6 +5,8 @@
 #include "complete.h"
 #include "docker_flags.h"
 #include "log.h"
+#include "registry/registry.h"
+#include "store/store.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -195,6 +197,25 @@ int options_parse(const struct command *command, const struct option_spec *optio
         return r;
 }
 
+int cli_open_store(const char *root, bool make, struct store **ret, struct error *err)
+{
+        struct strv hosts = STRV_INIT;
+        struct store *store = NULL;
+        int r = make ? store_open(root, &store, err) : store_open_existing(root, &store, err);
+
+        if (r < 0)
+                return r;
+        r = registry_search_hosts(&hosts, err);
+        if (r == 0)
+                r = store_set_search(store, &hosts, err);
+        strv_done(&hosts);
+        if (r < 0)
+                store_free(store);
+        else
+                *ret = store;
+        return r;
+}
+
 bool cli_begin(const struct command *command, const struct option_spec *options, size_t count,
                int argc, char **argv, size_t min, size_t max, struct arguments *ret,
                struct store **ret_store, int *ret_status)
@@ -214,10 +235,8 @@ bool cli_begin(const struct command *command, const struct option_spec *options,
                 *ret_status = cli_fail(&err, CLI_EXIT_USAGE);
                 return false;
         }
-        if (ret_store && command->makes_store)
-                r = store_open(ret->root, ret_store, &err);
-        else if (ret_store)
-                r = store_open_existing(ret->root, ret_store, &err);
+        if (ret_store)
+                r = cli_open_store(ret->root, command->makes_store, ret_store, &err);
         if (r < 0) {
                 *ret_status = cli_fail(&err, EXIT_FAILURE);
                 return false;

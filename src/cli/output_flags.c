@@ -525,7 +525,8 @@ static int put_digest(json_t *object, const char *key, const struct digest *dige
         return json_put_string(object, key, text);
 }
 
-static int put_names(json_t *object, const struct strv *tags, struct error *err)
+static int put_names(const struct store *store, json_t *object, const struct strv *tags,
+                     struct error *err)
 {
         struct buf names = BUF_INIT;
         int r = 0;
@@ -533,7 +534,7 @@ static int put_names(json_t *object, const struct strv *tags, struct error *err)
         for (size_t i = 0; i < tags->count && r == 0; i++) {
                 _cleanup_free_ char *name = NULL;
 
-                r = reference_parse_name(tags->items[i], &name, err);
+                r = store_name_new(store, tags->items[i], &name, err);
                 if (r == 0 && buf_appendf(&names, "%s%s", i > 0 ? "," : "", name) < 0)
                         r = error_set_oom(err);
         }
@@ -543,8 +544,8 @@ static int put_names(json_t *object, const struct strv *tags, struct error *err)
         return r;
 }
 
-int output_flags_tell(const struct output_flags *flags, const struct strv *tags,
-                      const struct build_result *result, struct error *err)
+int output_flags_tell(const struct output_flags *flags, const struct store *store,
+                      const struct strv *tags, const struct build_result *result, struct error *err)
 {
         _cleanup_json_ json_t *object = json_object();
         json_t *descriptor;
@@ -561,7 +562,7 @@ int output_flags_tell(const struct output_flags *flags, const struct strv *tags,
         if (r == 0)
                 r = put_digest(object, "containerimage.digest", &result->manifest.digest);
         if (r == 0)
-                r = put_names(object, tags, err);
+                r = put_names(store, object, tags, err);
         r = r < 0 ? (error_is_set(err) ? r : error_set_oom(err)) : json_write(object, &text, err);
         if (r == 0)
                 r = buf_append_char(&text, '\n') < 0

@@ -87,5 +87,6 @@ int output_flags_times(const struct output_flags *flags, struct strv *args,
                        struct build_options *options, struct error *err);
 
 /* Writes the file of --metadata-file, as BuildKit has it. */
-int output_flags_tell(const struct output_flags *flags, const struct strv *tags,
-                      const struct build_result *result, struct error *err);
+int output_flags_tell(const struct output_flags *flags, const struct store *store,
+                      const struct strv *tags, const struct build_result *result,
+                      struct error *err);

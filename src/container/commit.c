@@ -135,7 +135,7 @@ int container_commit(struct store *store, struct container *container,
         _cleanup_free_ char *name = NULL;
         struct stored_image image;
         size_t own = 0;
-        int r = options->name ? reference_parse_name(options->name, &name, err) : 0;
+        int r = options->name ? store_name_new(store, options->name, &name, err) : 0;
 
         if (r == 0)
                 r = container_checkpoint(store, container, err);

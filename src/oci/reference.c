@@ -272,6 +272,35 @@ int reference_parse(const char *text, struct reference *ret, struct error *err)
         return 0;
 }
 
+int reference_candidates(const char *text, const struct strv *hosts, struct strv *ret,
+                         struct error *err)
+{
+        struct reference reference = REFERENCE_INIT;
+        bool is_short;
+        int r = reference_parse(text, &reference, err);
+
+        if (r < 0)
+                return r;
+        is_short = hosts->count > 0 && !split(text).host;
+        if (!is_short && strv_take(ret, reference_format(&reference)) < 0)
+                r = error_set_oom(err);
+        reference_done(&reference);
+        for (size_t i = 0; is_short && i < hosts->count && r == 0; i++) {
+                _cleanup_free_ char *whole = NULL;
+
+                if (asprintf(&whole, "%s/%s", hosts->items[i], text) < 0) {
+                        whole = NULL;
+                        return error_set_oom(err);
+                }
+                reference = REFERENCE_INIT;
+                r = reference_parse(whole, &reference, err);
+                if (r == 0 && strv_take(ret, reference_format(&reference)) < 0)
+                        r = error_set_oom(err);
+                reference_done(&reference);
+        }
+        return r;
+}
+
 void reference_pin(struct reference *reference)
 {
         if (!reference->has_digest)

@@ -96,36 +96,3 @@ bool locations_go_on(struct registry *registry, const struct locations *location
         *err = *failed;
         return false;
 }
-
-/* Whether a name begins with a host, as reference_parse() sees it. */
-static bool has_host(const char *name)
-{
-        size_t len = strcspn(name, "/");
-
-        return name[len] == '/' && (memchr(name, '.', len) || memchr(name, ':', len) ||
-                                    (len == 9 && memcmp(name, "localhost", 9) == 0));
-}
-
-int registry_candidates(const struct registry *registry, const char *name, struct strv *ret,
-                        struct error *err)
-{
-        const struct strv *search = &registry->settings.search;
-        bool searched = !has_host(name) && search->count > 0;
-        int r = 0;
-
-        for (size_t i = 0; i < (searched ? search->count : 1) && r == 0; i++) {
-                struct reference reference = REFERENCE_INIT;
-                _cleanup_free_ char *text = NULL;
-
-                if (asprintf(&text, "%s%s%s", searched ? search->items[i] : "", searched ? "/" : "",
-                             name) < 0) {
-                        text = NULL;
-                        return error_set_oom(err);
-                }
-                r = reference_parse(text, &reference, err);
-                if (r == 0 && strv_take(ret, reference_format(&reference)) < 0)
-                        r = error_set_oom(err);
-                reference_done(&reference);
-        }
-        return r;
-}

@@ -5,6 +5,7 @@
 #include "base/io.h"
 #include "base/path.h"
 #include "host.h"
+#include "registry/registry.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -149,5 +150,16 @@ int settings_load(struct settings *ret, struct error *err)
         if (r == 0)
                 r = settings_parse(buf_str(&text), path, ret, err);
         buf_done(&text);
+        return r;
+}
+
+int registry_search_hosts(struct strv *ret, struct error *err)
+{
+        struct settings settings = SETTINGS_INIT;
+        int r = settings_load(&settings, err);
+
+        if (r == 0 && strv_extend(ret, &settings.search) < 0)
+                r = error_set_oom(err);
+        settings_done(&settings);
         return r;
 }

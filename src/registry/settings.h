@@ -4,7 +4,7 @@
  *     # comment
  *     insecure HOST             plain http, and certificates that nobody vouches for, are allowed
  *     mirror PREFIX LOCATION    pulls of PREFIX (HOST, HOST/PATH) try LOCATION first
- *     search HOST               where images without a host are looked for, instead of docker.io
+ *     search HOST               where names without a host are looked for, instead of docker.io
  *     block HOST                never asked
  *     stall SECONDS             how long nothing may move (60)
  *

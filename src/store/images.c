@@ -346,26 +346,40 @@ static bool is_id(const char *text)
         return len >= ID_DIGITS_MIN && len <= ID_DIGITS_HASH && text[len] == '\0';
 }
 
-static int find_by_name(struct store *store, const struct descriptors *list, const char *text,
-                        const struct platform *platform, struct stored_image *ret,
-                        struct error *err)
+/* `name` is a whole reference. */
+static int find_whole(struct store *store, const struct descriptors *list, const char *name,
+                      const struct platform *platform, struct stored_image *ret, struct error *err)
 {
         struct reference reference = REFERENCE_INIT;
-        _cleanup_free_ char *name = NULL;
-        int r;
+        _cleanup_free_ char *pinned = NULL;
+        int r = reference_parse(name, &reference, err);
 
-        r = reference_parse(text, &reference, err);
         if (r < 0)
                 return r;
         reference_pin(&reference);
-        name = reference_format(&reference);
-        r = name ? -ENOENT : error_set_oom(err);
+        pinned = reference_format(&reference);
+        r = pinned ? -ENOENT : error_set_oom(err);
         for (size_t i = 0; i < list->count && r == -ENOENT; i++)
-                if (has_name(&list->items[i], name) ||
+                if (has_name(&list->items[i], pinned) ||
                     (reference.has_digest &&
                      digest_equal(&list->items[i].digest, &reference.digest)))
                         r = store_image_load(store, &list->items[i], platform, ret, err);
         reference_done(&reference);
+        return r;
+}
+
+static int find_by_name(struct store *store, const struct descriptors *list, const char *text,
+                        const struct platform *platform, struct stored_image *ret,
+                        struct error *err)
+{
+        struct strv names = STRV_INIT;
+        int r = reference_candidates(text, &store->search, &names, err);
+
+        if (r == 0)
+                r = -ENOENT;
+        for (size_t i = 0; i < names.count && r == -ENOENT && !error_is_set(err); i++)
+                r = find_whole(store, list, names.items[i], platform, ret, err);
+        strv_done(&names);
         return r;
 }
 

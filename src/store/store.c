@@ -166,6 +166,7 @@ void store_free(struct store *store)
         cleanup_close(&store->blobs_fd);
         cleanup_close(&store->oci_fd);
         cleanup_close(&store->root_fd);
+        strv_done(&store->search);
         free(store->root);
         free(store);
 }

@@ -3,12 +3,14 @@
  */
 #pragma once
 
+#include "base/strv.h"
 #include "store/store.h"
 
 #include <sys/types.h>
 
 struct store {
         char *root; /* owned, absolute */
+        struct strv search;
         int root_fd;
         int oci_fd;
         int blobs_fd; /* oci/blobs/sha256 */

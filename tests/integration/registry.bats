@@ -238,6 +238,37 @@ print(json.dumps({
         varve build -q "$context"
 }
 
+@test "a short name means the same to every command" {
+        settings "insecure $host" "search $host"
+        fresh_store
+        [ "$(varve run team/app:1 true && varve inspect -f '{{index .RepoTags 0}}' team/app:1)" = \
+                "$host/team/app:1" ]
+        varve tags team/app | grep -qx 1
+        varve history team/app:1 >/dev/null
+        varve tag team/app:1 short:2
+        varve push -q short:2
+        varve tags short | grep -qx 2
+        context_of short 'FROM short:2 AS base' 'FROM scratch' 'COPY --from=base /etc /etc' \
+                'COPY --from=team/app:1 /etc /more'
+        varve build -q -t built "$context"
+        [ "$(varve images -q --filter reference=built)" ]
+        [ "$(varve inspect -f '{{.Id}}' built)" = "$(varve inspect -f '{{.Id}}' "$host/built")" ]
+        varve save -o "$work/built.tar" built
+        tar -xOf "$work/built.tar" manifest.json | grep -q "$host/built:latest"
+        run -0 varve rmi built short:2
+        refused run --pull never short:2 true
+        # What Docker Hub has is called by its whole name, and shown so.
+        varve tag team/app:1 docker.io/library/app:1
+        run varve images
+        says 'docker.io/library/app '
+        refused inspect app:1
+        # An ID is no name to push to.
+        id=$(varve inspect -f '{{.Id}}' team/app:1)
+        id=${id#sha256:}
+        refused push "${id:0:12}"
+        says 'what the image is to be called'
+}
+
 @test "a mirror is asked first, and the registry itself where it has nothing" {
         settings "insecure $host" "mirror registry.invalid/mirrored $host/team"
         fresh_store

@@ -228,3 +228,38 @@ Test(reference, that_is_pinned_has_its_digest_alone)
         cr_assert_str_eq(reference.tag, "1");
         reference_done(&reference);
 }
+
+static void expect_candidates(const char *text, const struct strv *hosts, const char *first,
+                              const char *second)
+{
+        struct strv names = STRV_INIT;
+        struct error err = ERROR_INIT;
+
+        cr_assert_eq(reference_candidates(text, hosts, &names, &err), 0, "%s", err.message);
+        cr_assert_eq(names.count, second ? 2u : 1u, "%s", text);
+        cr_assert_str_eq(names.items[0], first);
+        if (second)
+                cr_assert_str_eq(names.items[1], second);
+        strv_done(&names);
+}
+
+Test(reference, without_a_host_may_stand_for_one_of_each_that_is_searched)
+{
+        struct strv none = STRV_INIT, hosts = STRV_INIT, names = STRV_INIT;
+        struct error err = ERROR_INIT;
+
+        cr_assert_eq(strv_add(&hosts, "[::1]:5000"), 0);
+        cr_assert_eq(strv_add(&hosts, "docker.io"), 0);
+        expect_candidates("a", &none, "docker.io/library/a:latest", NULL);
+        expect_candidates("a:1", &hosts, "[::1]:5000/a:1", "docker.io/library/a:1");
+        expect_candidates("team/a", &hosts, "[::1]:5000/team/a:latest", "docker.io/team/a:latest");
+        /* What stands before the slash is a host. */
+        expect_candidates("localhost/a", &hosts, "localhost/a:latest", NULL);
+        expect_candidates("HOST/a", &hosts, "HOST/a:latest", NULL);
+        expect_candidates("h.example/a", &hosts, "h.example/a:latest", NULL);
+        expect_candidates("h:1/a", &hosts, "h:1/a:latest", NULL);
+        cr_assert_eq(reference_candidates("A:1", &hosts, &names, &err), -EINVAL);
+        cr_assert_null(strstr(err.message, "5000"), "it is quoted as it was written");
+        strv_done(&names);
+        strv_done(&hosts);
+}
