@@ -82,6 +82,7 @@ static int get_piece(struct registry *registry, const struct call *from, struct 
                 r = strv_addf(&headers, "Range: bytes=%" PRIu64 "-", download->have);
         call.headers = &headers;
         call.sink = &sink;
+        call.large = download->fd >= 0;
         r = r < 0 ? error_set_oom(err) : call_once(registry, &call, response, err);
         strv_done(&headers);
         if (r == 0 && response->status == 416 && !download->no_ranges) {
@@ -96,7 +97,7 @@ static int get_piece(struct registry *registry, const struct call *from, struct 
         return r;
 }
 
-/* Gets the rest of a blob. As long as there is more each time, it is tried again. */
+/* Gets the rest of a blob. As long as there is more of a large one each time, it is tried again. */
 static int get_rest(struct registry *registry, const struct call *call, struct download *download,
                     struct error *err)
 {
@@ -110,7 +111,7 @@ static int get_rest(struct registry *registry, const struct call *call, struct d
                 uint64_t before = download->have;
 
                 r = get_piece(registry, call, download, &response, err);
-                if (download->have > before)
+                if (download->have > before && download->fd >= 0)
                         retry.failures = 0;
                 if (r == 0 && !response.transient)
                         break;

@@ -178,6 +178,7 @@ static int send_piece(struct upload *upload, struct http_response *response, str
         }
         call.headers = &headers;
         call.has_body = true;
+        call.large = true;
         call.fd = upload->fd;
         call.offset = upload->offset;
         call.size = len;

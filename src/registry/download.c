@@ -59,6 +59,7 @@ static int get_once(struct download *download, const char *url, struct http_resp
                 .method = "GET",
                 .url = url,
                 .sink = &sink,
+                .large = true,
                 /* Who began with https never goes on without. */
                 .allow_plain = strncasecmp(url, "http://", strlen("http://")) == 0,
                 .stall_s = download->registry->settings.stall_s,

@@ -1,6 +1,7 @@
 #include "http.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/io.h"
 #include "host.h"
 
@@ -12,6 +13,8 @@
 #define BUFFER_BYTES      (512L * 1024)
 #define CONNECT_TIMEOUT_S 30L
 #define USER_AGENT        "varve"
+#define TRICKLE_BYTES_S   1024L
+#define NS_PER_S          1000000000ull
 
 /* A request on its way. The callbacks run on the engine's thread while its owner waits. */
 struct exchange {
@@ -20,6 +23,7 @@ struct exchange {
         struct error *err;
         enum { BODY_UNDECIDED, BODY_TO_SINK, BODY_KEPT } body;
         uint64_t sent;
+        uint64_t kept_since_ns;
         char curl_error[CURL_ERROR_SIZE];
 };
 
@@ -88,7 +92,16 @@ static size_t take_header(char *data, size_t size, size_t count, void *context)
 static int keep_body(struct exchange *exchange, const void *data, size_t len)
 {
         struct buf *body = &exchange->response->body;
+        uint64_t now = clock_monotonic_ns();
 
+        /* What comes instead of something large is to be small. */
+        if (body->len == 0)
+                exchange->kept_since_ns = now;
+        if (now - exchange->kept_since_ns >
+            (uint64_t)(HTTP_SMALL_STALLS * exchange->request->stall_s) * NS_PER_S) {
+                exchange->response->transient = true;
+                return error_set(exchange->err, -EIO, "the answer comes too slowly");
+        }
         if (len > HTTP_BODY_MAX - body->len)
                 return error_set(exchange->err, -EFBIG, "the answer has more than %zu bytes",
                                  HTTP_BODY_MAX);
@@ -265,7 +278,9 @@ static void set_up(CURL *easy, struct exchange *exchange)
         curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, BUFFER_BYTES);
         curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT,
                          request->connect_s > 0 ? request->connect_s : CONNECT_TIMEOUT_S);
-        curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
+        curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, request->large ? 1L : TRICKLE_BYTES_S);
+        if (!request->large)
+                curl_easy_setopt(easy, CURLOPT_TIMEOUT, HTTP_SMALL_STALLS * request->stall_s);
         curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, request->stall_s);
         curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header);
         curl_easy_setopt(easy, CURLOPT_HEADERDATA, exchange);
@@ -319,7 +334,7 @@ static int fail(const struct exchange *exchange, CURLcode code, long proxy_statu
                 return error_set_oom(exchange->err);
         exchange->response->transient = is_transient(code) && proxy_status != 407;
         if (code == CURLE_OPERATION_TIMEDOUT && exchange->response->status != 0)
-                text = "nothing has come for too long";
+                text = "too little has come for too long";
         error_set(exchange->err, code == CURLE_PEER_FAILED_VERIFICATION ? -EKEYREJECTED : -EIO,
                   "%s: %s", host ? host : "the registry", text);
         if (code == CURLE_PEER_FAILED_VERIFICATION)

@@ -18,6 +18,8 @@
 #define HTTP_BODY_MAX    ((size_t)8 << 20)
 #define HTTP_HEADERS_MAX 200u
 
+#define HTTP_SMALL_STALLS 10
+
 struct http_response {
         long status;         /* 0: none came */
         struct strv headers; /* "name: value", names in lower case */
@@ -66,6 +68,9 @@ struct http_request {
         const char *client_key;
         long connect_s; /* given up when there is no connection for so long; 0: 30 */
         long stall_s;   /* given up when nothing moves for so long */
+        /* Its body, or the sink's, may be gigabytes. All else is given up when less than a trickle
+         * moves for so long, and when the whole takes HTTP_SMALL_STALLS times as long. */
+        bool large;
 
         const atomic_bool *cancelled; /* ends the transfer, -ECANCELED; or NULL */
 };

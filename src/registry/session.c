@@ -254,6 +254,7 @@ static int send_to(struct registry *registry, const struct call *call, const cha
                 .sent = call->sent,
                 .sent_context = call->sent_context,
                 .sink = call->sink,
+                .large = call->large,
                 .allow_plain = call->endpoint->plain,
         };
         struct endpoint *endpoint = call->endpoint;

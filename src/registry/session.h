@@ -127,6 +127,7 @@ struct call {
         void (*sent)(void *context, uint64_t bytes);
         void *sent_context;
         const struct http_sink *sink;
+        bool large;   /* as struct http_request */
         bool patient; /* the answer may take minutes of work */
 };
 

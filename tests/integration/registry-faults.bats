@@ -163,6 +163,19 @@ pushes() {
         pulls
 }
 
+# Each byte keeps the connection alive, and the whole would take minutes.
+@test "what drips and is small is tried again, and is not waited for without an end" {
+        settings "insecure $host" 'stall 1'
+        rules '[{"method": "GET", "path": "manifests", "drip": 0.3, "times": 1},
+                {"method": "GET", "path": "'"$(python3 -c '
+import json, sys
+print(json.load(open(sys.argv[1]))[0]["Id"])' "$work/inspected")"'", "drip": 0.3, "times": 2}]'
+        begun=$SECONDS
+        pulls
+        [ $((SECONDS - begun)) -lt 60 ] || fail 'it was waited for'
+        [ "$(grep -c '"drip"' "$work/log")" -eq 3 ]
+}
+
 # This registry takes nothing more for a piece that was cut, by its own state: a new session is opened.
 @test "an upload that is cut once is sent again" {
         pushes cut '[{"method": "PATCH", "path": "uploads", "cut_upload": 4000000, "times": 1}]'
