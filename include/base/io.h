@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/strv.h"
 
+#include <dirent.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -41,6 +42,12 @@ int io_write_file_atomic(int dir_fd, const char *path, const void *data, size_t 
 
 /* Makes `path` and the directories above it that are missing (mode 0700 each). */
 int io_mkdir_parents(const char *path, struct error *err);
+
+/*
+ * Opens the directory `name` in `dir_fd` (no symbolic link; "." with a position of its own) to be
+ * listed. Returns 0 or a negative errno. The caller closes `*ret` by closedir().
+ */
+int io_open_dir(int dir_fd, const char *name, DIR **ret);
 
 /*
  * Appends the names in a directory but "." and "..", in no order. `fd` is any descriptor of it and

@@ -207,18 +207,28 @@ int io_open_own(int dir_fd, const char *name)
         return fd < 0 ? -errno : fd;
 }
 
+int io_open_dir(int dir_fd, const char *name, DIR **ret)
+{
+        int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        int saved;
+
+        *ret = fd < 0 ? NULL : fdopendir(fd);
+        if (*ret)
+                return 0;
+        saved = errno;
+        if (fd >= 0)
+                close(fd);
+        return -saved;
+}
+
 int io_list_names(int fd, struct strv *ret)
 {
-        int own = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
-        DIR *dir = own < 0 ? NULL : fdopendir(own);
         struct dirent *entry;
+        DIR *dir;
+        int r = io_open_dir(fd, ".", &dir);
 
-        if (!dir) {
-                r = -errno;
-                if (own >= 0)
-                        close(own);
+        if (r < 0)
                 return r;
-        }
         while (r == 0 && (errno = 0, entry = readdir(dir)))
                 if (!path_name_is_dot(entry->d_name, strlen(entry->d_name)))
                         r = strv_add(ret, entry->d_name);

@@ -60,16 +60,12 @@ static int add_level(struct removal *removal)
 /* Removes all but directories of the innermost one, and notes those. */
 static int empty(int fd, struct strv *ret_names)
 {
-        int own = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
-        DIR *dir = own < 0 ? NULL : fdopendir(own);
         struct dirent *entry;
+        DIR *dir;
+        int r = io_open_dir(fd, ".", &dir);
 
-        if (!dir) {
-                r = -errno;
-                if (own >= 0)
-                        close(own);
+        if (r < 0)
                 return r;
-        }
         while (r == 0 && (errno = 0, entry = readdir(dir))) {
                 if (path_name_is_dot(entry->d_name, strlen(entry->d_name)) ||
                     unlinkat(fd, entry->d_name, 0) == 0 || errno == ENOENT)

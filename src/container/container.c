@@ -345,17 +345,14 @@ int containers_read(struct store *store, struct containers *ret, size_t *ret_bro
                     struct error *err)
 {
         struct containers list = { .items = NULL };
-        int fd, own, r = store_containers_dir(store, &fd, err);
+        int fd, r = store_containers_dir(store, &fd, err);
         DIR *dir;
 
         if (r < 0)
                 return r;
-        own = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        dir = own < 0 ? NULL : fdopendir(own);
-        if (!dir) {
-                cleanup_close(&own);
-                return error_set_errno(err, -errno, "cannot list the containers");
-        }
+        r = io_open_dir(fd, ".", &dir);
+        if (r < 0)
+                return error_set_errno(err, r, "cannot list the containers");
         if (ret_broken)
                 *ret_broken = 0;
         r = read_directory(store, dir, &list, ret_broken, err);

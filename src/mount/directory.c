@@ -350,8 +350,11 @@ static int read_directory(struct scan *scan, const char *path, struct error *err
         int fd = open_directory(scan, path), r = 0;
         DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 
-        if (!dir)
-                return fail(scan, path, fd < 0 ? fd : -errno, err);
+        if (!dir) {
+                r = fd < 0 ? fd : -errno;
+                cleanup_close(&fd);
+                return fail(scan, path, r, err);
+        }
         while (r == 0) {
                 const struct dirent *found;
 

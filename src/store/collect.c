@@ -184,15 +184,12 @@ static int each_name(int parent_fd, const char *path,
                      int (*visit)(void *context, int dir_fd, const char *name, struct error *err),
                      void *context, struct error *err)
 {
-        int fd = openat(parent_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        DIR *dir = fd < 0 ? NULL : fdopendir(fd);
         struct dirent *entry;
+        DIR *dir;
         int r = 0;
 
-        if (!dir) {
-                cleanup_close(&fd);
+        if (io_open_dir(parent_fd, path, &dir) < 0)
                 return 0;
-        }
         while (r == 0 && (entry = readdir(dir)))
                 if (entry->d_name[0] != '.')
                         r = visit(context, dirfd(dir), entry->d_name, err);

@@ -157,35 +157,22 @@ bool store_process_lives(const struct store *store, const char *name)
                st.st_mtime + FOREIGN_AGE_S > time(NULL);
 }
 
-/* Opens tmp/ for listing: with a position of its own. */
-static DIR *open_tmp(const struct store *store)
-{
-        int fd = openat(store->tmp_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-
-        if (!dir && fd >= 0)
-                close(fd);
-        return dir;
-}
-
 /* Puts by what a dead process has got of blobs. */
 static void rescue_partials(struct store *store, const char *process)
 {
-        int fd = openat(store->tmp_fd, process, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        DIR *dir = fd < 0 ? NULL : fdopendir(fd);
         char by[NAME_MAX + 2];
         struct dirent *entry;
+        DIR *dir;
 
-        if (!dir)
-                cleanup_close(&fd);
-        while (dir && (entry = readdir(dir))) {
+        if (io_open_dir(store->tmp_fd, process, &dir) < 0)
+                return;
+        while ((entry = readdir(dir))) {
                 if (strncmp(entry->d_name, STORE_PARTIAL, strlen(STORE_PARTIAL)) != 0)
                         continue;
                 snprintf(by, sizeof(by), ".%s", entry->d_name);
-                (void)!renameat(fd, entry->d_name, store->tmp_fd, by);
+                (void)!renameat(dirfd(dir), entry->d_name, store->tmp_fd, by);
         }
-        if (dir)
-                closedir(dir);
+        closedir(dir);
 }
 
 /* What nobody has gone on with for long is given up. */
@@ -201,12 +188,14 @@ static void remove_old_partial(struct store *store, const char *name)
 
 void store_sweep(struct store *store)
 {
-        DIR *dir = open_tmp(store);
-        struct dirent *entry;
         struct error err = ERROR_INIT;
+        struct dirent *entry;
+        DIR *dir;
 
+        if (io_open_dir(store->tmp_fd, ".", &dir) < 0)
+                return;
         /* What cannot be removed now does no harm until it can. */
-        while (dir && (entry = readdir(dir))) {
+        while ((entry = readdir(dir))) {
                 if (entry->d_name[0] == '.') {
                         remove_old_partial(store, entry->d_name);
                 } else if (!store_process_lives(store, entry->d_name)) {
@@ -214,8 +203,7 @@ void store_sweep(struct store *store)
                         io_remove_tree(store->tmp_fd, entry->d_name, &err);
                 }
         }
-        if (dir)
-                closedir(dir);
+        closedir(dir);
 }
 
 /* Opens the file that takes this process's pins; where they are gathered, that of its ancestor. */
@@ -271,14 +259,16 @@ static bool has_pinned(const struct store *store, const char *process, const str
 
 bool store_is_pinned(struct store *store, const struct digest *digest)
 {
-        DIR *dir = open_tmp(store);
         struct dirent *entry;
         bool pinned = false;
+        DIR *dir;
 
-        while (dir && !pinned && (entry = readdir(dir)))
+        /* What cannot be looked up is taken for needed. */
+        if (io_open_dir(store->tmp_fd, ".", &dir) < 0)
+                return true;
+        while (!pinned && (entry = readdir(dir)))
                 pinned = entry->d_name[0] != '.' && has_pinned(store, entry->d_name, digest) &&
                          store_process_lives(store, entry->d_name);
-        if (dir)
-                closedir(dir);
+        closedir(dir);
         return pinned;
 }

@@ -61,17 +61,14 @@ bool store_record_any(struct store *store, const struct digest *group)
 static int each_digest(int parent_fd, const char *path,
                        int (*each)(void *context, int dir_fd, const char *name), void *context)
 {
-        int fd = openat(parent_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         struct error ignored = ERROR_INIT;
-        DIR *dir = fd < 0 ? NULL : fdopendir(fd);
         struct dirent *entry;
         struct digest digest;
+        DIR *dir;
         int r = 0;
 
-        if (!dir) {
-                cleanup_close(&fd);
+        if (io_open_dir(parent_fd, path, &dir) < 0)
                 return 0;
-        }
         while (r == 0 && (entry = readdir(dir)))
                 if (digest_parse_hex(entry->d_name, &digest, &ignored) == 0)
                         r = each(context, dirfd(dir), entry->d_name);
