@@ -36,7 +36,11 @@ bool strv_contains(const struct strv *strv, const char *text);
  * Environment lists, of "NAME=value" strings.
  *
  * strv_env_get() returns the value inside the vector or NULL. strv_env_set() replaces the value of
- * NAME where it stands, or appends; returns 0 or -ENOMEM.
+ * NAME where it stands, or appends; returns 0 or -ENOMEM. strv_env_merge() sets all that `from`
+ * has; returns the same. strv_env_unset() removes what has the name of `item`, "NAME" or
+ * "NAME=value".
  */
 const char *strv_env_get(const struct strv *env, const char *name);
 int strv_env_set(struct strv *env, const char *name, const char *value);
+int strv_env_merge(struct strv *env, const struct strv *from);
+void strv_env_unset(struct strv *env, const char *item);

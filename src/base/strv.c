@@ -72,10 +72,10 @@ bool strv_contains(const struct strv *strv, const char *text)
         return false;
 }
 
-/* The index of NAME's item, or `count`. */
-static size_t strv_env_find(const struct strv *env, const char *name)
+/* The index of the item of that name, or `count`. */
+static size_t find_variable(const struct strv *env, const char *name, size_t len)
 {
-        size_t len = strlen(name), i;
+        size_t i;
 
         for (i = 0; i < env->count; i++)
                 if (strncmp(env->items[i], name, len) == 0 && env->items[i][len] == '=')
@@ -85,21 +85,49 @@ static size_t strv_env_find(const struct strv *env, const char *name)
 
 const char *strv_env_get(const struct strv *env, const char *name)
 {
-        size_t i = strv_env_find(env, name);
+        size_t i = find_variable(env, name, strlen(name));
 
         return i < env->count ? env->items[i] + strlen(name) + 1 : NULL;
 }
 
-int strv_env_set(struct strv *env, const char *name, const char *value)
+/* Owns `text`, NAME=value, as strv_take() does. */
+static int take_variable(struct strv *env, char *text, size_t len)
 {
-        size_t i = strv_env_find(env, name);
-        char *text;
+        size_t i = text ? find_variable(env, text, len) : env->count;
 
-        if (asprintf(&text, "%s=%s", name, value) < 0)
-                return -ENOMEM;
         if (i == env->count)
                 return strv_take(env, text);
         free(env->items[i]);
         env->items[i] = text;
         return 0;
+}
+
+int strv_env_set(struct strv *env, const char *name, const char *value)
+{
+        char *text;
+
+        if (asprintf(&text, "%s=%s", name, value) < 0)
+                return -ENOMEM;
+        return take_variable(env, text, strlen(name));
+}
+
+int strv_env_merge(struct strv *env, const struct strv *from)
+{
+        int r = 0;
+
+        for (size_t i = 0; i < from->count && r == 0; i++)
+                r = take_variable(env, strdup(from->items[i]), strcspn(from->items[i], "="));
+        return r;
+}
+
+void strv_env_unset(struct strv *env, const char *item)
+{
+        size_t i = find_variable(env, item, strcspn(item, "="));
+
+        if (i == env->count)
+                return;
+        free(env->items[i]);
+        /* The final NULL moves, too. */
+        memmove(&env->items[i], &env->items[i + 1], (env->count - i) * sizeof(*env->items));
+        env->count--;
 }

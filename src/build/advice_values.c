@@ -19,14 +19,14 @@ void advice_state_done(struct advice_state *state)
         strv_done(&state->declared);
 }
 
-/* ENV goes before ARG. */
+/* The later of ENV and ARG counts. */
 static bool look_up(const void *variables, const char *name, const char **ret_value)
 {
         const struct advice_state *state = variables;
-        const char *value = strv_env_get(&state->env, name);
+        const char *value = strv_env_get(&state->args, name);
 
         if (!value)
-                value = strv_env_get(&state->args, name);
+                value = strv_env_get(&state->env, name);
         if (!value && worker_is_proxy_arg(name))
                 value = "";
         if (value)
@@ -80,9 +80,11 @@ static int lint_values(struct plan *plan, const struct instruction *expanded,
              i++)
                 r = lint_copy_source(lint, instruction, expanded->copy.sources.items[i], ignore);
         for (size_t i = 0;
-             instruction->type == INSTRUCTION_ENV && r == 0 && i < expanded->pairs.count; i++)
+             instruction->type == INSTRUCTION_ENV && r == 0 && i < expanded->pairs.count; i++) {
+                strv_env_unset(&state->args, expanded->pairs.items[i].key);
                 r = strv_env_set(&state->env, expanded->pairs.items[i].key,
                                  expanded->pairs.items[i].value);
+        }
         if (instruction->type == INSTRUCTION_WORKDIR && r == 0)
                 r = lint_workdir(lint, expanded, &state->lint);
         return r;
@@ -135,11 +137,13 @@ static int begin(struct plan *plan, const struct plan_stage *stage,
         case PLAN_STAGE:
                 base = &states[stage->base_index];
                 state->lint = base->lint;
-                return strv_extend(&state->env, &base->env) < 0 ||
-                                       strv_extend(&state->args, &base->args) < 0 ||
-                                       strv_extend(&state->declared, &base->declared) < 0
-                               ? -ENOMEM
-                               : 0;
+                if (strv_extend(&state->env, &base->env) < 0 ||
+                    strv_extend(&state->args, &base->args) < 0 ||
+                    strv_extend(&state->declared, &base->declared) < 0)
+                        return -ENOMEM;
+                for (size_t i = 0; i < state->env.count; i++)
+                        strv_env_unset(&state->args, state->env.items[i]);
+                return 0;
         case PLAN_IMAGE:
                 break;
         }

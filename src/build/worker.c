@@ -43,6 +43,9 @@ static int begin_stage(struct worker *worker, struct error *err)
         if (!strv_env_get(&state->config.env, "PATH") &&
             strv_add(&state->config.env, DEFAULT_PATH) < 0)
                 return error_set_oom(err);
+        /* In a stage that begins with another, what that has said by ENV goes before its ARGs. */
+        for (size_t i = 0; i < state->config.env.count; i++)
+                strv_env_unset(&state->args, state->config.env.items[i]);
         if (state->config.has_created)
                 worker->created = state->config.created;
         strv_done(&state->config.on_build);

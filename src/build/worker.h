@@ -24,9 +24,10 @@ struct step_key {
 struct stage_result {
         struct image_config config; /* with diffIDs and history */
         struct layers layers;
-        struct strv args;       /* values of ARG in effect, "NAME=value" */
-        struct strv arg_names;  /* of all ARGs, with a value or not, in their order */
-        bool shell_given;       /* SHELL was said, here or in a stage below */
+        struct strv args;      /* values of ARG in effect, "NAME=value": they go before the config's
+                                * environment, where no ENV of that name came later */
+        struct strv arg_names; /* of all ARGs, with a value or not, in their order */
+        bool shell_given;      /* SHELL was said, here or in a stage below */
         struct step_key *steps; /* owned; those of the cache, in their order */
         size_t step_count;
 };

@@ -37,15 +37,8 @@ int worker_environment(const struct worker *worker, struct strv *ret, struct err
 {
         int r = strv_extend(ret, &worker->state.config.env);
 
-        for (size_t i = 0; i < worker->state.args.count && r == 0; i++) {
-                const char *item = worker->state.args.items[i];
-                _cleanup_free_ char *name = strndup(item, strcspn(item, "="));
-
-                if (!name)
-                        r = -ENOMEM;
-                else if (!strv_env_get(ret, name))
-                        r = strv_add(ret, item);
-        }
+        if (r == 0)
+                r = strv_env_merge(ret, &worker->state.args);
         for (size_t i = 0; i < 2 * ARRAY_SIZE(proxy_args) && r == 0 && worker->options->args; i++) {
                 const char *const *names = proxy_args[i / 2];
                 const char *value = strv_env_get(worker->options->args, names[i % 2]);
@@ -104,6 +97,9 @@ static int configure(struct worker *worker, struct error *err)
                 return set_args(worker, &instruction->pairs, err);
         worker->cmd_given |= instruction->type == INSTRUCTION_CMD;
         worker->state.shell_given |= instruction->type == INSTRUCTION_SHELL;
+        for (size_t i = 0; instruction->type == INSTRUCTION_ENV && i < instruction->pairs.count;
+             i++)
+                strv_env_unset(&worker->state.args, instruction->pairs.items[i].key);
         return config_change(&worker->state.config, instruction, worker->cmd_given, err);
 }
 

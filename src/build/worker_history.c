@@ -236,10 +236,10 @@ int worker_add_run_history(struct worker *worker, const struct strv *argv, bool 
                 r = buf_appendf(&text, " |%zu", state->arg_names.count);
         for (size_t i = 0; r == 0 && i < state->arg_names.count; i++) {
                 const char *name = state->arg_names.items[i];
-                const char *value = strv_env_get(&state->config.env, name);
+                const char *value = strv_env_get(&state->args, name);
 
                 if (!value)
-                        value = strv_env_get(&state->args, name);
+                        value = strv_env_get(&state->config.env, name);
                 r = buf_appendf(&text, " %s=%s", name, value ? value : "");
         }
         for (size_t i = 0; r == 0 && i < argv->count; i++)

@@ -242,15 +242,6 @@ static void tell_tun(struct worker *worker)
         message_send(worker->events_fd, MESSAGE_NOTE, 0, text, strlen(text));
 }
 
-static int put_variable(struct strv *env, const char *item, struct error *err)
-{
-        _cleanup_free_ char *name = strndup(item, strcspn(item, "="));
-
-        if (!name || strv_env_set(env, name, strchr(item, '=') + 1) < 0)
-                return error_set_oom(err);
-        return 0;
-}
-
 static int run_command(struct worker *worker, const struct strv *argv,
                        const struct run_mounts *mounts, int output_fd, int *ret_status,
                        struct error *err)
@@ -284,8 +275,8 @@ static int run_command(struct worker *worker, const struct strv *argv,
         if (input_fd < 0)
                 return error_set_errno(err, -errno, "cannot open /dev/null");
         r = worker_environment(worker, &env, err);
-        for (size_t i = 0; i < mounts->env.count && r == 0; i++)
-                r = put_variable(&env, mounts->env.items[i], err);
+        if (r == 0 && strv_env_merge(&env, &mounts->env) < 0)
+                r = error_set_oom(err);
         if (r == 0)
                 r = execute(&execution, ret_status, err);
         strv_done(&env);
