@@ -135,8 +135,9 @@ struct build_options {
         const struct strmap *labels;           /* of --label */
         const struct strmap *annotations;      /* of the manifest; or NULL */
         const char *target;                    /* a stage's name or number; NULL: the last */
-        /* --timestamp and SOURCE_DATE_EPOCH: no time in the layers that are made, in the config and
-         * in its history is later. What RUN steps have done is kept apart by it. */
+        /* --timestamp and SOURCE_DATE_EPOCH, else what the Dockerfile says of the latter: no time
+         * in the layers that are made, in the config and in its history is later. What RUN steps
+         * have done is kept apart by it. */
         bool clamps_times;
         struct timespec latest;
         bool no_cache;
@@ -175,6 +176,10 @@ bool build_context_is_remote(const char *context);
 
 /* Whether the result is to be an image of the store. */
 bool build_keeps_image(const struct build_options *options);
+
+/* Reads seconds since 1970, as SOURCE_DATE_EPOCH has them; `what` names the text in the error:
+ * -EINVAL where it is something else, or after the year 9999. */
+int build_parse_epoch(const char *what, const char *text, struct timespec *ret, struct error *err);
 
 /*
  * When the context was made: of a repository the time of its commit, of a URL what the server says.

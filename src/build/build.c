@@ -403,11 +403,17 @@ static int store_result(struct builder *builder, struct built *ret, struct error
 int builder_run(struct store *store, const struct build_options *options, bool advises,
                 struct built *ret, struct build_fault *ret_fault, struct error *err)
 {
-        struct builder builder = { .store = store, .options = options, .fault = ret_fault };
-        int r = plan_make(store, options, &builder.plan, ret_fault, err);
+        struct builder builder = { .store = store, .fault = ret_fault };
+        struct build_options dated = *options;
+        int r = plan_make(store, &dated, &builder.plan, ret_fault, err);
 
         if (r < 0)
                 return r;
+        if (builder.plan.has_epoch) {
+                dated.clamps_times = true;
+                dated.latest = builder.plan.epoch;
+        }
+        options = builder.options = &dated;
         r = builder_open(&builder, err);
         if (r == 0)
                 r = entitlements_check(&builder.plan, options, ret_fault, err);

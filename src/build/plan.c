@@ -512,6 +512,8 @@ int plan_make(struct store *store, const struct build_options *options, struct p
         if (r == 0 && set_declared(plan) < 0)
                 r = error_set_oom(err);
         if (r == 0)
+                r = plan_find_epoch(plan, ret_fault, err);
+        if (r == 0)
                 r = find_target(plan, options->target, err);
         if (r == 0)
                 r = plan_stages(store, plan, ret_fault, err);

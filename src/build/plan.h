@@ -79,6 +79,8 @@ struct plan {
         struct platform platform; /* of the target */
         struct platform host;     /* where it is built */
         struct builder_args builder_args;
+        bool has_epoch; /* the Dockerfile says it, and nobody else */
+        struct timespec epoch;
 };
 
 void plan_done(struct plan *plan);
@@ -101,6 +103,12 @@ bool plan_find_source(const struct plan *plan, const struct plan_stage *stage, c
 /* What to call an image that a RUN's mounts or a COPY take files from. Its layers, owned by the
  * caller. */
 int plan_image_layers(const struct plan *plan, size_t image, struct layers *ret, struct error *err);
+
+/* ---- epoch.c ---- */
+
+/* Finds what an ARG SOURCE_DATE_EPOCH before the first FROM says, where nobody else does: seconds
+ * since 1970, or "context". */
+int plan_find_epoch(struct plan *plan, struct build_fault *ret_fault, struct error *err);
 
 /* ---- plan_sources.c ---- */
 

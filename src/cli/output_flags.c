@@ -16,9 +16,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* 9999-12-31T23:59:59Z, the last second that RFC 3339 has. */
-#define EPOCH_MAX 253402300799
-
 void output_flags_done(struct output_flags *flags)
 {
         strv_done(&flags->outputs);
@@ -478,24 +475,6 @@ void output_list_use(const struct output_list *list, struct build_options *optio
 
 /* ---- times ---- */
 
-static int read_epoch(const char *what, const char *text, struct build_options *options,
-                      struct error *err)
-{
-        char *end;
-        long long seconds;
-
-        errno = 0;
-        seconds = strtoll(text, &end, 10);
-        if (end == text || *end || errno != 0 || seconds < 0 || seconds > EPOCH_MAX) {
-                error_set(err, -EINVAL, "%s is no time: %s", what, text);
-                return error_hint(err, "It is a number of seconds since 1970, such as that of "
-                                       "`git log -1 --pretty=%%ct`.");
-        }
-        options->clamps_times = true;
-        options->latest = (struct timespec){ .tv_sec = (time_t)seconds };
-        return 0;
-}
-
 int output_flags_times(const struct output_flags *flags, struct strv *args,
                        struct build_options *options, struct error *err)
 {
@@ -509,7 +488,8 @@ int output_flags_times(const struct output_flags *flags, struct strv *args,
         text = flags->timestamp ? flags->timestamp : given ? given : found;
         if (!text || !*text)
                 return 0;
-        r = read_epoch(flags->timestamp ? "--timestamp" : name, text, options, err);
+        r = build_parse_epoch(flags->timestamp ? "--timestamp" : name, text, &options->latest, err);
+        options->clamps_times = r == 0;
         if (r == 0 && !given && strv_env_set(args, name, text) < 0)
                 r = error_set_oom(err);
         return r;

@@ -295,3 +295,35 @@ Test(plan, cuts_a_long_title)
         cr_assert_lt(strlen(fixture.plan.stages[0].steps[0].title), 450);
         end(&fixture);
 }
+
+/* What a Dockerfile says of times, -1 for nothing, where --build-arg says `given`. */
+static void assert_epoch(const char *dockerfile, const char *given, long long expected)
+{
+        char text[64], *items[] = { text, NULL };
+        struct strv args = { .items = items, .count = given ? 1 : 0 };
+        struct fixture fixture;
+
+        snprintf(text, sizeof(text), "SOURCE_DATE_EPOCH=%s", given ? given : "");
+        begin(&fixture, dockerfile);
+        fixture.options.args = &args;
+        cr_assert_eq(make(&fixture), 0, "%s", fixture.err.message);
+        cr_assert_eq(fixture.plan.has_epoch, expected >= 0);
+        if (expected >= 0)
+                cr_assert_eq(fixture.plan.epoch.tv_sec, expected);
+        end(&fixture);
+}
+
+Test(plan, takes_the_times_from_an_argument_before_the_first_stage_unless_somebody_says_them)
+{
+        assert_epoch("ARG A=12\nARG SOURCE_DATE_EPOCH=${A}3\nFROM base\n", NULL, 123);
+        assert_epoch("ARG SOURCE_DATE_EPOCH=123\nFROM base\n", "5", -1);
+        assert_epoch("ARG SOURCE_DATE_EPOCH=123\nFROM base\n", "", -1);
+        assert_epoch("ARG SOURCE_DATE_EPOCH=\nFROM base\n", NULL, -1);
+        assert_epoch("ARG SOURCE_DATE_EPOCH\nFROM base\n", NULL, -1);
+        assert_epoch("FROM base\nARG SOURCE_DATE_EPOCH=123\n", NULL, -1);
+        assert_epoch("ARG SOURCE_DATE_EPOCH=context\nFROM base\n", NULL, -1);
+        assert_refused("ARG SOURCE_DATE_EPOCH=1.5\nFROM base\n", NULL, -EINVAL, "Dockerfile:1",
+                       true);
+        assert_refused("ARG SOURCE_DATE_EPOCH=one\nFROM base AS one\n", NULL, -EOPNOTSUPP,
+                       "SOURCE_DATE_EPOCH=one", true);
+}
