@@ -240,18 +240,22 @@ static int read_token(const struct http_response *response, struct grant *grant,
         return 0;
 }
 
+/* The token server is a host of its own: it may be blocked, and who vouches for the registry does
+ * not vouch for it. */
 static int send_token_request(struct registry *registry, struct endpoint *endpoint,
                               const struct credentials *credentials, const char *url,
                               const char *form, struct http_response *response, struct error *err)
 {
-        struct http_request request = { .method = form ? "POST" : "GET",
-                                        .url = url,
-                                        .allow_plain = endpoint->plain };
+        struct http_request request = { .method = form ? "POST" : "GET", .url = url };
+        struct endpoint *server = endpoint;
         struct strv headers = STRV_INIT;
         char *authorization = NULL;
-        int r = 0;
+        int r = endpoint_owns(endpoint, url) ? 0 : endpoint_of_url(registry, url, &server, err);
 
-        endpoint_prepare(registry, endpoint, &request);
+        if (r < 0)
+                return error_wrap(err, "the token server of %s", endpoint->host);
+        request.allow_plain = endpoint->plain || server->insecure;
+        endpoint_prepare(registry, server, &request);
         if (form) {
                 request.has_body = true;
                 request.data = form;
@@ -266,6 +270,8 @@ static int send_token_request(struct registry *registry, struct endpoint *endpoi
         request.headers = &headers;
         if (r == 0)
                 r = http_perform(registry->engine, &request, response, err);
+        if (r < 0)
+                error_wrap(err, "the token server of %s", endpoint->host);
         secret_free(authorization);
         for (size_t i = 0; i < headers.count; i++)
                 explicit_bzero(headers.items[i], strlen(headers.items[i]));

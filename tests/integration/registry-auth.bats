@@ -183,6 +183,32 @@ logs_in() {
         says 'login'
 }
 
+@test "a token server is a host of its own, which may be blocked, and speaks https to a registry that does" {
+        local server
+        logs_in "$bearer"
+        store=$work/store
+        server=$(head -n 1 "$servers/token.out")
+        : >"$work/token.log"
+        settings "insecure $bearer" "block 127.0.0.1:$server"
+        refused push -q busybox:1 "$bearer/team/app:1"
+        says 'blocked'
+        echo '[{"path": "/v2/", "status": 401, "headers": {"WWW-Authenticate":
+                "Bearer realm=\"http://127.0.0.1:'"$server"'/token\",service=\"service\""}}]' \
+                >"$work/strict.rules"
+        starts strict "$here/tools/fault-proxy" --upstream "${bearer#*:}" --rules "$work/strict.rules" \
+                --log "$work/strict.log" --tls "$servers/good.crt" "$servers/good.key"
+        printed_port strict
+        trusts "localhost:$port"
+        settings
+        refused push -q busybox:1 "localhost:$port/team/app:1"
+        says 'token server'
+        # The CA that is trusted for the registry is not for another host's tokens.
+        sed -i "s,http://127.0.0.1:$server,https://127.0.0.1:$port," "$work/strict.rules"
+        refused push -q busybox:1 "localhost:$port/team/app:1"
+        says 'certificate'
+        [ ! -s "$work/token.log" ]
+}
+
 @test "an identity token is exchanged for tokens" {
         printf '{"auths": {"%s": {"identitytoken": "alice-token"}}}' "$bearer" >"$work/auth.json"
         chown "$user" "$work/auth.json"
