@@ -23,6 +23,9 @@ struct docker_flag {
 #define OWN_NETWORK "the network is the container's own; --network says which kind"
 #define OWN_SPACE   "a container has namespaces of its own"
 #define UNSIGNED    "signatures of images are not looked at"
+#define INSECURE                                                                    \
+        "images come from several registries, some while it runs; the settings of " \
+        "registries say which of them are insecure"
 
 static const struct docker_flag flags[] = {
         { " build ", "rm", false, "true", "what a step leaves is always removed" },
@@ -65,6 +68,10 @@ static const struct docker_flag flags[] = {
         { " run ", "oom-kill-disable", false, "false", "only root can forbid that" },
         { " run ", "oom-score-adj", true, NULL, "only root can lower it" },
         { " run ", "volumes-from", true, NULL, "name each with -v" },
+        { " build run ", "insecure", false, "false", INSECURE },
+        { " build run ", "tls-verify", false, "true", INSECURE },
+        { " pull push login tags search ", "tls-verify", false, "true",
+          "it is --insecure that allows plain http and any certificate" },
         { " rmi ", "no-prune", false, "true", "an image has no parents that are images" },
         { " pull push ", "all-tags", false, NULL, "name each tag; `varve tags` lists them" },
 };

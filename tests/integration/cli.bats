@@ -24,7 +24,7 @@ setup_file() {
 @test "what Docker has and varve cannot do is refused by name" {
         local option
         for option in --cpu-period=1 --isolation=hyperv --builder=other --compress --sbom=true \
-                --rm=false; do
+                --rm=false --insecure --tls-verify=false; do
                 run -125 varve build "$option" "$work/warns"
                 says "build cannot honour $option: "
         done
@@ -32,6 +32,10 @@ setup_file() {
                 "$work/warns"
         run -125 varve run --privileged busybox:1
         says 'run cannot honour --privileged'
+        run -125 varve run --insecure busybox:1
+        says 'run cannot honour --insecure.*settings'
+        run -125 varve pull --tls-verify=false busybox:1
+        says 'it is --insecure'
         run -125 varve -H tcp://other:1 images
         says 'cannot honour -H: there is no daemon'
         run -125 varve --frobnicate images
