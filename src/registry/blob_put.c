@@ -1,9 +1,11 @@
 /*
  * Putting blobs (distribution-spec, "Pushing Blobs").
  *
- * A session is opened, the bytes are sent in one piece, or in smaller ones where the registry takes
- * no large ones, and the session is closed with the digest. The newest Location is the one that
- * counts. After a failure the registry is asked how much it has, and it goes on from there.
+ * A session is opened. What is small goes along with the request that closes the session with the
+ * digest; else the bytes are sent before, in one piece, or in smaller ones where the registry takes
+ * no large ones, as what has come of those is not lost when the connection breaks. The newest
+ * Location is the one that counts. After a failure the registry is asked how much it has, and it
+ * goes on from there.
  */
 #include "repository.h"
 
@@ -13,6 +15,9 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* What is so small is not worth to be gone on with. */
+#define SMALL_BYTES ((uint64_t)1 << 20)
 
 /* Pieces, where one of everything was too large. */
 #define PIECE_BYTES ((uint64_t)8 << 20)
@@ -159,6 +164,18 @@ static void note_sent(void *context, uint64_t bytes)
                                         &upload->err);
 }
 
+/* The body of a call is `len` bytes of what is not there yet. */
+static void give_rest(struct upload *upload, uint64_t len, struct call *call)
+{
+        call->has_body = true;
+        call->data = len == 0 ? "" : NULL;
+        call->fd = upload->fd;
+        call->offset = upload->offset;
+        call->size = len;
+        call->sent = note_sent;
+        call->sent_context = upload;
+}
+
 /* Sends a piece; the session's offset is where the registry says that it is. */
 static int send_piece(struct upload *upload, struct http_response *response, struct error *err)
 {
@@ -177,13 +194,8 @@ static int send_piece(struct upload *upload, struct http_response *response, str
                 return error_set_oom(err);
         }
         call.headers = &headers;
-        call.has_body = true;
         call.large = true;
-        call.fd = upload->fd;
-        call.offset = upload->offset;
-        call.size = len;
-        call.sent = note_sent;
-        call.sent_context = upload;
+        give_rest(upload, len, &call);
         r = call_once(upload->registry, &call, response, err);
         strv_done(&headers);
         if (r < 0 || response->status >= 300)
@@ -197,30 +209,38 @@ static int send_piece(struct upload *upload, struct http_response *response, str
         return r;
 }
 
-/* Ends the session: the registry checks the digest and keeps the blob. */
+/* Ends the session, along with what it has not got: the registry checks the digest and keeps the
+ * blob. */
 static int commit(struct upload *upload, struct http_response *response, struct error *err)
 {
         struct call call = upload_call(upload, "PUT");
+        struct strv headers = STRV_INIT;
         _cleanup_free_ char *url = NULL;
+        int r;
 
         if (asprintf(&url, "%s%cdigest=%s", upload->location,
                      strchr(upload->location, '?') ? '&' : '?', upload->digest) < 0) {
                 url = NULL;
                 return error_set_oom(err);
         }
+        if (strv_add(&headers, "Content-Type: application/octet-stream") < 0)
+                return error_set_oom(err);
         call.url = url;
-        call.has_body = true;
-        call.data = "";
+        call.headers = &headers;
         call.patient = true;
-        return call_once(upload->registry, &call, response, err);
+        give_rest(upload, upload->size - upload->offset, &call);
+        r = call_once(upload->registry, &call, response, err);
+        strv_done(&headers);
+        return r;
 }
 
 /* One try at what is left to be done. Returns 1 when the blob is there. */
 static int try_upload(struct upload *upload, struct http_response *response, struct error *err)
 {
         int r = upload->location ? 0 : open_session(upload, NULL, err);
+        bool whole = upload->size <= SMALL_BYTES && upload->offset == 0;
 
-        while (r == 0 && upload->offset < upload->size) {
+        while (r == 0 && !whole && upload->offset < upload->size) {
                 http_response_done(response);
                 r = send_piece(upload, response, err);
                 if (r < 0)

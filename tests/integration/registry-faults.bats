@@ -182,6 +182,21 @@ print(json.load(open(sys.argv[1]))[0]["Id"])' "$work/inspected")"'", "drip": 0.3
         [ "$(moved PATCH received)" -lt $((SIZE + 5500000)) ] || fail 'it was sent several times'
 }
 
+@test "what is small is sent along with the request that ends the upload, and again where that is cut" {
+        store=$work/store
+        context_of little 'FROM scratch' 'COPY little /little'
+        echo little >"$context/little"
+        varve build -q -t "$host/little:1" "$context"
+        rules '[{"method": "PUT", "path": "uploads", "cut_upload": 20, "times": 1},
+                {"method": "PUT", "path": "uploads", "fail_upload": 500, "times": 1}]'
+        varve push -q "$host/little:1"
+        run ! grep '"PATCH"' "$work/log"
+        [ "$(grep -c '"cut_upload"\|"fail_upload"' "$work/log")" -eq 2 ]
+        fresh_store
+        varve pull -q "$host/little:1"
+        store_is_sound
+}
+
 @test "an upload in pieces is gone on with behind the last one that was taken" {
         pushes resumed '[{"method": "PATCH", "path": "uploads", "status": 413, "times": 1},
                 {"method": "PATCH", "path": "uploads", "after": 2, "status": 503, "times": 2}]'
