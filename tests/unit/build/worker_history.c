@@ -87,8 +87,10 @@ Test(worker_history, names_the_arguments_of_a_run_once_in_their_order)
         strv_add(&worker.state.args, "C=3");
         strv_add(&worker.state.args, "A=1");
         strv_add(&worker.state.config.env, "C=4");
+        strv_add(&worker.state.config.env, "B=2");
         cr_assert_eq(worker_add_run_history(&worker, &argv, false, &err), 0);
-        cr_assert_str_eq(worker.state.config.history[0].created_by, "RUN |3 A=1 B= C=4 sh # varve");
+        cr_assert_str_eq(worker.state.config.history[0].created_by,
+                         "RUN |3 A=1 B=2 C=3 sh # varve");
         cr_assert_not(worker.state.config.history[0].empty_layer);
         stage_result_done(&worker.state);
 }
