@@ -373,6 +373,7 @@ int credentials_keep(const char *host, const char *user, const char *password, s
         _cleanup_json_ json_t *document = NULL;
         struct strv files = STRV_INIT;
         const char *helper = NULL;
+        bool changed = false;
         int r = open_own(&files, &document, err);
 
         if (r == 0)
@@ -381,34 +382,78 @@ int credentials_keep(const char *host, const char *user, const char *password, s
                 r = helper_store(helper, helper_key(host), user, password, err);
         else if (r == 0)
                 r = put_auth(document, host, user, password, err);
-        if (r == 0 && !helper)
+        /* What lay in the open before is not left there. */
+        if (r == 0 && helper && remove_host(json_object_get(document, "auths"), host, &changed) < 0)
+                r = error_set_oom(err);
+        if (r == 0 && (changed || !helper))
                 r = write_file(files.items[0], document, err);
         strv_done(&files);
+        return r;
+}
+
+static int forget_by_helper(const char *helper, const char *key, bool *ret_any, struct error *err)
+{
+        struct credentials found = CREDENTIALS_INIT;
+        bool has = false;
+        int r = helper_get(helper, key, &found, &has, err);
+
+        credentials_done(&found);
+        if (r == 0 && has)
+                r = helper_erase(helper, key, err);
+        *ret_any |= r == 0 && has;
+        return r;
+}
+
+/* What the helpers of a document have, of all hosts. */
+static int forget_all_by_helpers(const json_t *document, bool *ret_any, struct error *err)
+{
+        struct strv hosts = STRV_INIT;
+        const char *store = NULL, *key;
+        json_t *helpers = NULL, *value;
+        int r = json_get_object(document, "credHelpers", &helpers, err);
+
+        if (r == 0)
+                r = json_get_string(document, "credsStore", &store, err);
+        json_object_foreach(helpers, key, value)
+        {
+                const char *helper = json_string_value(value);
+
+                if (r == 0 && helper && *helper)
+                        r = forget_by_helper(helper, key, ret_any, err);
+        }
+        if (r == 0 && store && *store)
+                r = helper_list(store, &hosts, err);
+        for (size_t i = 0; i < hosts.count && r == 0; i++)
+                r = forget_by_helper(store, hosts.items[i], ret_any, err);
+        strv_done(&hosts);
         return r;
 }
 
 static int forget_in(const char *path, const char *host, bool *ret_any, struct error *err)
 {
         _cleanup_json_ json_t *document = NULL;
-        struct credentials found = CREDENTIALS_INIT;
+        struct error failed = ERROR_INIT;
         const char *helper = NULL;
-        bool has = false, changed = false;
+        bool changed = false;
         int r = read_file(path, &document, err);
 
         if (r == 0 && host)
                 r = find_helper(document, host, &helper, err);
-        if (r == 0 && helper) {
-                r = helper_get(helper, helper_key(host), &found, &has, err);
-                credentials_done(&found);
-                if (r == 0 && has)
-                        r = helper_erase(helper, helper_key(host), err);
-        }
-        if (r == 0 && remove_host(json_object_get(document, "auths"), host, &changed) < 0)
-                r = error_set_oom(err);
-        if (r == 0 && changed)
+        if (r < 0)
+                return r;
+        /* A helper that fails does not keep the others' from being forgotten. */
+        if (helper)
+                forget_by_helper(helper, helper_key(host), ret_any, &failed);
+        else if (!host)
+                forget_all_by_helpers(document, ret_any, &failed);
+        if (remove_host(json_object_get(document, "auths"), host, &changed) < 0)
+                return error_set_oom(err);
+        if (changed)
                 r = write_file(path, document, err);
-        *ret_any |= has || changed;
-        return r;
+        *ret_any |= changed;
+        if (r == 0 && error_is_set(&failed))
+                *err = failed;
+        return err->code;
 }
 
 int credentials_forget(const char *host, bool *ret_any, struct error *err)

@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/strv.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -48,7 +49,7 @@ int credentials_read(const json_t *document, const char *host, const char *path,
 
 /* Keeps, or forgets, a user and his password where `varve login` keeps them: in the first of the
  * files above, by the helper that it names for the host. credentials_forget(): `ret_any` tells
- * whether there was something to forget; `host` NULL: all of auths. */
+ * whether there was something to forget; `host` NULL: all, of the helpers too. */
 int credentials_keep(const char *host, const char *user, const char *password, struct error *err);
 int credentials_forget(const char *host, bool *ret_any, struct error *err);
 
@@ -59,4 +60,6 @@ int helper_get(const char *name, const char *host, struct credentials *ret, bool
                struct error *err);
 int helper_store(const char *name, const char *host, const char *user, const char *password,
                  struct error *err);
+/* Appends the hosts that a helper has something for. */
+int helper_list(const char *name, struct strv *ret, struct error *err);
 int helper_erase(const char *name, const char *host, struct error *err);

@@ -32,10 +32,12 @@ static bool name_is_valid(const char *name)
                        len;
 }
 
-/* Starts it with one socket as standard input and output. */
-static int start(const char *program, const char *verb, int *ret_fd, pid_t *ret_pid)
+/* Starts it: `ret_in` is a socket, which whoever does not read leaves without a signal for us, and
+ * `ret_out` a pipe, whose end is one whatever was not read of that. */
+static int start(const char *program, const char *verb, int *ret_in, int *ret_out, pid_t *ret_pid)
 {
         char *argv[] = { (char *)(uintptr_t)program, (char *)(uintptr_t)verb, NULL };
+        _cleanup_close_ int own_in = -1, own_out = -1, its_in = -1, its_out = -1;
         posix_spawn_file_actions_t actions;
         posix_spawnattr_t attributes;
         sigset_t none;
@@ -43,22 +45,27 @@ static int start(const char *program, const char *verb, int *ret_fd, pid_t *ret_
 
         if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
                 return -errno;
+        own_in = fds[0];
+        its_in = fds[1];
+        if (pipe2(fds, O_CLOEXEC) < 0)
+                return -errno;
+        own_out = fds[0];
+        its_out = fds[1];
         sigemptyset(&none);
         posix_spawn_file_actions_init(&actions);
-        posix_spawn_file_actions_adddup2(&actions, fds[1], STDIN_FILENO);
-        posix_spawn_file_actions_adddup2(&actions, fds[1], STDOUT_FILENO);
+        posix_spawn_file_actions_adddup2(&actions, its_in, STDIN_FILENO);
+        posix_spawn_file_actions_adddup2(&actions, its_out, STDOUT_FILENO);
         posix_spawnattr_init(&attributes);
         posix_spawnattr_setsigmask(&attributes, &none);
         posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
         r = -posix_spawnp(ret_pid, program, &actions, &attributes, argv, environ);
         posix_spawnattr_destroy(&attributes);
         posix_spawn_file_actions_destroy(&actions);
-        close(fds[1]);
         if (r < 0)
-                close(fds[0]);
-        else
-                *ret_fd = fds[0];
-        return r;
+                return r;
+        *ret_in = TAKE_FD(own_in);
+        *ret_out = TAKE_FD(own_out);
+        return 0;
 }
 
 static int send_all(int fd, const void *data, size_t len)
@@ -81,7 +88,7 @@ static int run(const char *name, const char *verb, const char *input, struct buf
                struct error *err)
 {
         _cleanup_free_ char *program = NULL;
-        _cleanup_close_ int fd = -1;
+        _cleanup_close_ int in = -1, out = -1;
         int status = 0, r;
         pid_t pid;
 
@@ -91,15 +98,15 @@ static int run(const char *name, const char *verb, const char *input, struct buf
                 program = NULL;
                 return error_set_oom(err);
         }
-        r = start(program, verb, &fd, &pid);
+        r = start(program, verb, &in, &out, &pid);
         if (r < 0) {
                 error_set_errno(err, r, "cannot run %s", program);
                 return error_hint(err, "The file of credentials names it; install it, or take it "
                                        "out of credsStore and credHelpers.");
         }
-        r = send_all(fd, input, strlen(input));
-        if (r == 0 || r == -EPIPE)
-                r = io_read_fd(fd, program, ANSWER_BYTES_MAX, ret, err);
+        r = send_all(in, input, strlen(input));
+        if (r == 0 || r == -EPIPE || r == -ECONNRESET || r == -ENOTCONN)
+                r = io_read_fd(out, program, ANSWER_BYTES_MAX, ret, err);
         else
                 error_set_errno(err, r, "cannot write to %s", program);
         if (r < 0)
@@ -164,6 +171,28 @@ int helper_store(const char *name, const char *host, const char *user, const cha
         if (r > 0)
                 r = fail(name, &answer, err);
         secret_free(text);
+        buf_done(&answer);
+        return r;
+}
+
+int helper_list(const char *name, struct strv *ret, struct error *err)
+{
+        _cleanup_json_ json_t *document = NULL;
+        struct buf answer = BUF_INIT;
+        const char *key;
+        json_t *value;
+        int r = run(name, "list", "unused", &answer, err);
+
+        if (r > 0)
+                r = fail(name, &answer, err);
+        if (r == 0)
+                r = json_parse_object(answer.data, answer.len, "a credential helper's answer",
+                                      &document, err);
+        json_object_foreach(document, key, value)
+        {
+                if (r == 0 && strv_add(ret, key) < 0)
+                        r = error_set_oom(err);
+        }
         buf_done(&answer);
         return r;
 }

@@ -1,6 +1,7 @@
 #include "credentials.h"
 
 #include "base/cleanup.h"
+#include "base/io.h"
 #include "oci/json.h"
 
 #include <criterion/criterion.h>
@@ -178,6 +179,69 @@ Test(credentials, are_found_however_the_host_is_written)
         assert_says(text, "h.EXAMPLE:443", NULL, "other:one");
         assert_says(text, "h.example:5000", NULL, "");
         assert_says(text, "registry-1.docker.io", "a/b", "user:password");
+}
+
+/* What a helper keeps, one file for each host, is what is to be seen of it. */
+static const char keeper[] =
+        "#!/bin/sh\ncd \"${0%/*}\" || exit\ncase $1 in\n"
+        "store) sed 's/.*\"ServerURL\":\"\\([^\"]*\\)\".*/\\1 &/' >in; "
+        "read -r host text <in; rm in; echo \"$text\" >\"host-$host\" ;;\n"
+        "get) read -r host; cat \"host-$host\" 2>&- || { echo 'credentials not found'; exit 1; } "
+        ";;\n"
+        "erase) read -r host; rm \"host-$host\" ;;\n"
+        "list) printf '{'; for f in host-*; do [ ! -e \"$f\" ] || "
+        "printf '%s\"%s\":\"u\"' \"$comma\" \"${f#host-}\"; comma=,; done; printf '}' ;;\nesac\n";
+
+static void write_text(const char *path, const char *text, mode_t mode)
+{
+        int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+
+        cr_assert_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+        close(fd);
+}
+
+Test(credentials, are_kept_and_forgotten_by_the_helpers_of_the_file)
+{
+        static const char text[] =
+                "{\"credsStore\":\"keeper\",\"credHelpers\":{\"own\":\"keeper\"},"
+                "\"auths\":{\"h:1\":{\"auth\":\"b3RoZXI6b25l\"},"
+                "\"plain\":{\"auth\":\"b3RoZXI6b25l\"}}}";
+        char dir[] = "/tmp/varve-helper-XXXXXX", path[100], program[100], search[200];
+        struct error err = ERROR_INIT;
+        struct buf left = BUF_INIT;
+        struct credentials found;
+        bool any;
+
+        cr_assert_not_null(mkdtemp(dir));
+        snprintf(program, sizeof(program), "%s/docker-credential-keeper", dir);
+        snprintf(path, sizeof(path), "%s/auth.json", dir);
+        snprintf(search, sizeof(search), "%s:/usr/bin:/bin", dir);
+        write_text(program, keeper, 0700);
+        write_text(path, text, 0600);
+        setenv("PATH", search, 1);
+        setenv("REGISTRY_AUTH_FILE", path, 1);
+        cr_assert_eq(credentials_keep("h:1", "alice", "secret", &err), 0, "%s", err.message);
+        cr_assert_eq(credentials_keep("own", "bob", "b", &err), 0, "%s", err.message);
+        cr_assert_eq(credentials_keep("more", "eve", "e", &err), 0, "%s", err.message);
+        cr_assert_eq(io_read_file(AT_FDCWD, path, 4096, &left, &err), 0);
+        cr_assert_null(strstr(buf_str(&left), "h:1"), "an older one lies in the open");
+        buf_done(&left);
+        cr_assert_eq(credentials_find("h:1", NULL, &found, &err), 0, "%s", err.message);
+        cr_assert_str_eq(found.password, "secret");
+        credentials_done(&found);
+        cr_assert_eq(credentials_forget("h:1", &any, &err), 0, "%s", err.message);
+        cr_assert(any);
+        cr_assert_eq(credentials_find("h:1", NULL, &found, &err), 0, "%s", err.message);
+        cr_assert(credentials_are_empty(&found));
+        cr_assert_eq(credentials_forget(NULL, &any, &err), 0, "%s", err.message);
+        cr_assert(any);
+        cr_assert_eq(credentials_find("own", NULL, &found, &err), 0, "%s", err.message);
+        cr_assert(credentials_are_empty(&found));
+        cr_assert_eq(credentials_find("more", NULL, &found, &err), 0, "%s", err.message);
+        cr_assert(credentials_are_empty(&found));
+        cr_assert_eq(credentials_find("plain", NULL, &found, &err), 0, "%s", err.message);
+        cr_assert(credentials_are_empty(&found));
+        cr_assert_eq(io_remove_tree(AT_FDCWD, dir, &err), 0);
 }
 
 Test(credentials, come_from_a_helper_that_the_file_names)
