@@ -294,6 +294,8 @@ static int put(struct upload *upload, const struct digest *digest, struct error 
                         break;
                 if (upload->offset > before)
                         retry.failures = 0;
+                else if (retry.failures > 1)
+                        upload->piece_max = PIECE_BYTES; /* who stands between may bear no more */
         }
         http_response_done(&response);
         if (r < 0)

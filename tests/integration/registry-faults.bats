@@ -215,8 +215,12 @@ print(json.load(open(sys.argv[1]))[0]["Id"])' "$work/inspected")"'", "drip": 0.3
 }
 
 @test "an upload too large for one piece goes in several" {
-        pushes pieces '[{"method": "PATCH", "path": "uploads", "status": 413, "times": 1}]'
+        pushes pieces '[{"method": "PATCH", "path": "uploads", "status": 413, "times": 1},
+                {"method": "PATCH", "path": "uploads", "after": 1, "times": 1, "status": 429,
+                 "headers": {"Retry-After": "1"}}]'
         [ "$(grep -c '"PATCH"' "$work/log")" -ge 3 ]
+        # Who stands between breaks off without a word.
+        pushes long '[{"method": "PATCH", "path": "uploads", "cut_upload": 8500000}]'
 }
 
 @test "a registry that is down is told after a few tries" {
