@@ -70,7 +70,7 @@ enum choice { CHOICE_UNSET, CHOICE_NO, CHOICE_YES };
 
 /*
  * The command of RUN, CMD, ENTRYPOINT and HEALTHCHECK. In the exec form `argv` is what is
- * executed; in the shell form it has one string (none where nothing was written) that goes to
+ * executed; in the shell form it has one string, empty where nothing was written, that goes to
  * the shell.
  */
 struct command_line {

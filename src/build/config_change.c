@@ -72,8 +72,6 @@ static int set_command(struct image_config *config, const struct command_line *c
         if (command->exec_form)
                 return set_words(list, &command->argv);
         strv_done(list);
-        if (command->argv.count == 0)
-                return 0;
         if (shell->count > 0)
                 r = strv_extend(list, shell);
         else if (strv_add(list, "/bin/sh") < 0 || strv_add(list, "-c") < 0)

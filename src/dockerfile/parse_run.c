@@ -22,8 +22,6 @@ static int command_read(struct parser *parser, bool exec_form, const struct word
                 ret->argv = *items;
                 return 0;
         }
-        if (text.len == 0)
-                return 0;
         return words_add(parser->arena, &ret->argv, &cap,
                          arena_strndup(parser->arena, text.text, text.len), err);
 }
@@ -105,6 +103,8 @@ static int run_read_command(struct parser *parser, const struct arguments *argum
         const char *text;
         int r;
 
+        if (arguments->exec_form && arguments->items.count == 0)
+                return parser_fail(parser, arguments->text.text, err, "RUN [] has no command");
         if (parser->heredoc_count == 0)
                 return command_read(parser, arguments->exec_form, &arguments->items,
                                     arguments->text, &run->command, err);

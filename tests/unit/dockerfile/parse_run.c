@@ -15,7 +15,7 @@ Test(parse_run, has_a_shell_form_and_an_exec_form)
         assert_words_are(&run_of(file)->command.argv, "echo  \"$a\" '|' # b");
         cr_assert(file->instructions[2].run.command.exec_form);
         assert_words_are(&file->instructions[2].run.command.argv, "echo", "$a");
-        cr_assert_eq(file->instructions[3].run.command.argv.count, 0);
+        assert_words_are(&file->instructions[3].run.command.argv, "");
 }
 
 Test(parse_run, takes_a_sole_heredoc_for_the_shells_text)
@@ -70,7 +70,9 @@ Test(parse_run, reads_commands_and_shells)
         assert_words_are(&first(file)->command.argv, "a  b");
         assert_words_are(&file->instructions[2].command.argv, "c");
         assert_words_are(&file->instructions[3].words, "/bin/sh", "-c");
-        cr_assert_eq(file->instructions[4].command.argv.count, 0);
+        /* Nothing is a command for the shell, too. */
+        assert_words_are(&file->instructions[4].command.argv, "");
+        assert_fails_at("FROM a\nRUN []", 2, 5, "no command");
         assert_fails_at("FROM a\nSHELL /bin/sh -c", 2, 7, "JSON array");
         assert_fails_at("FROM a\nSHELL []", 2, 7, "JSON array");
 }
