@@ -55,26 +55,36 @@ int origin_note(struct store *store, const char *repository, const struct manife
         return r;
 }
 
-struct search {
-        char blob[DIGEST_TEXT_MAX];
-        struct strv *found;
-};
-
-static int visit(void *context, const char *text)
+/* Appends the repository of a record that lists the blob. */
+static int search(const char *record, const char *blob, struct strv *ret)
 {
         static const char head[] = "origin ";
-        struct search *search = context;
 
-        if (strncmp(text, head, strlen(head)) != 0 || !strstr(text, search->blob))
+        if (strncmp(record, head, strlen(head)) != 0 || !strstr(record, blob))
                 return 0;
-        text += strlen(head);
-        return strv_addf(search->found, "%.*s", (int)strcspn(text, "\n"), text);
+        record += strlen(head);
+        return strv_addf(ret, "%.*s", (int)strcspn(record, "\n"), record);
 }
 
 int origin_find(struct store *store, const struct digest *blob, struct strv *ret, struct error *err)
 {
-        struct search search = { .found = ret };
+        _cleanup_free_ struct store_record *records = NULL;
+        char digest[DIGEST_TEXT_MAX];
+        struct digest group;
+        size_t count = 0;
+        int r = origins_group(&group, err);
 
-        digest_format(blob, search.blob);
-        return store_record_each(store, visit, &search) < 0 ? error_set_oom(err) : 0;
+        digest_format(blob, digest);
+        if (r == 0)
+                r = store_record_list(store, &group, &records, &count, err);
+        for (size_t i = 0; i < count && r == 0; i++) {
+                struct error ignored = ERROR_INIT;
+                struct buf text = BUF_INIT;
+
+                if (store_record_get(store, &group, &records[i].key, &text, &ignored) == 0 &&
+                    search(buf_str(&text), digest, ret) < 0)
+                        r = error_set_oom(err);
+                buf_done(&text);
+        }
+        return r;
 }

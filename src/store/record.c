@@ -91,6 +91,7 @@ int store_read_head(int dir_fd, const char *name, struct buf *ret, struct error 
                 return error_set_errno(err, (int)n, "cannot read the record %s", name);
         end = memmem(ret->data + ret->len, (size_t)n, "\n\n", 2);
         ret->len += end ? (size_t)(end - (ret->data + ret->len)) + 1 : (size_t)n;
+        ret->data[ret->len] = '\0';
         return 0;
 }
 

@@ -82,6 +82,29 @@ Test(origin, has_what_its_images_have_together)
         fresh_end(&fresh);
 }
 
+Test(origin, is_known_of_every_layer_of_many)
+{
+        struct manifest manifest = MANIFEST_INIT;
+        struct fresh fresh;
+        char text[20];
+
+        fresh_begin(&fresh);
+        for (size_t i = 0; i < 1000; i++) {
+                struct descriptor *layer = descriptors_add(&manifest.layers);
+
+                snprintf(text, sizeof(text), "layer %zu", i);
+                cr_assert_not_null(layer);
+                layer->digest = fresh_digest(text);
+        }
+        cr_assert_eq(origin_note(fresh.store, "r.example/app", &manifest, &fresh.err), 0);
+        manifest_done(&manifest);
+        note(&fresh, "r.example/other", "one", NULL);
+        assert_found(&fresh, "layer 0", "r.example/app ");
+        assert_found(&fresh, "layer 999", "r.example/app ");
+        assert_found(&fresh, "one", "r.example/other ");
+        fresh_end(&fresh);
+}
+
 Test(origin, is_known_to_the_next_process)
 {
         struct fresh fresh;

@@ -38,6 +38,32 @@ Test(record, is_replaced_as_a_whole)
         fresh_end(&fresh);
 }
 
+static void put_text(struct fresh *fresh, const char *key, const char *text)
+{
+        struct digest group = fresh_digest("group"), digest = fresh_digest(key);
+
+        cr_assert_eq(
+                store_record_put(fresh->store, &group, &digest, text, strlen(text), &fresh->err), 0,
+                "%s", fresh->err.message);
+}
+
+Test(record, has_a_head_that_ends_where_it_ends)
+{
+        struct digest group = fresh_digest("group"), key = fresh_digest("short");
+        struct buf head = BUF_INIT;
+        struct fresh fresh;
+
+        fresh_begin(&fresh);
+        put_text(&fresh, "long", "a long one that was read before\nand more of it\n\nand the rest");
+        put_text(&fresh, "short", "short\n\nrest");
+        cr_assert_eq(buf_append_str(&head, "a long text that was here before"), 0);
+        buf_clear(&head);
+        cr_assert_eq(store_record_head(fresh.store, &group, &key, &head, &fresh.err), 0);
+        cr_assert_str_eq(buf_str(&head), "short\n");
+        buf_done(&head);
+        fresh_end(&fresh);
+}
+
 Test(record, may_be_empty)
 {
         struct digest group = fresh_digest("group"), key = fresh_digest("key");
