@@ -256,6 +256,21 @@ int user_find(struct tree *tree, const char *text, struct user *ret, struct erro
         return 0;
 }
 
+bool user_owner_is_number(const char *text, struct tree_owner *ret)
+{
+        const char *colon = strchr(text, ':');
+        _cleanup_free_ char *name = strndup(text, colon ? (size_t)(colon - text) : strlen(text));
+        struct tree_owner owner;
+
+        if (!name || !parse_id(*name ? name : "0", &owner.uid))
+                return false;
+        owner.gid = owner.uid;
+        if (colon && colon[1] && !parse_id(colon + 1, &owner.gid))
+                return false;
+        *ret = owner;
+        return true;
+}
+
 int user_find_owner(struct tree *tree, const char *text, struct tree_owner *ret, struct error *err)
 {
         const char *colon = strchr(text, ':');
@@ -266,12 +281,12 @@ int user_find_owner(struct tree *tree, const char *text, struct tree_owner *ret,
 
         if (!name)
                 return error_set_oom(err);
-        r = find_named(tree, *name ? name : "0", &user, &known, err);
-        if (r < 0)
-                return r;
-        *ret = (struct tree_owner){ .uid = user.uid, .gid = user.gid };
-        if (!known || parse_id(name, &ret->gid))
-                ret->gid = user.uid; /* a number stands for both */
-        user_done(&user);
+        if (!user_owner_is_number(*name ? name : "0", ret)) {
+                r = find_named(tree, name, &user, &known, err);
+                if (r < 0)
+                        return r;
+                *ret = (struct tree_owner){ .uid = user.uid, .gid = user.gid };
+                user_done(&user);
+        }
         return colon && colon[1] ? find_group(tree, colon + 1, &ret->gid, err) : 0;
 }

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "fs/tree.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Of passwd and group each; longer files are refused. */
@@ -35,5 +36,9 @@ void user_done(struct user *user);
  */
 int user_find(struct tree *tree, const char *text, struct user *ret, struct error *err);
 
-/* The same for --chown, where a number without a group stands for both, as in BuildKit. */
+/* The same for --chown, where a number is one whatever users are called, and stands for both user
+ * and group where it has no group, as in BuildKit. */
 int user_find_owner(struct tree *tree, const char *text, struct tree_owner *ret, struct error *err);
+
+/* Whether that says it in numbers alone, so that no image need be looked at. */
+bool user_owner_is_number(const char *text, struct tree_owner *ret);

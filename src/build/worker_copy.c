@@ -97,11 +97,13 @@ static int find_manner(struct worker *worker, struct copy_step *step, struct err
                 r = mode_parse(copy->chmod, &step->mode, err);
                 step->manner.mode = &step->mode;
         }
-        if (r == 0 && copy->chown) {
+        if (copy->chown)
+                step->manner.owner = &step->owner;
+        /* Numbers do not take a base that need not be there otherwise. */
+        if (r == 0 && copy->chown && !user_owner_is_number(copy->chown, &step->owner)) {
                 r = worker_open_tree(worker, err);
                 if (r == 0)
                         r = user_find_owner(worker->tree, copy->chown, &step->owner, err);
-                step->manner.owner = &step->owner;
         }
         return r;
 }

@@ -187,14 +187,16 @@ print(json.dumps({
 
 @test "a layer that is not read is not fetched, neither to build nor to push" {
         fresh_store
-        context_of lazy "FROM $host/team/app:1" 'LABEL lazy=yes'
+        context_of lazy "FROM $host/team/app:1" 'LABEL lazy=yes' \
+                'COPY --link --chown=7:8 Dockerfile /lazy/'
         varve build -q -t "$host/lazy/app:1" "$context"
-        [ -z "$(find "$store/layers" -name '*.tar')" ]
         run varve push --progress plain "$host/lazy/app:1"
         [ "$status" -eq 0 ]
-        [ -z "$(find "$store/layers" -name '*.tar')" ] || fail 'layers were fetched'
+        [ "$(grep -c mounted <<<"$output")" -eq 2 ]
+        [ "$(find "$store/layers" -name '*.tar' | wc -l)" -eq 1 ] || fail 'layers were fetched'
         store_is_sound
         varve run --rm "$host/lazy/app:1" cat /big | cmp - "$work/sample/big"
+        [ "$(varve run --rm "$host/lazy/app:1" stat -c %u:%g /lazy/Dockerfile)" = 7:8 ]
         store_is_sound
         fresh_store
         [ "$(varve pull -q "$host/lazy/app:1" && varve inspect -f '{{.Config.Labels.lazy}}' \

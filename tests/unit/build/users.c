@@ -187,3 +187,18 @@ Test(users, own_files_with_the_group_of_their_number_or_name)
         cr_assert_eq(user_find_owner(tree, "none", &owner, &err), -EINVAL);
         tree_free(tree);
 }
+
+Test(users, whose_numbers_are_given_need_no_image)
+{
+        static const char *const named[] = { "app", "55:audio", "app:5", "-1", "4294967296" };
+        struct tree_owner owner = { 1, 1 };
+
+        cr_assert(user_owner_is_number("55", &owner));
+        cr_assert(owner.uid == 55 && owner.gid == 55);
+        cr_assert(user_owner_is_number("55:7", &owner));
+        cr_assert(owner.uid == 55 && owner.gid == 7);
+        cr_assert(user_owner_is_number(":7", &owner));
+        cr_assert(owner.uid == 0 && owner.gid == 7);
+        for (size_t i = 0; i < ARRAY_SIZE(named); i++)
+                cr_assert(!user_owner_is_number(named[i], &owner), "%s", named[i]);
+}
