@@ -114,11 +114,16 @@ static void format_moving(const struct transfer_line *line, char ret[static LINE
                          speed_text, (double)(line->size - line->bytes) / speed);
 }
 
+static bool is_moving(const struct transfer_line *line)
+{
+        return line->state == TRANSFER_BEGINS || line->state == TRANSFER_MOVES;
+}
+
 static void format_line(const struct transfer_line *line, char ret[static LINE_BYTES])
 {
         char hex[DIGEST_HEX_MAX], size[PRINT_SIZE_MAX];
 
-        if (line->state == TRANSFER_BEGINS || line->state == TRANSFER_MOVES) {
+        if (is_moving(line)) {
                 format_moving(line, ret);
                 return;
         }
@@ -127,17 +132,32 @@ static void format_line(const struct transfer_line *line, char ret[static LINE_B
         snprintf(ret, LINE_BYTES, "%s  %s  %s", hex, size, state_text(line->state));
 }
 
+static void erase(struct transfer_view *view)
+{
+        if (view->drawn > 0)
+                fprintf(stderr, "\033[%zuA\r\033[J", view->drawn);
+        view->drawn = 0;
+}
+
+/* What has come to its end is printed for good. Only what moves is drawn again, which is never more
+ * than a few lines: what has left the screen at its top cannot be drawn anew. */
 static void draw(struct transfer_view *view)
 {
         char text[LINE_BYTES];
 
-        if (view->drawn > 0)
-                fprintf(stderr, "\033[%zuA", view->drawn);
-        for (size_t i = 0; i < view->count; i++) {
-                format_line(&view->lines[i], text);
-                fprintf(stderr, "\r\033[K%s\n", text);
+        erase(view);
+        for (int moving = 0; moving <= 1; moving++) {
+                for (size_t i = 0; i < view->count; i++) {
+                        struct transfer_line *line = &view->lines[i];
+
+                        if (line->printed || is_moving(line) != (bool)moving)
+                                continue;
+                        format_line(line, text);
+                        fprintf(stderr, "%s\n", text);
+                        line->printed = !moving;
+                        view->drawn += (size_t)moving;
+                }
         }
-        view->drawn = view->count;
         view->drawn_ns = clock_monotonic_ns();
 }
 
@@ -191,6 +211,7 @@ static void notice(struct transfer_view *view, const char *text)
         if (!plain)
                 return;
         print_plain(plain);
+        erase(view);
         if (view->style == TRANSFER_JSON) {
                 string = json_string(text);
                 quoted = string ? json_dumps(string, JSON_ENCODE_ANY) : NULL;
@@ -201,7 +222,8 @@ static void notice(struct transfer_view *view, const char *text)
         } else {
                 fprintf(stderr, "varve: %s\n", plain);
         }
-        view->drawn = 0; /* the lines are drawn again below */
+        if (view->style == TRANSFER_TERMINAL)
+                draw(view);
         free(plain);
 }
 
@@ -222,6 +244,7 @@ void transfer_view_event(void *context, const struct transfer_event *event)
         line->bytes = event->bytes;
         line->size = event->size;
         if (event->state == TRANSFER_BEGINS) {
+                line->printed = false;
                 line->began_ns = clock_monotonic_ns();
                 line->began_bytes = event->bytes;
         }

@@ -1,8 +1,8 @@
 /*
  * What a pull or a push prints while it goes on. Private to src/cli/.
  *
- * On a terminal, one line a layer, redrawn: what has moved, how fast, how long yet. Elsewhere, a
- * line when a layer begins and one when it is there. As JSON, a document a line.
+ * On a terminal, one line a layer, redrawn as long as it moves: what has moved, how fast, how long
+ * yet. Elsewhere, a line when a layer begins and one when it is there. As JSON, a document a line.
  */
 #pragma once
 
@@ -24,13 +24,14 @@ struct transfer_line {
         uint64_t began_ns;
         uint64_t began_bytes; /* that were there before */
         uint64_t told_ns;
+        bool printed; /* for good */
 };
 
 struct transfer_view {
         enum transfer_style style;
         struct transfer_line *lines; /* owned */
         size_t count;
-        size_t drawn; /* lines on the terminal */
+        size_t drawn; /* lines on the terminal that are to be drawn again */
         uint64_t drawn_ns;
 };
 

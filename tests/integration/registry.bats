@@ -107,7 +107,10 @@ print(json.dumps({
         varve build -q -t "$host/many:1" "$context"
         varve push -q "$host/many:1"
         fresh_store
-        varve pull -q "$host/many:1"
+        # A line for each; what has left the screen is not drawn again.
+        varve pull --progress tty "$host/many:1" 2>"$work/drawn"
+        [ "$(grep -c ' done$' "$work/drawn")" -eq 127 ]
+        run ! grep -P '\x1b\[([5-9]|\d\d+)A' "$work/drawn"
         store_is_sound
         [ "$(varve inspect -f '{{len .RootFS.Layers}}' "$host/many:1" 2>/dev/null ||
                 varve inspect "$host/many:1" | grep -c '"sha256:')" -ge 127 ]
