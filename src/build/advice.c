@@ -20,7 +20,8 @@ static void tell(const struct build_options *options, const char *text)
 /* ---- the rules ---- */
 
 /* A stage has what the stage has that it is FROM, which stands before it. Of a stage that nothing
- * needs it is not known what it is FROM, so no value of it is either. */
+ * needs it is not known what it is FROM, so no value of it is either: of these what is written in
+ * full is looked at. */
 static int lint_stages(struct plan *plan, const struct build_options *options, bool all)
 {
         _cleanup_free_ struct advice_state *states = calloc(plan->stage_count, sizeof(*states));
@@ -41,8 +42,9 @@ static int lint_stages(struct plan *plan, const struct build_options *options, b
                 r = lint_from(lint, stage->stage->from, &globals, &plan->declared);
                 if (r == 0)
                         r = lint_stage(lint, stage->stage, &shells[i]);
-                if (r == 0 && stage->needed)
-                        r = advice_values(plan, options, stage, states);
+                if (r == 0)
+                        r = stage->needed ? advice_values(plan, options, stage, states)
+                                          : advice_workdirs(plan, stage, states);
         }
         for (size_t i = 0; states && i < plan->stage_count; i++)
                 advice_state_done(&states[i]);

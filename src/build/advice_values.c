@@ -173,3 +173,24 @@ int advice_values(struct plan *plan, const struct build_options *options,
                 r = lint_instruction(plan, options, stage->steps[i].instruction, state);
         return r;
 }
+
+int advice_workdirs(struct plan *plan, const struct plan_stage *stage, struct advice_state *states)
+{
+        struct lint_stage_state *state = &states[stage->index].lint;
+        const struct stage *base =
+                dockerfile_find_stage(plan->file, stage->stage->from->from.base, stage->index);
+        int r = 0;
+
+        if (base)
+                *state = states[dockerfile_stage_index(plan->file, base)].lint;
+        for (size_t i = 0; i < stage->stage->instruction_count && r == 0; i++) {
+                const struct instruction *instruction = &stage->stage->instructions[i];
+
+                if (instruction->type != INSTRUCTION_WORKDIR)
+                        continue;
+                if (plan_is_plain(instruction->value))
+                        r = lint_workdir(&plan->file->lint, instruction, state);
+                state->workdir = true;
+        }
+        return r;
+}

@@ -20,3 +20,6 @@ void advice_state_done(struct advice_state *state);
  * earlier ones filled. Returns 0 or -ENOMEM. */
 int advice_values(struct plan *plan, const struct build_options *options,
                   const struct plan_stage *stage, struct advice_state *states);
+
+/* WorkdirRelativePath of a stage that is not needed; as advice_values() else. */
+int advice_workdirs(struct plan *plan, const struct plan_stage *stage, struct advice_state *states);

@@ -10,6 +10,7 @@
 #include "base/stream.h"
 #include "base/strv.h"
 #include "copy_source.h"
+#include "dockerfile/instruction.h"
 #include "dockerfile/mode.h"
 #include "key.h"
 
@@ -40,13 +41,19 @@ struct copy_rules {
         const struct copy_source *source;
         const char *const *sources; /* as written, expanded */
         size_t source_count;
-        const char *destination; /* absolute and clean but for a trailing slash */
-        bool unpacks;            /* ADD: local archives are unpacked */
-        bool is_literal;         /* the sources are paths, not patterns */
-        bool parents;            /* --parents */
-        bool several; /* there are others besides: the destination has to end with a slash */
+        const char *destination;      /* absolute and clean but for a trailing slash */
+        bool unpacks;                 /* ADD: local archives are unpacked */
+        bool is_literal;              /* the sources are paths, not patterns */
+        bool parents;                 /* --parents */
         const struct ignore *exclude; /* of --exclude, or NULL: paths below a source */
 };
+
+/* Whether a destination, as it is written, can be nothing but a directory. */
+bool copy_names_directory(const char *written);
+
+/* Of sources of several kinds - local ones, URLs, repositories, here-documents - it is not seen
+ * that two of them go to one name: -EINVAL, unless the destination names a directory. */
+int copy_check_parts(const struct instruction_copy *copy, struct error *err);
 
 /* Finds what there is to copy, in a reproducible order, whatever the image holds. -ENOENT, -EINVAL,
  * -ELOOP: the error names the source. */

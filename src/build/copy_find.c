@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/path.h"
 #include "dockerfile/match.h"
+#include "dockerfile/source.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -225,13 +226,6 @@ static int copy_contents(struct walk *walk, const char *path, const struct copy_
 
 /* ---- sources ---- */
 
-static bool has_trailing_slash(const char *path)
-{
-        size_t len = strlen(path);
-
-        return len > 0 && path[len - 1] == '/';
-}
-
 /* A source that was found, `name` being what it is called there. */
 static int add_source(struct walk *walk, const char *path, const char *name, struct error *err)
 {
@@ -439,17 +433,50 @@ static int add_parents(struct walk *walk, const char *written, struct error *err
         return r;
 }
 
+/* Whether not all sources are read together. */
+static bool are_several_parts(const struct instruction_copy *copy)
+{
+        bool has_local = false, has_remote = false;
+
+        for (size_t i = 0; i < copy->sources.count; i++) {
+                struct error ignored = ERROR_INIT;
+                struct arena arena = ARENA_INIT;
+                enum source_kind kind = SOURCE_PATH;
+                struct git_source git;
+
+                /* What is wrong about it is told when it is got. */
+                source_parse(copy->sources.items[i], false, &arena, &kind, &git, &ignored);
+                has_local |= kind == SOURCE_PATH;
+                has_remote |= kind != SOURCE_PATH;
+                arena_done(&arena);
+        }
+        return (has_remote && copy->sources.count + copy->file_count > 1) ||
+               (has_local && copy->file_count > 0);
+}
+
+bool copy_names_directory(const char *written)
+{
+        size_t len = strlen(written);
+
+        return len == 0 || written[len - 1] == '/' || strcmp(written, ".") == 0 ||
+               (len > 1 && strcmp(written + len - 2, "/.") == 0);
+}
+
+int copy_check_parts(const struct instruction_copy *copy, struct error *err)
+{
+        if (copy_names_directory(copy->destination) || !are_several_parts(copy))
+                return 0;
+        error_set(err, -EINVAL, "several files cannot be copied to the one name %s",
+                  copy->destination);
+        return error_hint(err, "End it with a slash to say that it is a directory.");
+}
+
 int copy_find(const struct copy_rules *rules, struct copy_items *ret, struct error *err)
 {
         struct walk walk = { .rules = rules, .items = ret };
         int r = 0;
 
         *ret = (struct copy_items){ .items = NULL };
-        if (rules->several && !has_trailing_slash(rules->destination)) {
-                error_set(err, -EINVAL, "several files cannot be copied to the one name %s",
-                          rules->destination);
-                return error_hint(err, "End it with a slash to say that it is a directory.");
-        }
         for (size_t i = 0; i < rules->source_count && r == 0; i++)
                 r = rules->parents ? add_parents(&walk, rules->sources[i], err)
                                    : add_written(&walk, rules->sources[i], err);

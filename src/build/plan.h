@@ -129,6 +129,9 @@ int plan_resolve_context(struct store *store, struct plan *plan, const char *nam
 int plan_resolve_sources(struct store *store, struct plan *plan, struct plan_stage *stage,
                          struct build_fault *ret_fault, struct error *err);
 
+/* Whether a word says what it says whatever the variables are; NULL does not. */
+bool plan_is_plain(const char *text);
+
 /* Refuses by name, before anything is done, what would otherwise be passed over. */
 int plan_check_steps(const struct plan *plan, const struct plan_stage *stage,
                      struct build_fault *ret_fault, struct error *err);

@@ -4,6 +4,7 @@
 #include "plan.h"
 
 #include "base/cleanup.h"
+#include "copy.h"
 #include "dockerfile/mode.h"
 #include "dockerfile/value.h"
 #include "remote.h"
@@ -197,10 +198,17 @@ int plan_resolve_sources(struct store *store, struct plan *plan, struct plan_sta
         return r;
 }
 
-/* Whether it says what it says whatever the variables are. */
-static bool is_plain(const char *text)
+bool plan_is_plain(const char *text)
 {
         return text && !strpbrk(text, "$\\`'\"");
+}
+
+static bool are_plain(const struct words *words)
+{
+        for (size_t i = 0; i < words->count; i++)
+                if (!plan_is_plain(words->items[i]))
+                        return false;
+        return true;
 }
 
 static int check_ports(const struct words *words, const char **ret_word, struct error *err)
@@ -210,7 +218,7 @@ static int check_ports(const struct words *words, const char **ret_word, struct 
 
         for (size_t i = 0; i < words->count && r == 0; i++) {
                 *ret_word = words->items[i];
-                if (is_plain(*ret_word))
+                if (plan_is_plain(*ret_word))
                         r = value_parse_port(*ret_word, &range, err);
         }
         return r;
@@ -226,14 +234,18 @@ static int check_step(const struct instruction *instruction, const char **ret_wo
         if (instruction->type == INSTRUCTION_ADD || instruction->type == INSTRUCTION_COPY) {
                 if (remote_check(instruction, false, err) < 0)
                         return err->code;
+                *ret_word = instruction->copy.destination;
+                if (plan_is_plain(*ret_word) && are_plain(&instruction->copy.sources) &&
+                    copy_check_parts(&instruction->copy, err) < 0)
+                        return err->code;
                 *ret_word = instruction->copy.chmod;
-                return is_plain(*ret_word) ? mode_parse(*ret_word, &mode, err) : 0;
+                return plan_is_plain(*ret_word) ? mode_parse(*ret_word, &mode, err) : 0;
         }
         if (instruction->type == INSTRUCTION_EXPOSE)
                 return check_ports(&instruction->words, ret_word, err);
         if (instruction->type == INSTRUCTION_STOPSIGNAL) {
                 *ret_word = instruction->value;
-                if (!is_plain(*ret_word) || value_parse_signal(*ret_word, &signal) == 0)
+                if (!plan_is_plain(*ret_word) || value_parse_signal(*ret_word, &signal) == 0)
                         return 0;
                 return error_set(err, -EINVAL, "\"%.200s\" is no signal", *ret_word);
         }

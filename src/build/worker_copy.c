@@ -76,10 +76,8 @@ static int open_source(struct worker *worker, const char *from, struct copy_step
 static int find_destination(const struct worker *worker, struct copy_step *step, struct error *err)
 {
         const char *written = worker->instruction->copy.destination;
-        size_t len = strlen(written);
         _cleanup_free_ char *clean = path_resolve(worker_workdir(worker), written);
-        bool directory = len == 0 || written[len - 1] == '/' || strcmp(written, ".") == 0 ||
-                         (len > 1 && strcmp(written + len - 2, "/.") == 0);
+        bool directory = copy_names_directory(written);
 
         if (!clean || asprintf(&step->destination, "%s%s", clean,
                                directory && strcmp(clean, "/") != 0 ? "/" : "") < 0)
@@ -200,9 +198,7 @@ static int add_inlined(struct worker *worker, struct copy_step *step,
         static const struct layers nothing;
         const struct instruction_copy *copy = &worker->instruction->copy;
         struct copy_part *part = &step->parts[step->part_count];
-        struct copy_rules own = { .is_literal = true,
-                                  .several = rules->several,
-                                  .destination = rules->destination };
+        struct copy_rules own = { .is_literal = true, .destination = rules->destination };
         struct strv paths = STRV_INIT;
         int r;
 
@@ -311,34 +307,11 @@ static int add_sources(struct worker *worker, struct copy_step *step,
         return r;
 }
 
-/* Whether not all sources are read together. Then it is not seen that two of them go to one name.
- */
-static bool are_several_parts(const struct instruction_copy *copy)
-{
-        bool has_local = false, has_remote = false;
-
-        for (size_t i = 0; i < copy->sources.count; i++) {
-                struct error ignored = ERROR_INIT;
-                struct arena arena = ARENA_INIT;
-                enum source_kind kind = SOURCE_PATH;
-                struct git_source git;
-
-                /* What is wrong about it is told when it is got. */
-                source_parse(copy->sources.items[i], false, &arena, &kind, &git, &ignored);
-                has_local |= kind == SOURCE_PATH;
-                has_remote |= kind != SOURCE_PATH;
-                arena_done(&arena);
-        }
-        return (has_remote && copy->sources.count + copy->file_count > 1) ||
-               (has_local && copy->file_count > 0);
-}
-
 static int prepare(struct worker *worker, struct copy_step *step, struct error *err)
 {
         const struct instruction_copy *copy = &worker->instruction->copy;
         bool is_add = worker->instruction->type == INSTRUCTION_ADD;
         struct copy_rules rules = { .parents = copy->parents,
-                                    .several = are_several_parts(copy),
                                     .unpacks = copy->unpack == CHOICE_YES ||
                                                (is_add && copy->unpack != CHOICE_NO) };
         int r;
@@ -348,7 +321,9 @@ static int prepare(struct worker *worker, struct copy_step *step, struct error *
                 return error_set_oom(err);
         for (size_t i = 0; i <= copy->sources.count; i++)
                 step->parts[i].context = CONTEXT_INIT;
-        r = open_source(worker, copy->from, step, err);
+        r = copy_check_parts(copy, err);
+        if (r == 0)
+                r = open_source(worker, copy->from, step, err);
         if (r == 0)
                 r = find_destination(worker, step, err);
         if (r == 0)

@@ -187,6 +187,11 @@ Test(describe, check_does_what_the_values_of_a_stage_show)
                 "case\n");
         assert_warnings("FROM scratch AS a\nWORKDIR /x\nENV B=1\nFROM a\nWORKDIR y$B\n", "");
         assert_warnings("FROM scratch\nARG A\nENV B=$A\n", "");
+        /* Of stages that are not needed, what is written in full. */
+        assert_warnings("FROM none AS a\nWORKDIR $x\nWORKDIR b\nFROM none AS c\nWORKDIR d\n"
+                        "FROM c\nWORKDIR e\nFROM scratch\n",
+                        "Dockerfile:5: WorkdirRelativePath: the directory \"d\" hangs on what the "
+                        "base image has as its WORKDIR\n");
 }
 
 Test(describe, check_takes_the_defaults_of_arguments_for_FROM)

@@ -327,3 +327,13 @@ Test(plan, takes_the_times_from_an_argument_before_the_first_stage_unless_somebo
         assert_refused("ARG SOURCE_DATE_EPOCH=one\nFROM base AS one\n", NULL, -EOPNOTSUPP,
                        "SOURCE_DATE_EPOCH=one", true);
 }
+
+Test(plan, refuses_several_kinds_of_sources_for_one_name_before_the_first_step)
+{
+        assert_refused("FROM base\nRUN a\nCOPY a <<B /c\nB\n", NULL, -EINVAL,
+                       "several files cannot be copied to the one name /c", true);
+        assert_refused("FROM base\nRUN a\nADD https://x.example/a b /c\n", NULL, -EINVAL,
+                       "several files cannot be copied to the one name /c", true);
+        assert_titles("FROM base\nCOPY a <<B /c/\nB\nCOPY a b /c\n", NULL,
+                      "1 [1/3] FROM base\n2 [2/3] COPY a <<B /c/\n3 [3/3] COPY a b /c\n");
+}
