@@ -239,7 +239,8 @@ static int check_step(const struct instruction *instruction, const char **ret_wo
                     copy_check_parts(&instruction->copy, err) < 0)
                         return err->code;
                 *ret_word = instruction->copy.chmod;
-                return plan_is_plain(*ret_word) ? mode_parse(*ret_word, &mode, err) : 0;
+                return plan_is_plain(*ret_word) && **ret_word ? mode_parse(*ret_word, &mode, err)
+                                                              : 0;
         }
         if (instruction->type == INSTRUCTION_EXPOSE)
                 return check_ports(&instruction->words, ret_word, err);

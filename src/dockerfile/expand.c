@@ -98,12 +98,18 @@ static int expansion_copy(struct expansion *expansion, struct error *err)
         /* Bodies are like a shell's heredocs: quotes are text, and the escape is a backslash. */
         struct shell_options body = { .escape = '\\', .file = true };
         struct instruction_copy *copy = &expansion->to->copy;
-        const char **fields[] = { &copy->chown, &copy->chmod, &copy->checksum, &copy->destination };
+        const char **options[] = { &copy->chown, &copy->chmod, &copy->checksum };
         struct inline_file *files;
         int r = 0;
 
-        for (size_t i = 0; r == 0 && i < ARRAY_SIZE(fields); i++)
-                r = expansion_word(expansion, fields[i], err);
+        for (size_t i = 0; r == 0 && i < ARRAY_SIZE(options); i++) {
+                r = expansion_word(expansion, options[i], err);
+                /* What comes to nothing was not given. */
+                if (r == 0 && *options[i] && !**options[i])
+                        *options[i] = NULL;
+        }
+        if (r == 0)
+                r = expansion_word(expansion, &copy->destination, err);
         if (r == 0)
                 r = expansion_list(expansion, &copy->sources, err);
         if (r < 0)

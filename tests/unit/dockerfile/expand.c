@@ -60,6 +60,17 @@ Test(expand, copy_sources_destination_and_owner)
         cr_assert_str_eq(copy->copy.destination, "/c");
 }
 
+Test(expand, options_that_come_to_nothing_are_not_given)
+{
+        with_expanded(copy, "COPY --chown=$B --chmod=$B a b\n");
+        with_expanded(add, "ADD --checksum=$B --chmod= https://a.example/a b\n");
+
+        cr_assert_null(copy->copy.chown);
+        cr_assert_null(copy->copy.chmod);
+        cr_assert_null(add->copy.checksum);
+        cr_assert_null(add->copy.chmod);
+}
+
 Test(expand, files_written_in_the_dockerfile)
 {
         with_expanded(plain, "COPY <<E /d\n$A \"$A\" '$A' \\$A \\\\ \\n\n${B:-z}\nE\n");
