@@ -34,6 +34,7 @@ fresh_work() {
         local base
         rm -rf "$work"
         install -d -m 700 -o "$user" -g "$user" "$work"
+        install -m 644 "$stage/registries" "$work/registries"
         for base; do
                 case $base in
                 busybox) varve import "$stage/busybox.tar" busybox:1 ;;
