@@ -4,6 +4,7 @@
 #include "plan.h"
 
 #include "base/cleanup.h"
+#include "base/path.h"
 #include "copy.h"
 #include "dockerfile/mode.h"
 #include "dockerfile/value.h"
@@ -224,6 +225,25 @@ static int check_ports(const struct words *words, const char **ret_word, struct 
         return r;
 }
 
+/* The root, however it is written; what hangs on WORKDIR is told when that is known. */
+static int check_mounts(const struct instruction_run *run, struct error *err)
+{
+        for (size_t i = 0; i < run->mount_count; i++) {
+                const char *target = run->mounts[i].target;
+                _cleanup_free_ char *clean = NULL;
+
+                if (!plan_is_plain(target) || *target != '/')
+                        continue;
+                clean = path_clean(target);
+                if (!clean)
+                        return error_set_oom(err);
+                if (strcmp(clean, "/") == 0)
+                        return error_set(err, -EINVAL,
+                                         "nothing can be mounted on the root directory");
+        }
+        return 0;
+}
+
 /* What is wrong whatever the variables are is told before anything is done. `ret_word` is where. */
 static int check_step(const struct instruction *instruction, const char **ret_word,
                       struct error *err)
@@ -250,6 +270,8 @@ static int check_step(const struct instruction *instruction, const char **ret_wo
                         return 0;
                 return error_set(err, -EINVAL, "\"%.200s\" is no signal", *ret_word);
         }
+        if (instruction->type == INSTRUCTION_RUN && check_mounts(&instruction->run, err) < 0)
+                return err->code;
         if (instruction->type != INSTRUCTION_RUN || instruction->run.device_count == 0)
                 return 0;
         error_set(err, -EOPNOTSUPP, "RUN --device is not supported");

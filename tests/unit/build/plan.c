@@ -337,3 +337,11 @@ Test(plan, refuses_several_kinds_of_sources_for_one_name_before_the_first_step)
         assert_titles("FROM base\nCOPY a <<B /c/\nB\nCOPY a b /c\n", NULL,
                       "1 [1/3] FROM base\n2 [2/3] COPY a <<B /c/\n3 [3/3] COPY a b /c\n");
 }
+
+Test(plan, refuses_a_mount_on_the_root_before_the_first_step)
+{
+        assert_refused("FROM base\nRUN a\nRUN --mount=type=bind,target=//. b\n", NULL, -EINVAL,
+                       "nothing can be mounted on the root", true);
+        assert_titles("FROM base\nRUN --mount=type=tmpfs,target=/../x b\n", NULL,
+                      "1 [1/2] FROM base\n2 [2/2] RUN --mount=type=tmpfs,target=/../x b\n");
+}
