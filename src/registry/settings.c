@@ -156,8 +156,14 @@ int settings_load(struct settings *ret, struct error *err)
 int registry_search_hosts(struct strv *ret, struct error *err)
 {
         struct settings settings = SETTINGS_INIT;
-        int r = settings_load(&settings, err);
+        struct error failed = ERROR_INIT;
+        int r = settings_load(&settings, &failed);
 
+        /* Who asks a registry is told that the file is not there. */
+        if (r == -ENOENT)
+                return 0;
+        if (r < 0)
+                *err = failed;
         if (r == 0 && strv_extend(ret, &settings.search) < 0)
                 r = error_set_oom(err);
         settings_done(&settings);
