@@ -1,5 +1,6 @@
 #include "stack.h"
 
+#include "datagram.h"
 #include "gate.h"
 
 #include "base/cleanup.h"
@@ -26,7 +27,8 @@ struct stack {
         Slirp *slirp;
         int link_fd;
         int lifeline_fd;
-        struct pollfd *polled; /* owned */
+        struct datagrams *datagrams; /* owned */
+        struct pollfd *polled;       /* owned */
         size_t polled_count;
         size_t polled_cap;
         bool resolved; /* the sandbox has told an address that packets may wait for */
@@ -163,10 +165,34 @@ static int take_frames(struct stack *stack)
                         return errno == EAGAIN || errno == EINTR || errno == ENETDOWN ? 0 : -1;
                 if (!gate_passes(stack->frame, (size_t)n))
                         continue;
+                if (datagrams_answer(stack->datagrams, stack->frame, (size_t)n))
+                        continue;
                 stack->resolved |= gate_resolves(stack->frame, (size_t)n);
                 slirp_input(stack->slirp, stack->frame, (int)n);
         }
         return 0;
+}
+
+/* They stand behind what is polled at all times. */
+static int add_datagrams(struct stack *stack)
+{
+        for (size_t i = 0; i < datagrams_count(stack->datagrams); i++)
+                if (add_polled(datagrams_fd(stack->datagrams, i), SLIRP_POLL_IN, stack) < 0)
+                        return -1;
+        return 0;
+}
+
+static void take_datagrams(struct stack *stack)
+{
+        for (size_t i = 0; i < datagrams_count(stack->datagrams); i++) {
+                size_t len = stack->polled[POLL_OWN_COUNT + i].revents ? 1 : 0;
+
+                for (int j = 0; j < BATCH && len > 0; j++) {
+                        len = datagrams_take(stack->datagrams, i, stack->frame);
+                        if (len > 0)
+                                send_frame(stack->frame, len, stack);
+                }
+        }
 }
 
 int stack_run(struct stack *stack)
@@ -180,7 +206,7 @@ int stack_run(struct stack *stack)
                 stack->resolved = false;
                 stack->polled_count = 0;
                 if (add_polled(stack->link_fd, SLIRP_POLL_IN, stack) < 0 ||
-                    add_polled(stack->lifeline_fd, 0, stack) < 0)
+                    add_polled(stack->lifeline_fd, 0, stack) < 0 || add_datagrams(stack) < 0)
                         return -1;
                 slirp_pollfds_fill(stack->slirp, &timeout_ms, add_polled, stack);
                 r = poll(stack->polled, stack->polled_count,
@@ -188,6 +214,8 @@ int stack_run(struct stack *stack)
                 if (r >= 0 && stack->polled[POLL_LIFELINE].revents)
                         return 0;
                 slirp_pollfds_poll(stack->slirp, r < 0, get_events, stack);
+                if (r > 0)
+                        take_datagrams(stack);
                 if (r > 0 && stack->polled[POLL_LINK].revents && take_frames(stack) < 0)
                         return -1;
         }
@@ -222,8 +250,9 @@ int stack_new(int link_fd, int lifeline_fd, struct stack **ret)
         stack->link_fd = link_fd;
         stack->lifeline_fd = lifeline_fd;
         stack->slirp = slirp_new(&config, &callbacks, stack);
-        if (!stack->slirp) {
-                free(stack);
+        stack->datagrams = datagrams_new();
+        if (!stack->slirp || !stack->datagrams) {
+                stack_free(stack);
                 return -1;
         }
         *ret = stack;
@@ -265,17 +294,20 @@ int stack_listen(struct stack *stack, const char *port)
         guest_len = make_address(NULL, ipv6, to, &guest);
         if (len == 0)
                 return -1;
+        if (protocol[0] == 'u')
+                return datagrams_listen(stack->datagrams, &host, len, (uint16_t)to);
         return slirp_add_hostxfwd(stack->slirp, (const struct sockaddr *)&host, len,
                                   (const struct sockaddr *)&guest, guest_len,
-                                  (protocol[0] == 'u' ? SLIRP_HOSTFWD_UDP : 0) |
-                                          (ipv6 ? SLIRP_HOSTFWD_V6ONLY : 0));
+                                  ipv6 ? SLIRP_HOSTFWD_V6ONLY : 0);
 }
 
 void stack_free(struct stack *stack)
 {
         if (!stack)
                 return;
-        slirp_cleanup(stack->slirp);
+        if (stack->slirp)
+                slirp_cleanup(stack->slirp);
+        datagrams_free(stack->datagrams);
         free(stack->polled);
         free(stack);
 }

@@ -101,3 +101,34 @@ make_repository() {
         [ "$(grep -c '_all.deb' "$work/server.err")" -eq 2 ] || fail "not fetched: $(cat "$work/server.err")"
         [ "$(varve run --rm apt sh -c 'cat /said; first-tool')" = $'firstd:adm:2755\nfirst' ]
 }
+
+@test "a published port of UDP answers those who ask from loopback, and others" {
+        local echo='use Socket; socket $s, PF_INET, SOCK_DGRAM, 0;
+                bind $s, sockaddr_in(5000, INADDR_ANY);
+                while ($from = recv $s, $text, 65535, 0) { send $s, $text, 0, $from }'
+        varve run -d --name echo -p 127.0.0.1::5000/udp -p 5000/udp -p '[::1]::5000/udp' \
+                debian:12 perl -e "$echo"
+        python3 - $(varve port echo 5000/udp) <<'END'
+import socket, sys
+own = socket.gethostbyname(socket.gethostname())
+asked = [place.rsplit(":", 1) for place in sys.argv[1:]]
+asked += [[own, port] for address, port in asked if address == "0.0.0.0"]
+for address, port in asked:
+    ipv6 = address.startswith("[")
+    client = socket.socket(socket.AF_INET6 if ipv6 else socket.AF_INET, socket.SOCK_DGRAM)
+    client.settimeout(0.5)
+    where = address.strip("[]").replace("0.0.0.0", "127.0.0.1"), int(port)
+    for size in 0, 5, 60000:
+        for attempt in range(20):  # until it listens
+            client.sendto(b"x" * size, where)
+            try:
+                answer = client.recv(65535)
+                break
+            except (TimeoutError, ConnectionRefusedError):
+                answer = None
+        assert answer == b"x" * size, (where, size)
+assert len(asked) == 4
+END
+        varve rm -f echo
+        nothing_runs
+}
