@@ -1,6 +1,7 @@
 #include "bounds.h"
 
 #include "base/cleanup.h"
+#include "log.h"
 
 #include <errno.h>
 #include <math.h>
@@ -199,24 +200,22 @@ static int parse_usage(const struct bounds_flags *flags, struct execution_bounds
         }
         cgroup->cpu_millis = (uint32_t)(cpus * 1000);
         if (r == 0 && flags->cgroup_parent)
-                fprintf(stderr,
-                        "varve: --cgroup-parent %s has no effect: the group for --memory and "
-                        "--cpus lies below varve's own; start varve in that instead: "
-                        "systemd-run --user --scope --slice=... -p Delegate=yes varve ...\n",
-                        flags->cgroup_parent);
+                log_print(LOG_LEVEL_WARNING,
+                          "--cgroup-parent %s has no effect: the group for --memory and --cpus "
+                          "lies below varve's own; start varve in that instead: systemd-run --user "
+                          "--scope --slice=... -p Delegate=yes varve ...",
+                          flags->cgroup_parent);
         if (r < 0 || (!flags->memory && !flags->cpus))
                 return r;
         if (cgroup_prepare(&cgroup->fd, &reason) == 0) {
                 bounds->limits_usage = true;
                 return 0;
         }
-        fprintf(stderr, "varve: %s no effect: %s\n",
-                flags->memory && flags->cpus ? "--memory and --cpus have"
-                : flags->memory              ? "--memory has"
-                                             : "--cpus has",
-                reason.message);
-        if (reason.hint[0])
-                fprintf(stderr, "%s\n", reason.hint);
+        log_print(LOG_LEVEL_WARNING, "%s no effect: %s%s%s",
+                  flags->memory && flags->cpus ? "--memory and --cpus have"
+                  : flags->memory              ? "--memory has"
+                                               : "--cpus has",
+                  reason.message, reason.hint[0] ? "\n" : "", reason.hint);
         return 0;
 }
 

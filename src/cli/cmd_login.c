@@ -1,6 +1,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "commands.h"
+#include "log.h"
 #include "registry/registry.h"
 
 #include <errno.h>
@@ -11,12 +12,6 @@
 #include <unistd.h>
 
 #define PASSWORD_BYTES_MAX ((size_t)64 << 10)
-
-static void print_notice(void *context, const char *text)
-{
-        (void)context;
-        fprintf(stderr, "varve: %s\n", text);
-}
 
 /* A line without its end. */
 static int take_line(struct buf *text)
@@ -83,8 +78,8 @@ static int get_password(const struct login_flags *flags, struct buf *ret, struct
         int r;
 
         if (flags->password) {
-                fprintf(stderr, "varve: warning: other users can see a password on the command "
-                                "line; use --password-stdin\n");
+                log_print(LOG_LEVEL_WARNING, "other users can see a password on the command line; "
+                                             "use --password-stdin");
                 return buf_append_str(ret, flags->password) < 0 ? error_set_oom(err) : 0;
         }
         if (!flags->from_stdin)
@@ -97,7 +92,7 @@ static int get_password(const struct login_flags *flags, struct buf *ret, struct
 
 static int login(const struct login_flags *flags, const char *host, struct error *err)
 {
-        struct registry_options options = { .insecure = flags->insecure, .notice = print_notice };
+        struct registry_options options = { .insecure = flags->insecure, .notice = log_notice };
         struct buf user = BUF_INIT, password = BUF_INIT;
         struct registry *registry = NULL;
         int r = 0;

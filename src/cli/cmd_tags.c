@@ -1,16 +1,11 @@
 #include "base/cleanup.h"
 #include "commands.h"
+#include "log.h"
 #include "registry/registry.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-static void print_notice(void *context, const char *text)
-{
-        (void)context;
-        fprintf(stderr, "varve: %s\n", text);
-}
 
 static int list_tags(struct registry *registry, const struct reference *repository,
                      struct error *err)
@@ -80,7 +75,7 @@ static int check(enum action action, const char *name, struct error *err)
 /* At the first of the registries that a short name is looked for at, and has it. */
 static int look(enum action action, const char *name, bool insecure, struct error *err)
 {
-        struct registry_options options = { .insecure = insecure, .notice = print_notice };
+        struct registry_options options = { .insecure = insecure, .notice = log_notice };
         struct strv hosts = STRV_INIT, names = STRV_INIT;
         struct registry *registry = NULL;
         int r = check(action, name, err);

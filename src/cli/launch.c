@@ -67,20 +67,14 @@ int launch_check(const struct container_spec *spec, struct error *err)
                 r = capabilities_parse(&spec->add_capabilities, &spec->drop_capabilities, &add,
                                        &drop, err);
         if (r == 0 && spec->ports.count > 0 && parsed.network.mode == SANDBOX_NETWORK_HOST)
-                fprintf(stderr, "WARNING: Published ports are discarded when using host network "
-                                "mode\n");
+                log_print(LOG_LEVEL_WARNING,
+                          "Published ports are discarded when using host network mode");
         else if (r == 0 && spec->ports.count > 0 && parsed.network.mode != SANDBOX_NETWORK_PRIVATE)
                 r = error_set(err, -EOPNOTSUPP,
                               "-p needs the private network, and --network=%s was given",
                               spec->network);
         network_options_done(&parsed.network);
         return r;
-}
-
-void launch_tell_notice(void *context, const char *text)
-{
-        (void)context;
-        log_print(LOG_LEVEL_WARNING, "%s", text);
 }
 
 /* Tells who waits for it that it has come to nothing. */
@@ -114,7 +108,7 @@ static int keep(struct store *store, struct container *container, const struct k
         if (r == 0)
                 r = sandbox_host_new(parsed.users, &host, err);
         if (r == 0 && *notice)
-                fprintf(stderr, "varve: %s\n", notice);
+                log_print(LOG_LEVEL_WARNING, "%s", notice);
         if (parsed.network.mode == SANDBOX_NETWORK_HOST)
                 strv_done(&spec->ports);
         options.host = host;
@@ -226,7 +220,7 @@ int launch_here(struct store *store, struct container *container, int *ret_statu
                                         .local_fds = { -1, -1 },
                                         .client_fd = -1,
                                         .started = note_live,
-                                        .notice = launch_tell_notice,
+                                        .notice = log_notice,
                                         .context = &signals };
         int r = begin_signals(&signals, err);
 
@@ -302,7 +296,7 @@ int launch_apart(struct store *store, struct container *container, const struct 
         struct keep_options options = { .stdio = { -1, -1, -1 },
                                         .local_fds = { -1, -1 },
                                         .started = leave_streams,
-                                        .notice = launch_tell_notice };
+                                        .notice = log_notice };
         struct attachment attachment = { .terminal_fd = -1,
                                          .terminal = container->spec.terminal,
                                          .input = launch->attach && launch->input,

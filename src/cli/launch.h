@@ -31,8 +31,5 @@ int launch_apart(struct store *store, struct container *container, const struct 
 /* Passes a signal on to a container. */
 void launch_pass_signal(void *container, int number);
 
-/* Prints a line for a person on standard error. */
-void launch_tell_notice(void *context, const char *text);
-
 /* Whether all that the spec says as text can be understood here. */
 int launch_check(const struct container_spec *spec, struct error *err);

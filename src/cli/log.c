@@ -91,6 +91,12 @@ void log_print(enum log_level level, const char *format, ...)
         buf_done(&text);
 }
 
+void log_notice(void *context, const char *text)
+{
+        (void)context;
+        log_print(LOG_LEVEL_WARNING, "%s", text);
+}
+
 void log_error(const struct error *err)
 {
         struct error plain = *err;

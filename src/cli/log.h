@@ -27,5 +27,8 @@ bool log_wants(enum log_level level);
 /* A message of one line, without what stands before it; of others, so it is made plain. */
 void log_print(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* A warning, for what is given a function to tell a person by. */
+void log_notice(void *context, const char *text);
+
 /* An error, which is always told. */
 void log_error(const struct error *err);

@@ -22,6 +22,8 @@ struct run_image {
         { OPTION_FLAG, 'q', "quiet", &(flags)->quiet, NULL, "Show no progress of a pull" }
 /* clang-format on */
 
-/* Pulls the image where that is wanted, and fetches those of its layers that the store lacks. */
+/* Pulls the image where that is wanted, or where the store's is none for the platform that was
+ * asked for, and fetches those of its layers that the store lacks. -ENOENT: there is none for the
+ * platform. */
 int run_image_provide(struct store *store, const char *name, const struct run_image *flags,
                       struct stored_image *ret, struct error *err);

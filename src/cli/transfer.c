@@ -220,7 +220,7 @@ static void notice(struct transfer_view *view, const char *text)
                 free(quoted);
                 json_decref(string);
         } else {
-                fprintf(stderr, "varve: %s\n", plain);
+                log_print(LOG_LEVEL_WARNING, "%s", plain);
         }
         if (view->style == TRANSFER_TERMINAL)
                 draw(view);

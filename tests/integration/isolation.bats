@@ -89,6 +89,9 @@ threads() {
         fi
         run -0 varve run --rm --cgroup-parent any busybox:1 true
         says '--cgroup-parent any has no effect'
+        [ -z "$(varve --log-level=error run --rm --cgroup-parent any busybox:1 true 2>&1)" ]
+        run -0 varve --log-format=json run --rm --cgroup-parent any busybox:1 true
+        [[ $output = '{'*'"level":"warning"'*'}' ]] || fail 'no document'
         refused run --rm --memory none busybox:1 true
         refused run --rm --cpus none busybox:1 true
 }

@@ -28,6 +28,14 @@ setup_file() {
         run -127 varve run --rm busybox:1 no-such-command
 }
 
+@test "an image of the store for another platform is refused" {
+        run -125 varve run --rm --platform linux/arm64 busybox:1 uname -m
+        says 'busybox:1 was found but does not provide the specified platform \(linux/arm64\)'
+        run -125 varve run --rm --pull never --platform linux/s390x busybox:1 true
+        says 'varve pull --platform linux/s390x busybox:1'
+        varve run --rm --platform "linux/$(dpkg --print-architecture)" busybox:1 true
+}
+
 @test "standard streams are the caller's" {
         [ "$(echo typed | varve run -i --rm busybox:1 cat)" = typed ]
         [ -z "$(echo typed | varve run --rm busybox:1 cat)" ]
