@@ -36,12 +36,12 @@ struct job {
 
 struct builder {
         struct store *store;
-        const struct build_options *options;
+        struct build_options options; /* the caller's, and what the plan has found */
         struct build_fault *fault;
         struct plan plan;
-        struct job *jobs; /* one for each stage of the file */
-        struct stage_result *results;
-        struct cache_import *import; /* owned; NULL where nothing is taken from others */
+        struct job *jobs;             /* owned; one for each stage of the file, as the next */
+        struct stage_result *results; /* the caller's, of this run */
+        struct cache_import *import;  /* owned; NULL where nothing is taken from others */
         size_t running;
         size_t jobs_max;
         struct strv notices; /* that were told: each once, whichever steps it is true of */
@@ -53,8 +53,8 @@ struct builder {
 
 static void tell(const struct builder *builder, const struct build_event *event)
 {
-        if (builder->options->event)
-                builder->options->event(builder->options->event_context, event);
+        if (builder->options.event)
+                builder->options.event(builder->options.event_context, event);
 }
 
 static const struct plan_step *step_of(const struct plan_stage *stage, uint32_t index)
@@ -172,7 +172,7 @@ static void work(struct builder *builder, size_t index, int fd) __attribute__((n
 static void work(struct builder *builder, size_t index, int fd)
 {
         struct worker worker = { .store = builder->store,
-                                 .options = builder->options,
+                                 .options = &builder->options,
                                  .plan = &builder->plan,
                                  .stage = &builder->plan.stages[index],
                                  .results = builder->results,
@@ -338,95 +338,141 @@ static size_t count_cpus(void)
         return sched_getaffinity(0, sizeof(set), &set) == 0 ? (size_t)CPU_COUNT(&set) : 1;
 }
 
-static int builder_open(struct builder *builder, struct error *err)
+/* What a run of the builder needs, and nothing of one before. */
+static int begin_run(struct builder *builder, struct built *built, struct error *err)
 {
-        builder->jobs_max = builder->options->jobs ? builder->options->jobs : count_cpus();
-        builder->jobs = calloc(builder->plan.stage_count, sizeof(*builder->jobs));
-        builder->results = calloc(builder->plan.stage_count, sizeof(*builder->results));
-        if (!builder->jobs || !builder->results)
+        size_t count = builder->plan.stage_count;
+
+        builder->jobs_max = builder->options.jobs ? builder->options.jobs : count_cpus();
+        builder->jobs = calloc(count, sizeof(*builder->jobs));
+        built->results = calloc(count, sizeof(*built->results));
+        if (!builder->jobs || !built->results)
                 return error_set_oom(err);
-        for (size_t i = 0; i < builder->plan.stage_count; i++)
+        built->result_count = count;
+        builder->results = built->results;
+        for (size_t i = 0; i < count; i++)
                 builder->jobs[i].fd = -1;
         builder->reaps = prctl(PR_SET_CHILD_SUBREAPER, 1) == 0;
         return 0;
 }
 
-static void builder_close(struct builder *builder)
+static void end_run(struct builder *builder)
 {
         if (builder->reaps) {
                 reap_orphans();
                 prctl(PR_SET_CHILD_SUBREAPER, 0);
+                builder->reaps = false;
         }
         for (size_t i = 0; i < builder->plan.stage_count && builder->jobs; i++) {
                 cleanup_close(&builder->jobs[i].fd);
                 buf_done(&builder->jobs[i].received);
         }
-        for (size_t i = 0; i < builder->plan.stage_count && builder->results; i++)
-                stage_result_done(&builder->results[i]);
-        free(builder->jobs);
-        free(builder->results);
-        strv_done(&builder->notices);
-        cache_import_free(builder->import);
-        plan_done(&builder->plan);
+        free(TAKE_PTR(builder->jobs));
+        cache_import_free(TAKE_PTR(builder->import));
         /* What killed workers have left in the store. */
         store_sweep(builder->store);
+}
+
+/* Makes the image of the target's result, which stays as its steps have made it. */
+static int make_image(struct builder *builder, struct built *ret, struct error *err)
+{
+        const struct build_options *options = &builder->options;
+        size_t base_count = squash_base_count(&builder->plan, builder->plan.target);
+        struct stage_result target;
+        int r = stage_result_copy(&builder->results[builder->plan.target], &target);
+
+        if (r < 0)
+                return error_set_oom(err);
+        if (options->squash && target.layers.count > base_count)
+                r = squash_layers(builder->store, options, base_count, &target, err);
+        if (r == 0)
+                r = image_make(builder->store, options, &target, &ret->config, &ret->manifest, err);
+        if (r == 0 && platform_copy(&target.config.platform, &ret->platform) < 0)
+                r = error_set_oom(err);
+        stage_result_done(&target);
+        return r;
 }
 
 /* The caches that others find it in, and the image. */
 static int store_result(struct builder *builder, struct built *ret, struct error *err)
 {
-        const struct build_options *options = builder->options;
-        size_t base_count = squash_base_count(&builder->plan, builder->plan.target);
+        const struct build_options *options = &builder->options;
         struct stage_result *target = &builder->results[builder->plan.target];
         const struct cache_export export = { .store = builder->store,
-                                             .options = builder->options,
+                                             .options = options,
                                              .results = builder->results,
                                              .result_count = builder->plan.stage_count,
                                              .target = builder->plan.target };
         int r = 0;
 
         if (options->compression)
-                r = squash_compress(builder->store, options, base_count, target, err);
+                r = squash_compress(builder->store, options,
+                                    squash_base_count(&builder->plan, builder->plan.target), target,
+                                    err);
         if (r == 0)
                 r = cache_export_inline(&export, &target->config, err);
         if (r == 0)
                 r = cache_export_write(&export, err);
-        if (r == 0 && options->squash && target->layers.count > base_count)
-                r = squash_layers(builder->store, options, base_count, target, err);
+        return r < 0 ? r : make_image(builder, ret, err);
+}
+
+void builder_free(struct builder *builder)
+{
+        if (!builder)
+                return;
+        strv_done(&builder->notices);
+        plan_done(&builder->plan);
+        free(builder);
+}
+
+int builder_new(struct store *store, const struct build_options *options, bool advises,
+                struct builder **ret, struct build_fault *ret_fault, struct error *err)
+{
+        struct builder *builder = calloc(1, sizeof(*builder));
+        int r;
+
+        if (!builder)
+                return error_set_oom(err);
+        builder->store = store;
+        builder->options = *options;
+        builder->fault = ret_fault;
+        r = plan_make(store, &builder->options, &builder->plan, ret_fault, err);
+        if (r < 0) {
+                free(builder);
+                return r;
+        }
+        if (builder->plan.has_epoch) {
+                builder->options.clamps_times = true;
+                builder->options.latest = builder->plan.epoch;
+        }
+        r = entitlements_check(&builder->plan, &builder->options, ret_fault, err);
         if (r == 0)
-                r = image_make(builder->store, options, target, &ret->config, &ret->manifest, err);
-        if (r == 0 && platform_copy(&target->config.platform, &ret->platform) < 0)
-                r = error_set_oom(err);
+                r = foreign_check(&builder->plan, ret_fault, err);
+        if (r == 0 && advises)
+                r = advice_tell(&builder->plan, &builder->options, false, err);
+        if (r < 0)
+                builder_free(builder);
+        else
+                *ret = builder;
         return r;
 }
 
-int builder_run(struct store *store, const struct build_options *options, bool advises,
-                struct built *ret, struct build_fault *ret_fault, struct error *err)
+const struct plan *builder_plan(const struct builder *builder)
 {
-        struct builder builder = { .store = store, .fault = ret_fault };
-        struct build_options dated = *options;
-        int r = plan_make(store, &dated, &builder.plan, ret_fault, err);
+        return &builder->plan;
+}
 
-        if (r < 0)
-                return r;
-        if (builder.plan.has_epoch) {
-                dated.clamps_times = true;
-                dated.latest = builder.plan.epoch;
-        }
-        options = builder.options = &dated;
-        r = builder_open(&builder, err);
+int builder_run(struct builder *builder, struct built *ret, struct error *err)
+{
+        int r = begin_run(builder, ret, err);
+
         if (r == 0)
-                r = entitlements_check(&builder.plan, options, ret_fault, err);
+                r = cache_import_open(builder->store, &builder->options, &builder->plan.platform,
+                                      &builder->import, err);
         if (r == 0)
-                r = foreign_check(&builder.plan, ret_fault, err);
-        if (r == 0 && advises)
-                r = advice_tell(&builder.plan, options, false, err);
+                r = run_jobs(builder, err);
         if (r == 0)
-                r = cache_import_open(store, options, &builder.plan.platform, &builder.import, err);
-        if (r == 0)
-                r = run_jobs(&builder, err);
-        if (r == 0)
-                r = store_result(&builder, ret, err);
-        builder_close(&builder);
+                r = store_result(builder, ret, err);
+        end_run(builder);
         return r;
 }

@@ -24,6 +24,15 @@ struct outputs {
         struct strv names; /* whole references */
 };
 
+void built_done(struct built *built)
+{
+        platform_done(&built->platform);
+        descriptor_done(&built->manifest);
+        for (size_t i = 0; i < built->result_count; i++)
+                stage_result_done(&built->results[i]);
+        free(built->results);
+}
+
 bool build_keeps_image(const struct build_options *options)
 {
         for (size_t i = 0; i < options->output_count; i++)

@@ -5,13 +5,19 @@
 
 #include "build/build.h"
 #include "build/layers.h"
+#include "worker.h"
 
 /* What was built for one platform. */
 struct built {
         struct platform platform; /* owned */
         struct digest config;
-        struct descriptor manifest; /* owned */
+        struct descriptor manifest;   /* owned */
+        struct stage_result *results; /* owned; of each stage of the file what its steps have made;
+                                       * of those that were not built, empty ones */
+        size_t result_count;
 };
+
+void built_done(struct built *built);
 
 /* Writes all outputs that the options name, but for the image's names in the store: `root` is the
  * manifest of what was built, or an index of several. What was begun of one that fails is removed.

@@ -13,7 +13,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What was built for all platforms. */
+/* What builds for all platforms. */
+struct builders {
+        struct builder **items; /* owned */
+        size_t count;
+};
+
+/* What was built for them. */
 struct product {
         struct built *items; /* owned */
         size_t count;
@@ -30,14 +36,18 @@ void build_result_done(struct build_result *result)
         descriptor_done(&result->manifest);
 }
 
+static void builders_done(struct builders *builders)
+{
+        for (size_t i = 0; i < builders->count; i++)
+                builder_free(builders->items[i]);
+        free(builders->items);
+}
+
 static void product_done(struct product *product)
 {
-        for (size_t i = 0; i < product->count; i++) {
-                descriptor_done(&product->items[i].manifest);
-                platform_done(&product->items[i].platform);
-        }
+        for (size_t i = 0; i < product->count; i++)
+                built_done(&product->items[i]);
         free(product->items);
-        *product = (struct product){ .items = NULL };
 }
 
 static void tell_platform(const struct build_options *options, const struct platform *platform)
@@ -51,35 +61,53 @@ static void tell_platform(const struct build_options *options, const struct plat
         options->event(options->event_context, &event);
 }
 
-static int make(struct store *store, const struct build_options *options, bool advises,
-                struct product *ret, struct build_fault *ret_fault, struct error *err)
+static int wrap_platform(const struct build_options *options, size_t index, struct error *err)
+{
+        _cleanup_free_ char *name =
+                options->platform_count > 1 ? platform_format(&options->platforms[index]) : NULL;
+
+        return name ? error_wrap(err, "%s", name) : err->code;
+}
+
+/* Plans for all platforms, so that what cannot be done of one is known before the first step. */
+static int plan(struct store *store, const struct build_options *options, struct builders *ret,
+                struct build_fault *ret_fault, struct error *err)
 {
         size_t count = options->platform_count > 0 ? options->platform_count : 1;
-        int r = 0;
 
         ret->items = calloc(count, sizeof(*ret->items));
         if (!ret->items)
                 return error_set_oom(err);
-        while (r == 0 && ret->count < count) {
+        for (; ret->count < count; ret->count++) {
                 struct build_options own = *options;
 
                 if (options->platform_count > 0) {
                         own.platforms = &options->platforms[ret->count];
                         own.platform_count = 1;
                 }
-                if (count > 1)
-                        tell_platform(options, own.platforms);
-                ret->items[ret->count].manifest = DESCRIPTOR_INIT;
-                ret->count++;
-                r = builder_run(store, &own, advises && ret->count == 1,
-                                &ret->items[ret->count - 1], ret_fault, err);
-                if (r < 0 && count > 1 && own.platforms) {
-                        _cleanup_free_ char *name = platform_format(own.platforms);
-
-                        error_wrap(err, "%s", name ? name : "a platform");
-                }
+                if (builder_new(store, &own, ret->count == 0, &ret->items[ret->count], ret_fault,
+                                err) < 0)
+                        return wrap_platform(options, ret->count, err);
         }
-        return r;
+        return 0;
+}
+
+static int make(const struct build_options *options, const struct builders *builders,
+                struct product *ret, struct error *err)
+{
+        ret->items = calloc(builders->count, sizeof(*ret->items));
+        if (!ret->items)
+                return error_set_oom(err);
+        while (ret->count < builders->count) {
+                size_t at = ret->count++;
+
+                if (builders->count > 1)
+                        tell_platform(options, &options->platforms[at]);
+                ret->items[at].manifest = DESCRIPTOR_INIT;
+                if (builder_run(builders->items[at], &ret->items[at], err) < 0)
+                        return wrap_platform(options, at, err);
+        }
+        return 0;
 }
 
 static int put_index(struct store *store, const struct product *product, struct descriptor *ret,
@@ -157,18 +185,28 @@ static int check_several(const struct build_options *options, struct error *err)
         return 0;
 }
 
-int build_image(struct store *store, const struct build_options *options, struct build_result *ret,
-                struct build_fault *ret_fault, struct error *err)
+/* All that comes before the first step. */
+static int prepare(struct store *store, const struct build_options *options, struct builders *ret,
+                   struct build_fault *ret_fault, struct error *err)
 {
-        _cleanup_(product_done) struct product product = { .items = NULL };
         int r;
 
         *ret_fault = (struct build_fault){ .excerpt = NULL };
         r = check_several(options, err);
         if (r == 0)
                 r = store_gather_pins(store, err);
+        return r < 0 ? r : plan(store, options, ret, ret_fault, err);
+}
+
+int build_image(struct store *store, const struct build_options *options, struct build_result *ret,
+                struct build_fault *ret_fault, struct error *err)
+{
+        _cleanup_(product_done) struct product product = { .items = NULL };
+        _cleanup_(builders_done) struct builders builders = { .items = NULL };
+        int r = prepare(store, options, &builders, ret_fault, err);
+
         if (r == 0)
-                r = make(store, options, true, &product, ret_fault, err);
+                r = make(options, &builders, &product, err);
         return r < 0 ? r : hand_over(store, options, &product, ret, err);
 }
 
@@ -177,23 +215,21 @@ int build_verify(struct store *store, const struct build_options *options, struc
 {
         _cleanup_(product_done) struct product first = { .items = NULL },
                                                second = { .items = NULL };
+        _cleanup_(builders_done) struct builders builders = { .items = NULL };
         struct build_options own = *options;
         size_t differing = 0;
         int r;
 
-        *ret_fault = (struct build_fault){ .excerpt = NULL };
         own.no_cache = true;
         own.cache_from_count = 0;
-        r = check_several(options, err);
+        r = prepare(store, &own, &builders, ret_fault, err);
         if (r == 0)
-                r = store_gather_pins(store, err);
+                r = make(&own, &builders, &first, err);
         if (r == 0)
-                r = make(store, &own, true, &first, ret_fault, err);
-        if (r == 0)
-                r = make(store, &own, false, &second, ret_fault, err);
+                r = make(&own, &builders, &second, err);
         for (size_t i = 0; i < first.count && r == 0; i++) {
-                r = reproduce_compare(store, &first.items[i].manifest, &second.items[i].manifest,
-                                      ret_report, err);
+                r = reproduce_compare(store, builder_plan(builders.items[i]), first.count > 1,
+                                      &first.items[i], &second.items[i], ret_report, err);
                 differing += r > 0;
                 r = r < 0 ? r : 0;
         }

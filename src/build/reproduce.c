@@ -3,7 +3,6 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "build/compare.h"
-#include "build/layers.h"
 #include "store/images.h"
 
 #include <errno.h>
@@ -13,31 +12,56 @@
 /* Of one layer so many files are told. */
 #define FILES_MAX 100
 
-/* The step that has made a layer, as the history has it. */
-static const char *step_of(const struct image_config *config, size_t layer)
+/* Two runs of a plan. */
+struct pair {
+        struct store *store;
+        const struct plan *plan;
+        const char *platform; /* or NULL */
+        const struct built *first;
+        const struct built *second;
+        bool *differs; /* of each stage: something does that its next step may have seen */
+        struct buf *report;
+        struct error *err;
+};
+
+/* One step's layer, of both runs. */
+struct step_pair {
+        const struct plan_stage *stage;
+        size_t entry;              /* of the history */
+        size_t at[2];              /* how many layers are below */
+        const struct layer *of[2]; /* NULL: it has made none */
+};
+
+/* ---- files ---- */
+
+/* Which of both builds has done it shows by what there was before. */
+static const char *describe_only(struct tree *base, const struct difference *difference)
 {
-        for (size_t i = 0; i < config->history_count; i++)
-                if (!config->history[i].empty_layer && layer-- == 0)
-                        return config->history[i].created_by ? config->history[i].created_by : "";
-        return "";
+        bool is_first = difference->state == COMPARE_REMOVED;
+        struct tree_attr was;
+
+        if (tree_resolve(base, difference->path, false, &was) == 0)
+                return is_first ? "the second build alone removes it"
+                                : "the first build alone removes it";
+        return is_first ? "is of the first build alone" : "is of the second build alone";
 }
 
-static int add_difference(struct tree *first, struct tree *second,
+static int add_difference(struct tree *base, struct tree *first, struct tree *second,
                           const struct difference *difference, struct buf *ret, struct error *err)
 {
-        static const char *const only[] = { "is of the second build alone", "",
-                                            "is of the first build alone" };
-        int r = buf_appendf(ret, "  /%s: %s", difference->path, only[difference->state]);
+        int r = buf_appendf(ret, "  /%s: ", difference->path);
 
         if (r < 0)
                 return error_set_oom(err);
         if (difference->state == COMPARE_CHANGED)
                 r = difference_describe(first, second, difference, ret, err);
+        else if (buf_append_str(ret, describe_only(base, difference)) < 0)
+                r = error_set_oom(err);
         return r < 0 || buf_append_char(ret, '\n') == 0 ? r : error_set_oom(err);
 }
 
-static int add_differences(struct tree *first, struct tree *second, struct buf *ret,
-                           struct error *err)
+int reproduce_describe(struct tree *base, struct tree *first, struct tree *second, struct buf *ret,
+                       struct error *err)
 {
         struct comparison *comparison;
         struct difference difference;
@@ -48,7 +72,7 @@ static int add_differences(struct tree *first, struct tree *second, struct buf *
                 return r;
         while ((r = comparison_next(comparison, &difference, err)) > 0)
                 if (count++ < FILES_MAX &&
-                    add_difference(first, second, &difference, ret, err) < 0) {
+                    add_difference(base, first, second, &difference, ret, err) < 0) {
                         r = err->code;
                         break;
                 }
@@ -56,89 +80,188 @@ static int add_differences(struct tree *first, struct tree *second, struct buf *
         if (r == 0 && count > FILES_MAX)
                 r = buf_appendf(ret, "  and %zu more\n", count - FILES_MAX);
         else if (r == 0 && count == 0)
-                r = buf_append_str(ret, "  what is deleted in it differs\n");
+                r = buf_append_str(ret, "  the same comes of it, written in another way\n");
         return r < 0 && !error_is_set(err) ? error_set_oom(err) : r;
 }
 
-/* What one layer holds by itself is compared: what lies below was told of already. */
-static int compare_layer(struct store *store, struct layer *first, struct layer *second,
-                         struct buf *ret, struct error *err)
-{
-        struct layers one = { .items = first, .count = 1 }, other = { .items = second, .count = 1 };
-        struct tree *left = NULL, *right = NULL;
-        int r = layers_open(store, &one, &left, err);
+/* ---- layers ---- */
 
+static int open_above(const struct pair *pair, const struct stage_result *below, size_t count,
+                      const struct layer *layer, struct tree **ret)
+{
+        _cleanup_free_ struct layer *items = calloc(count + 1, sizeof(*items));
+        struct layers layers = { .items = items, .count = count };
+
+        if (!items)
+                return error_set_oom(pair->err);
+        for (size_t i = 0; i < count; i++)
+                items[i] = below->layers.items[i];
+        if (layer)
+                items[layers.count++] = *layer;
+        return layers_open(pair->store, &layers, ret, pair->err);
+}
+
+/* Both layers are seen on what the first run had below its own: what differs there was told of
+ * already. */
+static int compare_layers(const struct pair *pair, const struct step_pair *step)
+{
+        const struct stage_result *below = &pair->first->results[step->stage->index];
+        struct layers fetched = { .items = below->layers.items, .count = step->at[0] };
+        struct tree *trees[3] = { NULL };
+        int r = layers_fetch(pair->store, &fetched, false, NULL, pair->err);
+
+        for (size_t i = 0; i < ARRAY_SIZE(trees) && r == 0; i++)
+                r = open_above(pair, below, step->at[0], i > 0 ? step->of[i - 1] : NULL, &trees[i]);
         if (r == 0)
-                r = layers_open(store, &other, &right, err);
-        if (r == 0)
-                r = add_differences(left, right, ret, err);
-        tree_free(left);
-        tree_free(right);
+                r = reproduce_describe(trees[0], trees[1], trees[2], pair->report, pair->err);
+        for (size_t i = 0; i < ARRAY_SIZE(trees); i++)
+                tree_free(trees[i]);
         return r;
 }
 
-static int compare_layers(struct store *store, const struct stored_image *first,
-                          const struct stored_image *second, struct buf *ret, struct error *err)
+static int add_head(const struct pair *pair, const struct step_pair *step)
 {
-        struct layers one = { .items = NULL }, other = { .items = NULL };
-        int r = layers_of_image(&first->parsed, &first->config, &one, err);
+        const struct stage_result *result = &pair->first->results[step->stage->index];
+        const char *name = step->stage->stage->from->from.name;
+        const char *text = result->config.history[step->entry].created_by;
+        int r = pair->platform ? buf_appendf(pair->report, "%s, ", pair->platform) : 0;
 
+        if (r == 0 && step->stage->index != pair->plan->target)
+                r = name ? buf_appendf(pair->report, "stage %s, ", name)
+                         : buf_appendf(pair->report, "stage %zu, ", step->stage->index);
         if (r == 0)
-                r = layers_of_image(&second->parsed, &second->config, &other, err);
-        for (size_t i = 0; r == 0 && (i < one.count || i < other.count); i++) {
-                bool both = i < one.count && i < other.count;
-
-                if (both && digest_equal(&one.items[i].diff_id, &other.items[i].diff_id))
-                        continue;
-                if (buf_appendf(ret, "layer %zu, %s\n", i + 1,
-                                step_of(i < one.count ? &first->config : &second->config, i)) < 0)
-                        r = error_set_oom(err);
-                else if (!both)
-                        r = buf_append_str(ret, "  one build alone has it\n") < 0
-                                    ? error_set_oom(err)
-                                    : 0;
-                else
-                        r = compare_layer(store, &one.items[i], &other.items[i], ret, err);
-        }
-        layers_done(&one);
-        layers_done(&other);
+                r = buf_appendf(pair->report, "layer %zu, %s%s\n", step->at[!step->of[0]] + 1,
+                                text ? text : "",
+                                pair->differs[step->stage->index]
+                                        ? "\n  (this may follow from what differs before it)"
+                                        : "");
         return r;
 }
 
-static int compare_configs(const struct image_config *first, const struct image_config *second,
-                           struct buf *ret)
+static int compare_step(const struct pair *pair, const struct step_pair *step)
 {
-        char one[CLOCK_TEXT_MAX], other[CLOCK_TEXT_MAX];
-
-        if (clock_equal(&first->created, &second->created))
-                return 0;
-        clock_format(&first->created, one);
-        clock_format(&second->created, other);
-        return buf_appendf(ret, "the config: another time (%s, %s)\n", one, other);
-}
-
-int reproduce_compare(struct store *store, const struct descriptor *first,
-                      const struct descriptor *second, struct buf *ret, struct error *err)
-{
-        struct stored_image one, other;
-        size_t begin = ret->len;
+        static const char *const alone[] = { "  the second build alone has it\n",
+                                             "  the first build alone has it\n" };
         int r;
 
-        if (digest_equal(&first->digest, &second->digest))
+        if (!step->of[0] && !step->of[1])
                 return 0;
-        r = store_image_load(store, first, NULL, &one, err);
+        if (step->of[0] && step->of[1] &&
+            digest_equal(&step->of[0]->diff_id, &step->of[1]->diff_id))
+                return 0;
+        r = add_head(pair, step);
+        if (r == 0 && (!step->of[0] || !step->of[1]))
+                r = buf_append_str(pair->report, alone[step->of[0] != NULL]);
         if (r < 0)
-                return r;
-        r = store_image_load(store, second, NULL, &other, err);
-        if (r == 0) {
-                r = compare_layers(store, &one, &other, ret, err);
-                if (r == 0 && compare_configs(&one.config, &other.config, ret) < 0)
-                        r = error_set_oom(err);
-                if (r == 0 && ret->len == begin &&
-                    buf_append_str(ret, "the configs, or how layers are compressed\n") < 0)
-                        r = error_set_oom(err);
-                stored_image_done(&other);
+                return error_set_oom(pair->err);
+        r = compare_layers(pair, step);
+        pair->differs[step->stage->index] = true;
+        return r;
+}
+
+static const struct layer *next_layer(const struct stage_result *result, size_t entry, size_t at)
+{
+        if (entry >= result->config.history_count || result->config.history[entry].empty_layer)
+                return NULL;
+        return at < result->layers.count ? &result->layers.items[at] : NULL;
+}
+
+/* Finds where the steps of a stage begin, and what it has of those that it needs. */
+static void begin_stage(const struct pair *pair, struct step_pair *step)
+{
+        const struct plan_stage *stage = step->stage;
+
+        for (size_t i = 0; i < pair->plan->stage_count; i++)
+                pair->differs[stage->index] |= stage->needs[i] && pair->differs[i];
+        if (stage->base == PLAN_STAGE) {
+                const struct stage_result *first = &pair->first->results[stage->base_index];
+
+                step->entry = first->config.history_count;
+                step->at[0] = first->layers.count;
+                step->at[1] = pair->second->results[stage->base_index].layers.count;
+        } else if (stage->base == PLAN_IMAGE) {
+                const struct image_config *config =
+                        &pair->plan->images[stage->base_index].image.config;
+
+                step->entry = config->history_count;
+                step->at[0] = step->at[1] = config->diff_id_count;
         }
-        stored_image_done(&one);
+}
+
+/* A stage's steps are known by the history, which has an entry for each of them in both runs. */
+static int compare_stage(const struct pair *pair, const struct plan_stage *stage)
+{
+        const struct stage_result *results[2] = { &pair->first->results[stage->index],
+                                                  &pair->second->results[stage->index] };
+        struct step_pair step = { .stage = stage };
+        int r = 0;
+
+        begin_stage(pair, &step);
+        for (; step.entry < results[0]->config.history_count && r == 0; step.entry++) {
+                for (size_t i = 0; i < ARRAY_SIZE(results); i++)
+                        step.of[i] = next_layer(results[i], step.entry, step.at[i]);
+                r = compare_step(pair, &step);
+                for (size_t i = 0; i < ARRAY_SIZE(results); i++)
+                        step.at[i] += step.of[i] != NULL;
+        }
+        return r;
+}
+
+/* ---- configs ---- */
+
+/* When the image was made, as its config says. */
+static struct timespec created_of(const struct plan *plan, const struct built *built)
+{
+        struct timespec created = built->results[plan->target].config.created;
+
+        if (plan->options->clamps_times)
+                clock_clamp(&created, &plan->options->latest);
+        return created;
+}
+
+static int compare_times(const struct pair *pair)
+{
+        struct timespec first = created_of(pair->plan, pair->first);
+        struct timespec second = created_of(pair->plan, pair->second);
+        char one[CLOCK_TEXT_MAX], other[CLOCK_TEXT_MAX];
+
+        if (clock_equal(&first, &second))
+                return 0;
+        clock_format(&first, one);
+        clock_format(&second, other);
+        return buf_appendf(pair->report, "%s%sthe config: another time (%s, %s)\n",
+                           pair->platform ? pair->platform : "", pair->platform ? ", " : "", one,
+                           other);
+}
+
+int reproduce_compare(struct store *store, const struct plan *plan, bool names_platform,
+                      const struct built *first, const struct built *second, struct buf *ret,
+                      struct error *err)
+{
+        _cleanup_free_ bool *differs = calloc(plan->stage_count, sizeof(*differs));
+        _cleanup_free_ char *platform = names_platform ? platform_format(&plan->platform) : NULL;
+        struct pair pair = { .store = store,
+                             .plan = plan,
+                             .platform = platform,
+                             .first = first,
+                             .second = second,
+                             .differs = differs,
+                             .report = ret,
+                             .err = err };
+        size_t begin = ret->len;
+        int r = 0;
+
+        if (digest_equal(&first->manifest.digest, &second->manifest.digest))
+                return 0;
+        if (!differs || (names_platform && !platform))
+                return error_set_oom(err);
+        for (size_t i = 0; i < plan->stage_count && r == 0; i++)
+                if (plan->stages[i].needed)
+                        r = compare_stage(&pair, &plan->stages[i]);
+        if (r == 0 && compare_times(&pair) < 0)
+                r = error_set_oom(err);
+        if (r == 0 && ret->len == begin &&
+            buf_append_str(ret, "the configs, or how layers are compressed\n") < 0)
+                r = error_set_oom(err);
         return r < 0 ? r : 1;
 }

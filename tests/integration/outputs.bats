@@ -245,18 +245,28 @@ for layer in json.load(sys.stdin)["layers"]:
                 says 'Dockerfile:3: RUN for linux/s390x: this machine cannot execute' 'qemu-user-static'
                 [ -z "$(grep -o 'COPY Dockerfile / *$' <<<"$output" | sed 1d)" ]
         }
+        # Nothing is done for one of the platforms where another's cannot be.
+        refused build --platform linux/amd64,linux/s390x -f - "$context" \
+                <<<$'ARG TARGETARCH\nFROM busybox:1 AS b-amd64\nFROM none AS b-s390x\nFROM b-$TARGETARCH\nRUN x'
+        run ! grep 'building for' <<<"$output"
         refused build --platform linux/s390x -f - "$context" <<<'FROM busybox:1'
         says 'busybox:1 in the store is for linux/amd64, not for linux/s390x'
         refused build --platform plan9/foo,,bar/x/y/z "$context"
 }
 
 @test "--verify-reproducible tells which files of which step differ, and how" {
-        context_of verify 'FROM busybox:1' 'RUN echo same >/same' \
-                'RUN echo "12 $(cat /proc/sys/kernel/random/uuid)" >/when'
-        refused build -q -t verify --timestamp 1600000000 --verify-reproducible "$context"
-        says 'layer 3, RUN .*/when' '  /when: another content \(of 40 bytes, from byte [3-9] on\)' \
-                'were not the same'
-        run ! grep -e '/same:' -e 'another time' <<<"$output"
+        context_of verify 'FROM busybox:1 AS one' 'RUN echo same >/same' \
+                'RUN echo "12 $(cat /proc/sys/kernel/random/uuid)" >/when' \
+                'FROM busybox:1' 'RUN --mount=type=cache,target=/c [ -e /c/x ] && touch /made || touch /c/x' \
+                'RUN --mount=type=cache,target=/c [ -e /c/y ] && rm /etc/passwd || rm /etc/group; touch /c/y' \
+                'COPY --from=one /when /there' 'RUN echo >/fine'
+        refused build -q -t verify --timestamp 1600000000 --verify-reproducible --squash "$context"
+        says '^stage one, layer 3, RUN .*/when' '  /when: another content \(of 40 bytes, from byte [3-9] on\)' \
+                '^layer 2, RUN' '  the second build alone has it' '  /made: is of the second' \
+                '^layer 2, RUN .*passwd' '  /etc/group: the first build alone removes it' \
+                '  /etc/passwd: the second build alone removes it' \
+                '^layer 3, COPY' '  \(this may follow from what differs before it' 'were not the same'
+        run ! grep -e '/same:' -e 'another time' -e '/fine' <<<"$output"
         run varve build --verify-reproducible "$work/sample"
         says 'another time' '--timestamp'
         varve build -q -t verify --timestamp 1600000000 --verify-reproducible "$work/sample"
