@@ -1,5 +1,6 @@
 #include "explain.h"
 #include "helper.h"
+#include "tree.h"
 
 #include "base/cleanup.h"
 
@@ -70,6 +71,44 @@ static int mount_fuse(const struct helper *helper, int number, struct error *err
         return r < 0 ? error_set_errno(err, r, "cannot reach the caller of the sandbox") : 0;
 }
 
+static bool is_same_directory(int fd, const char *path)
+{
+        struct stat one, other;
+
+        return fstat(fd, &one) == 0 && stat(path, &other) == 0 && one.st_dev == other.st_dev &&
+               one.st_ino == other.st_ino;
+}
+
+/*
+ * What is to be bound is taken while nothing of the sandbox is mounted: the directory that the root
+ * stands on, and what is around it, would else be bound with the root. Where it cannot be taken,
+ * all others can be bound when they are needed.
+ */
+static int prepare_bind(struct helper *helper, uint32_t source, struct error *err)
+{
+        const int number = WIRE_SOURCE_FD + (int)source;
+        _cleanup_close_ int clone = -1;
+        bool recursive;
+        int r = reopen_here(number, err);
+
+        if (r < 0)
+                return r;
+        r = tree_clone(number, &clone, &recursive);
+        if (r == -ENOSYS || r == -EPERM) {
+                if (!is_same_directory(number, "/") && !is_same_directory(number, HELPER_STAGE))
+                        return 0;
+                return error_set(err, -EOPNOTSUPP,
+                                 "to mount / or " HELPER_STAGE " takes Linux 5.2, and that the "
+                                 "system call open_tree is not forbidden");
+        }
+        if (r < 0 || dup3(clone, number, O_CLOEXEC) < 0)
+                return error_set_errno(err, r < 0 ? r : -errno,
+                                       "cannot take what shall be mounted");
+        helper->sources[source] =
+                recursive ? HELPER_SOURCE_CLONED_RECURSIVELY : HELPER_SOURCE_CLONED;
+        return 0;
+}
+
 /*
  * What is mounted into the root later has to be there before it, so that it is mounted from here,
  * where the caller's numbers of processes hold. It stands where the root is going to, below it,
@@ -90,18 +129,18 @@ static int prepare_fuse(const struct helper *helper, uint32_t source, int number
 }
 
 /* Makes the descriptors of all that is mounted into the root good for that. */
-static int prepare_sources(const struct helper *helper, struct error *err)
+static int prepare_sources(struct helper *helper, struct error *err)
 {
         const struct wire_spec *spec = helper->spec;
         const struct wire_mount *mounts = wire_at(spec, spec->mounts.offset);
         int r = 0;
 
-        for (uint32_t i = 0; i < spec->mounts.count && r == 0; i++) {
+        for (uint32_t i = 0; i < spec->mounts.count && r == 0; i++)
                 if (mounts[i].type == SANDBOX_MOUNT_BIND)
-                        r = reopen_here(WIRE_SOURCE_FD + (int)mounts[i].source, err);
-                else if (mounts[i].type == SANDBOX_MOUNT_FUSE)
+                        r = prepare_bind(helper, mounts[i].source, err);
+        for (uint32_t i = 0; i < spec->mounts.count && r == 0; i++)
+                if (mounts[i].type == SANDBOX_MOUNT_FUSE)
                         r = prepare_fuse(helper, mounts[i].source, (int)i + 1, err);
-        }
         return r;
 }
 
@@ -117,20 +156,19 @@ static int mount_directory(const struct helper *helper, struct error *err)
         return r < 0 ? error_set_errno(err, r, "cannot reach the caller of the sandbox") : 0;
 }
 
-static int mount_root(const struct helper *helper, struct error *err)
+static int mount_root(struct helper *helper, struct error *err)
 {
-        const struct wire_spec *spec = helper->spec;
+        const bool is_fuse = helper->spec->root_type == SANDBOX_ROOT_FUSE;
         int r;
 
         if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
                 return explain_mount(-errno, "anything", helper->settings_fd, err);
+        if (!is_fuse && reopen_here(WIRE_ROOT_FD, err) < 0)
+                return error_wrap(err, "the root directory");
         r = prepare_sources(helper, err);
         if (r < 0)
                 return r;
-        if (spec->root_type == SANDBOX_ROOT_FUSE)
-                return mount_fuse(helper, 0, err);
-        r = reopen_here(WIRE_ROOT_FD, err);
-        return r < 0 ? error_wrap(err, "the root directory") : mount_directory(helper, err);
+        return is_fuse ? mount_fuse(helper, 0, err) : mount_directory(helper, err);
 }
 
 int builder_run(struct helper *helper, struct error *err)

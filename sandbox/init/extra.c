@@ -90,16 +90,20 @@ static int add_fuse(const struct wire_spec *spec, const struct wire_mount *wante
         return tree_bind(root_fd, target, fd, wanted->read_only, err);
 }
 
-static int add_bind(const struct wire_mount *wanted, int root_fd, const char *target,
-                    struct error *err)
+static int add_bind(const struct helper *helper, const struct wire_mount *wanted, int root_fd,
+                    const char *target, struct error *err)
 {
+        const enum helper_source kind = helper->sources[wanted->source];
         int fd = WIRE_SOURCE_FD + (int)wanted->source;
 
         if ((wanted->uid != 0 || wanted->gid != 0) &&
             fchownat(fd, "", wanted->uid, wanted->gid, AT_EMPTY_PATH) < 0)
                 return error_set_errno(err, -errno, "cannot give %s to %u:%u", target, wanted->uid,
                                        wanted->gid);
-        return tree_bind(root_fd, target, fd, wanted->read_only, err);
+        if (kind == HELPER_SOURCE_OPENED)
+                return tree_bind(root_fd, target, fd, wanted->read_only, err);
+        return tree_attach(root_fd, target, fd, kind == HELPER_SOURCE_CLONED_RECURSIVELY,
+                           wanted->read_only, err);
 }
 
 int mounts_add_extra(const struct helper *helper, int root_fd, struct error *err)
@@ -114,7 +118,7 @@ int mounts_add_extra(const struct helper *helper, int root_fd, struct error *err
 
                 switch ((enum sandbox_mount_type)wanted->type) {
                 case SANDBOX_MOUNT_BIND:
-                        r = add_bind(wanted, root_fd, target, err);
+                        r = add_bind(helper, wanted, root_fd, target, err);
                         break;
                 case SANDBOX_MOUNT_TMPFS:
                         r = add_tmpfs(wanted, root_fd, target, err);

@@ -20,10 +20,17 @@ struct helper {
         int terminals_fd; /* the sandbox's own /dev/pts, or -1 */
         int terminal_fd;  /* the command's terminal, or -1 */
         uint64_t child;   /* the number of what is executed beside the command; else 0 */
+
+        /* How each source of a bind mount has to be mounted. */
+        enum helper_source {
+                HELPER_SOURCE_OPENED, /* it is a directory or a file */
+                HELPER_SOURCE_CLONED, /* it is a mount that is nowhere yet (tree_clone()) ... */
+                HELPER_SOURCE_CLONED_RECURSIVELY, /* ... with others below */
+        } sources[SANDBOX_MOUNTS_MAX];
 };
 
-/* Where the root stands until it becomes "/". Every system has this directory, and nothing of the
- * host that the sandbox needs lies below it: sources of bind mounts are opened before. */
+/* Where the root stands until it becomes "/". Every system has this directory. What shall be bound
+ * may lie below it, or around it, and so is taken before (builder.c). */
 #define HELPER_STAGE "/tmp"
 
 static inline bool helper_has_ranges(const struct helper *helper)

@@ -17,6 +17,23 @@
 #define SYS_mount_setattr 442
 #endif
 
+/* As <linux/mount.h> has them, which cannot be included beside <sys/mount.h> everywhere. */
+#ifndef OPEN_TREE_CLONE
+#define OPEN_TREE_CLONE 1
+#endif
+#ifndef OPEN_TREE_CLOEXEC
+#define OPEN_TREE_CLOEXEC O_CLOEXEC
+#endif
+#ifndef MOVE_MOUNT_F_EMPTY_PATH
+#define MOVE_MOUNT_F_EMPTY_PATH 0x00000004
+#endif
+#ifndef MOVE_MOUNT_T_EMPTY_PATH
+#define MOVE_MOUNT_T_EMPTY_PATH 0x00000040
+#endif
+#ifndef AT_RECURSIVE
+#define AT_RECURSIVE 0x8000
+#endif
+
 /* "/proc/self/fd/" and a number. */
 #define FD_PATH_MAX 32
 
@@ -164,5 +181,37 @@ int tree_bind(int root_fd, const char *path, int source_fd, bool read_only, stru
         }
         if (r < 0)
                 return error_set_errno(err, r, "cannot mount on %s", path);
+        return read_only ? tree_make_read_only(root_fd, path, recursive, err) : 0;
+}
+
+int tree_clone(int fd, int *ret_fd, bool *ret_recursive)
+{
+        const unsigned int flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH;
+        long clone = syscall(SYS_open_tree, fd, "", flags);
+
+        *ret_recursive = false;
+        if (clone < 0 && errno == EINVAL) {
+                /* As in tree_bind(). */
+                *ret_recursive = true;
+                clone = syscall(SYS_open_tree, fd, "", flags | AT_RECURSIVE);
+        }
+        if (clone < 0)
+                return -errno;
+        *ret_fd = (int)clone;
+        return 0;
+}
+
+int tree_attach(int root_fd, const char *path, int clone_fd, bool recursive, bool read_only,
+                struct error *err)
+{
+        _cleanup_close_ int fd = -1;
+        int r;
+
+        r = open_mount_point(root_fd, path, &fd, err);
+        if (r < 0)
+                return r;
+        if (syscall(SYS_move_mount, clone_fd, "", fd, "",
+                    MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+                return error_set_errno(err, -errno, "cannot mount on %s", path);
         return read_only ? tree_make_read_only(root_fd, path, recursive, err) : 0;
 }

@@ -145,6 +145,19 @@ prints_soon() {
         nothing_is_left
 }
 
+@test "what is mounted is the host's, also where the sandbox stands on it" {
+        local here
+        here=$(as_tester mktemp -d /tmp/varve-seen.XXXXXX)
+        for files in fuse copy; do
+                varve run --rm --fs $files -v /:/host:ro -v /tmp:/t -v "$here:/h" busybox:1 sh -c "
+                        echo x >/h/1; cat /host$here/1 /t/${here#/tmp/}/1; echo y >/t/${here#/tmp/}/2
+                        ! touch /host$here/3 2>/dev/null; ls -d /host/tmp/bin 2>/dev/null" >"$work/out" || :
+                [ "$(cat "$work/out" "$here"/[12])" = $'x\nx\nx\ny' ] || fail "$files: $(cat "$work/out")"
+        done
+        rm -r "$here"
+        nothing_is_left
+}
+
 @test "a terminal is the container's own, is resized and restored, and can be left" {
         python3 - "$stage/bin/varve" "$user" "$store" <<'EOF' >"$work/out" || fail "$(cat "$work/out")"
 import os, pty, re, select, sys, termios, time, fcntl, struct, signal
