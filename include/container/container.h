@@ -3,6 +3,7 @@
  *
  *     containers/ID/config.json   what it was made to be (spec.h); never changes
  *     containers/ID/state.json    what became of it; replaced as a whole
+ *     containers/ID/.room         while it runs, room for that when the store is full
  *     containers/ID/keeps         what garbage collection keeps for it (store.h)
  *     containers/ID/log           what its command has printed (log.h)
  *     containers/ID/lock          held by the process that runs it, its *keeper* (keep.h)
@@ -44,7 +45,8 @@ struct container_state {
         struct timespec started;
         struct timespec finished;
         int64_t exit_code;
-        char *failure;         /* why it could not be run, or NULL; owned */
+        char *failure;         /* why it could not be run or kept, or NULL; owned */
+        bool lost;             /* what it had changed could not be kept */
         struct digest *layers; /* its own, the bottom first; owned */
         size_t layer_count;
 };
@@ -86,6 +88,14 @@ int container_refresh(struct store *store, struct container *container, struct e
 
 /* Writes its state, and what is to be kept for it. */
 int container_write_state(struct container *container, struct error *err);
+
+/* Makes room for a state that can be written when the store is full, as far as the filesystem can
+ * do that; and writes it there, if its layers are those that were written last. */
+void container_reserve_state(struct container *container);
+int container_write_state_in_room(const struct container *container, struct error *err);
+
+/* Refuses (-ENODATA) a container that has lost what it had changed when it was run last. */
+int container_check_whole(const struct container *container, struct error *err);
 
 /* Takes its lock. -EAGAIN, which sets no error, where its keeper has it and `wait` is false;
  * -ENOENT: it was removed meanwhile. */

@@ -91,6 +91,8 @@ int container_seal(struct store *store, struct container *container, struct tree
 {
         struct container_state *state = &container->state;
         struct change_list *changes = NULL;
+        const size_t count = state->layer_count;
+        struct digest last = { .bytes = { 0 } };
         struct layer layer;
         int r = 0;
 
@@ -111,7 +113,16 @@ int container_seal(struct store *store, struct container *container, struct tree
         change_list_free(changes);
         if (r < 0)
                 return r;
+        if (onto)
+                last = state->layers[count - 1];
         r = add_layer(state, &layer.diff_id, onto) < 0 ? error_set_oom(err) : 0;
         descriptor_done(&layer.blob);
-        return r < 0 ? r : container_write_state(container, err);
+        if (r == 0)
+                r = container_write_state(container, err);
+        /* What nothing keeps is not the container's. */
+        if (r < 0 && onto)
+                state->layers[count - 1] = last;
+        else if (r < 0)
+                state->layer_count = count;
+        return r;
 }

@@ -138,6 +138,8 @@ int container_commit(struct store *store, struct container *container,
         int r = options->name ? store_name_new(store, options->name, &name, err) : 0;
 
         if (r == 0)
+                r = container_check_whole(container, err);
+        if (r == 0)
                 r = container_checkpoint(store, container, err);
         if (r == 0)
                 r = container_image(store, container, &image, err);

@@ -19,6 +19,10 @@
 #define STATE_NAME  "state.json"
 #define STATE_MAX   ((size_t)256 << 10)
 
+/* More than a state takes: the names of its layers and a message are most of it. */
+#define ROOM_NAME  ".room"
+#define ROOM_BYTES 16384
+
 #define NAME_ATTEMPTS 100
 
 void container_done(struct container *container)
@@ -70,17 +74,48 @@ static int write_keeps(struct container *container, struct error *err)
         return r;
 }
 
+void container_reserve_state(struct container *container)
+{
+        _cleanup_close_ int fd = openat(container->dir_fd, ROOM_NAME,
+                                        O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+        /* Where the filesystem cannot allocate it, there may be room at the end all the same. */
+        if (fd >= 0)
+                (void)fallocate(fd, 0, 0, ROOM_BYTES);
+}
+
+int container_write_state_in_room(const struct container *container, struct error *err)
+{
+        _cleanup_close_ int fd = openat(container->dir_fd, ROOM_NAME, O_WRONLY | O_CLOEXEC);
+        int written = fd < 0 ? -errno : 0, r;
+        struct buf text = BUF_INIT;
+
+        r = state_write(&container->state, &text, err);
+        if (r == 0 && written == 0)
+                written = io_write(fd, text.data, text.len);
+        if (r == 0 && written == 0 &&
+            (ftruncate(fd, (off_t)text.len) < 0 ||
+             renameat(container->dir_fd, ROOM_NAME, container->dir_fd, STATE_NAME) < 0))
+                written = -errno;
+        buf_done(&text);
+        return r < 0 || written == 0
+                       ? r
+                       : error_set_errno(err, written, "cannot write the container's " STATE_NAME);
+}
+
 /* What is kept comes before the state that names it. */
 int container_write_state(struct container *container, struct error *err)
 {
+        const bool lasts = container->state.status != CONTAINER_RUNNING;
         struct buf text = BUF_INIT;
         int r = write_keeps(container, err);
 
         if (r == 0)
                 r = state_write(&container->state, &text, err);
         if (r == 0)
-                r = write_document(container, STATE_NAME, &text,
-                                   container->state.status != CONTAINER_RUNNING, err);
+                r = write_document(container, STATE_NAME, &text, lasts, err);
+        if (r == 0 && lasts)
+                unlinkat(container->dir_fd, ROOM_NAME, 0);
         buf_done(&text);
         return r;
 }
@@ -438,6 +473,16 @@ bool containers_use_image(struct store *store, const char *image_id,
         }
         containers_done(&all);
         return found;
+}
+
+int container_check_whole(const struct container *container, struct error *err)
+{
+        const struct container_state *state = &container->state;
+
+        if (!state->lost)
+                return 0;
+        return error_set(err, -ENODATA, "the container %s has lost what it changed: %s",
+                         container->spec.name, state->failure ? state->failure : "no room");
 }
 
 /* ---- locking and removing ---- */

@@ -1,6 +1,7 @@
 #include "hub.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/io.h"
 #include "exec_request.h"
 
@@ -18,8 +19,9 @@
 
 #define CLIENTS_MAX 128
 
-/* Who does not take what there is to say by then is not told. */
-#define END_TIMEOUT_S 2
+/* In the foreground, who does not take what there is to say by then is not told; else the keeper
+ * stays for them, when all else is done. */
+#define END_TIMEOUT_MS 2000
 
 /* What local output takes without waiting, once it is ready: pipe(7), PIPE_BUF. */
 #define LOCAL_CHUNK ((size_t)4096)
@@ -27,10 +29,14 @@
 struct client {
         int fd; /* -1: free */
         bool attached;
-        bool waits;           /* for the end of the command */
-        uint32_t child;       /* what it has begun, or 0 */
-        struct buf pending;   /* output that it has not taken yet ... */
-        enum channel_type as; /* ... of this kind */
+        bool waits;         /* for the end of the command */
+        uint32_t child;     /* what it has begun, or 0 */
+        struct buf pending; /* messages that it has not taken yet, each behind its head */
+};
+
+struct pending_head {
+        enum channel_type type;
+        uint32_t len;
 };
 
 struct hub {
@@ -44,7 +50,9 @@ struct hub {
         bool draining, drained, ending;
         pthread_cond_t changed;
         bool input_ends;
-        struct buf input; /* for the command, not yet taken */
+        struct buf input;    /* for the command, not yet taken */
+        struct buf local[2]; /* the last of the output, not yet taken */
+        uint64_t ended_ns;
         char buffer[CHANNEL_MESSAGE_MAX];
 };
 
@@ -77,20 +85,6 @@ static void answer(struct client *client, int r, const struct error *err)
                 channel_send(client->fd, CHANNEL_DONE, NULL, 0, NULL, 0);
 }
 
-static void tell_end(struct client *client, int status, const struct error *err)
-{
-        const struct timeval end_timeout = { .tv_sec = END_TIMEOUT_S };
-        struct channel_end end = { .status = status };
-
-        if (err)
-                end.err = *err;
-        /* It comes behind what was printed, for which there may be no room yet. */
-        fcntl(client->fd, F_SETFL, O_RDWR);
-        setsockopt(client->fd, SOL_SOCKET, SO_SNDTIMEO, &end_timeout, sizeof(end_timeout));
-        channel_send(client->fd, CHANNEL_END, &end, sizeof(end), NULL, 0);
-        drop(client);
-}
-
 /* ---- output ---- */
 
 static bool is_blocked(const struct hub *hub)
@@ -101,39 +95,92 @@ static bool is_blocked(const struct hub *hub)
         return false;
 }
 
-static void give(struct client *client, enum channel_type type, const char *data, size_t len)
+/* The last message is the one after which there is nothing to say. */
+static int send_message(struct client *client, enum channel_type type, const void *data, size_t len)
 {
         int r = channel_send(client->fd, type, data, len, NULL, 0);
 
-        if (r == -EAGAIN) {
-                client->as = type;
-                r = buf_append(&client->pending, data, len);
-        }
-        if (r < 0)
+        if (r != -EAGAIN && (r < 0 || type == CHANNEL_END))
                 drop(client);
+        return r;
+}
+
+static void give(struct client *client, enum channel_type type, const void *data, size_t len)
+{
+        const struct pending_head head = { .type = type, .len = (uint32_t)len };
+
+        if (client->pending.len == 0 && send_message(client, type, data, len) != -EAGAIN)
+                return;
+        if (buf_append(&client->pending, &head, sizeof(head)) < 0 ||
+            buf_append(&client->pending, data, len) < 0)
+                drop(client);
+}
+
+static void cut_front(struct buf *buf, size_t len)
+{
+        memmove(buf->data, buf->data + len, buf->len - len);
+        buf->len -= len;
 }
 
 static void flush(struct client *client)
 {
-        int r = channel_send(client->fd, client->as, client->pending.data, client->pending.len,
-                             NULL, 0);
+        struct pending_head head;
 
-        if (r == 0)
-                buf_clear(&client->pending);
-        else if (r != -EAGAIN)
-                drop(client);
+        while (client->pending.len > 0) {
+                memcpy(&head, client->pending.data, sizeof(head));
+                if (send_message(client, head.type, client->pending.data + sizeof(head), head.len) <
+                            0 ||
+                    client->fd < 0)
+                        return;
+                cut_front(&client->pending, sizeof(head) + head.len);
+        }
 }
 
-/* What local output does not take is nobody's business but who reads it: the command goes on. */
-static void give_locally(struct hub *hub, size_t stream, const char *data, size_t len)
+static void tell_end(struct client *client, int status, const struct error *err)
 {
-        int *fd = &hub->options.local_fds[stream];
+        struct channel_end end = { .status = status };
 
-        if (*fd >= 0 && io_write(*fd, data, len) < 0)
-                *fd = -1;
+        if (err)
+                end.err = *err;
+        give(client, CHANNEL_END, &end, sizeof(end));
 }
 
-/* Takes a piece of what was printed. Returns false at its end. */
+/* Returns false where nobody reads it any more. What a full disk does not take is lost, and in the
+ * log. */
+static bool write_locally(struct hub *hub, size_t stream, const char *data, size_t len)
+{
+        int r = io_write(hub->options.local_fds[stream], data, len);
+
+        if (r < 0)
+                hub->options.local_fds[stream] = -1;
+        return r != -EPIPE;
+}
+
+/* The last of the output is not waited for before the changes are kept. */
+static bool give_locally(struct hub *hub, size_t stream, const char *data, size_t len)
+{
+        if (hub->options.local_fds[stream] < 0)
+                return true;
+        if (!hub->draining)
+                return write_locally(hub, stream, data, len);
+        return buf_append(&hub->local[stream], data, len) == 0;
+}
+
+static void flush_locally(struct hub *hub, size_t stream)
+{
+        struct buf *pending = &hub->local[stream];
+        size_t len = pending->len < LOCAL_CHUNK ? pending->len : LOCAL_CHUNK;
+
+        write_locally(hub, stream, pending->data, len);
+        if (hub->options.local_fds[stream] < 0)
+                buf_clear(pending);
+        else
+                cut_front(pending, len);
+}
+
+/* Takes a piece of what was printed. Returns false at its end, or where the caller of a command in
+ * the foreground does not read it any more, which the command is then to notice as in a pipeline.
+ */
 static bool take_output(struct hub *hub, size_t stream)
 {
         size_t room = hub->options.local_fds[stream] >= 0 ? LOCAL_CHUNK : CHANNEL_CHUNK;
@@ -147,11 +194,10 @@ static bool take_output(struct hub *hub, size_t stream)
                 return false;
         if (hub->options.log)
                 log_write(hub->options.log, (enum log_stream)stream, hub->buffer, (size_t)n);
-        give_locally(hub, stream, hub->buffer, (size_t)n);
         for (size_t i = 0; i < CLIENTS_MAX; i++)
                 if (hub->clients[i].fd >= 0 && hub->clients[i].attached)
                         give(&hub->clients[i], type, hub->buffer, (size_t)n);
-        return true;
+        return give_locally(hub, stream, hub->buffer, (size_t)n);
 }
 
 /* ---- input ---- */
@@ -168,10 +214,8 @@ static void feed(struct hub *hub)
                 n = write(hub->options.input_fd, hub->input.data, hub->input.len);
                 if (n < 0 && errno != EAGAIN && errno != EINTR)
                         buf_clear(&hub->input);
-                if (n > 0) {
-                        memmove(hub->input.data, hub->input.data + n, hub->input.len - (size_t)n);
-                        hub->input.len -= (size_t)n;
-                }
+                if (n > 0)
+                        cut_front(&hub->input, (size_t)n);
         }
         if (hub->input.len == 0 && hub->input_ends &&
             hub->options.input_fd != hub->options.output_fds[0]) {
@@ -290,23 +334,20 @@ static void hear(struct hub *hub, struct client *client)
 
 enum { POLL_WAKE, POLL_LISTEN, POLL_OUTPUT, POLL_ERRORS, POLL_INPUT, POLL_LOCAL, POLL_CLIENTS = 7 };
 
-/* Whether local output would take something; a file always does. */
-static bool takes_locally(const struct pollfd *fds, size_t stream)
-{
-        return fds[POLL_LOCAL + stream].fd < 0 || fds[POLL_LOCAL + stream].revents;
-}
-
 static void list_polled(struct hub *hub, struct pollfd fds[static POLL_CLIENTS + CLIENTS_MAX])
 {
         const struct hub_options *options = &hub->options;
-        bool blocked = is_blocked(hub);
+        /* At the end the rest is taken at once, and kept for who is slow. */
+        bool blocked = !hub->draining && is_blocked(hub);
 
         fds[POLL_WAKE] = (struct pollfd){ .fd = hub->wake_fd, .events = POLLIN };
         fds[POLL_LISTEN] = (struct pollfd){ .fd = options->listen_fd, .events = POLLIN };
         for (size_t i = 0; i < 2; i++) {
                 fds[POLL_OUTPUT + i] = (struct pollfd){ .fd = blocked ? -1 : options->output_fds[i],
                                                         .events = POLLIN };
-                fds[POLL_LOCAL + i] = (struct pollfd){ .fd = -1, .events = POLLOUT };
+                fds[POLL_LOCAL + i] =
+                        (struct pollfd){ .fd = hub->local[i].len > 0 ? options->local_fds[i] : -1,
+                                         .events = POLLOUT };
         }
         fds[POLL_INPUT] = (struct pollfd){ .fd = hub->input.len > 0 ? options->input_fd : -1,
                                            .events = POLLOUT };
@@ -328,7 +369,8 @@ static void wait_for_local(struct hub *hub, struct pollfd *fds)
         for (size_t i = 0; i < 2; i++) {
                 struct pollfd local = { .fd = hub->options.local_fds[i], .events = POLLOUT };
 
-                if (fds[POLL_OUTPUT + i].fd < 0 || local.fd < 0 || poll(&local, 1, 0) != 0)
+                if (hub->draining || fds[POLL_OUTPUT + i].fd < 0 || local.fd < 0 ||
+                    poll(&local, 1, 0) != 0)
                         continue;
                 fds[POLL_LOCAL + i].fd = local.fd;
                 fds[POLL_OUTPUT + i].fd = -1;
@@ -352,11 +394,13 @@ static void look_at_outputs(struct hub *hub, const struct pollfd *fds)
                 bool ready = fds[POLL_OUTPUT + i].revents || hub->draining;
 
                 if (hub->options.output_fds[i] >= 0 && fds[POLL_OUTPUT + i].fd >= 0 && ready &&
-                    takes_locally(fds, i) && !take_output(hub, i))
+                    !take_output(hub, i))
                         end_output(hub, i);
+                if (hub->local[i].len > 0 && fds[POLL_LOCAL + i].revents)
+                        flush_locally(hub, i);
         }
         if (hub->draining && !hub->drained && hub->options.output_fds[0] < 0 &&
-            hub->options.output_fds[1] < 0 && !is_blocked(hub)) {
+            hub->options.output_fds[1] < 0) {
                 hub->drained = true;
                 pthread_cond_broadcast(&hub->changed);
         }
@@ -376,22 +420,40 @@ static void look_at_clients(struct hub *hub, const struct pollfd *fds)
         }
 }
 
+/* How long to wait for who has not taken all by now; 0 where all have. */
+static int end_timeout_ms(const struct hub *hub)
+{
+        uint64_t passed_ms = (clock_monotonic_ns() - hub->ended_ns) / 1000000;
+
+        if (hub->local[0].len + hub->local[1].len > 0)
+                return -1;
+        if (!is_blocked(hub))
+                return 0;
+        if (hub->options.client_fd >= 0)
+                return -1;
+        return passed_ms < END_TIMEOUT_MS ? (int)(END_TIMEOUT_MS - passed_ms) : 0;
+}
+
+static int timeout_ms(const struct hub *hub)
+{
+        if (hub->ending)
+                return end_timeout_ms(hub);
+        return hub->draining && !hub->drained ? 0 : -1;
+}
+
 static void *work(void *userdata)
 {
         struct pollfd fds[POLL_CLIENTS + CLIENTS_MAX];
         struct hub *hub = userdata;
 
         pthread_mutex_lock(&hub->lock);
-        while (!hub->ending) {
-                bool at_once;
-                int n;
+        while (!hub->ending || end_timeout_ms(hub) != 0) {
+                int n, wait_ms = timeout_ms(hub);
 
                 list_polled(hub, fds);
                 wait_for_local(hub, fds);
-                at_once = hub->draining && !hub->drained && fds[POLL_LOCAL].fd < 0 &&
-                          fds[POLL_LOCAL + 1].fd < 0 && !is_blocked(hub);
                 pthread_mutex_unlock(&hub->lock);
-                n = poll(fds, ARRAY_SIZE(fds), at_once ? 0 : -1);
+                n = poll(fds, ARRAY_SIZE(fds), wait_ms);
                 pthread_mutex_lock(&hub->lock);
                 if (n < 0)
                         continue;
@@ -441,6 +503,8 @@ static void hub_free(struct hub *hub)
         cleanup_close(&hub->wake_fd);
         log_writer_free(options->log);
         buf_done(&hub->input);
+        buf_done(&hub->local[0]);
+        buf_done(&hub->local[1]);
         pthread_cond_destroy(&hub->changed);
         pthread_mutex_destroy(&hub->lock);
         free(hub);
@@ -528,9 +592,9 @@ void hub_end(struct hub *hub, int status, const struct error *err)
 {
         pthread_mutex_lock(&hub->lock);
         hub->ending = true;
-        pthread_mutex_unlock(&hub->lock);
-        wake(hub);
-        pthread_join(hub->thread, NULL);
+        hub->ended_ns = clock_monotonic_ns();
+        if (hub->options.listen_fd >= 0)
+                close(TAKE_FD(hub->options.listen_fd));
         for (size_t i = 0; i < CLIENTS_MAX; i++) {
                 struct client *client = &hub->clients[i];
 
@@ -538,6 +602,11 @@ void hub_end(struct hub *hub, int status, const struct error *err)
                         tell_end(client, status, error_is_set(err) ? err : NULL);
                 else if (client->fd >= 0 && client->child != 0)
                         tell_end(client, 128 + SIGKILL, NULL);
+                else if (client->fd >= 0)
+                        drop(client);
         }
+        pthread_mutex_unlock(&hub->lock);
+        wake(hub);
+        pthread_join(hub->thread, NULL);
         hub_free(hub);
 }

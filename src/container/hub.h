@@ -3,7 +3,8 @@
  * passes it on to who is attached, and answers requests. Private to src/container/.
  *
  * It never waits for a client: who does not take the output makes the command wait, as on a
- * terminal that was stopped, and nobody else.
+ * terminal that was stopped, and nobody else. The end of the command waits for nobody: what is left
+ * of the output then is kept for who has not taken it.
  */
 #pragma once
 
@@ -37,5 +38,7 @@ void hub_child(struct hub *hub, const struct sandbox_child_event *event);
 /* No process of the command is left: takes what it has printed to its end, and ends the log. */
 void hub_drain(struct hub *hub);
 
-/* Tells everybody how it has ended, ends the thread and frees. */
+/* Tells everybody how it has ended, ends the thread and frees. Waits until all who are attached
+ * have taken what was printed, or are gone; where nobody is from the beginning, for their own
+ * caller, and not long for the others. */
 void hub_end(struct hub *hub, int status, const struct error *err);

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define STATUS_KILLED (128 + SIGKILL)
+#define STATUS_LOST   125
 
 struct keep {
         struct store *store;
@@ -135,6 +136,8 @@ static void hear_start(void *context, struct execution_live *live)
                 state->started = clock_now();
                 state->finished = (struct timespec){ .tv_sec = 0 };
                 state->exit_code = 0;
+                if (!keep->container->spec.remove)
+                        container_reserve_state(keep->container);
                 container_write_state(keep->container, &ignored);
         }
         hub_set_live(keep->hub, live);
@@ -197,6 +200,7 @@ static int prepare(struct keep *keep, struct error *err)
                 return r;
         free(state->keeper);
         free(TAKE_PTR(state->failure));
+        state->lost = false;
         state->keeper = strdup(name);
         state->pid = getpid();
         keep->layers_before = state->layer_count;
@@ -253,25 +257,58 @@ static int run(struct keep *keep, int *ret_status, struct error *err)
  * while it ran. */
 static int keep_changes(struct keep *keep, struct error *err)
 {
-        size_t count = keep->container->state.layer_count;
+        struct container_state *state = &keep->container->state;
+        size_t count = state->layer_count;
+        int r = container_seal(keep->store, keep->container, keep->tree,
+                               count > 0 && count == keep->layers_before, err);
 
-        return container_seal(keep->store, keep->container, keep->tree,
-                              count > 0 && count == keep->layers_before, err);
+        if (r == 0)
+                return 0;
+        state->lost = true;
+        error_wrap(err, "what the container has changed is lost");
+        return store_explain_full(keep->store, err);
 }
 
-static void write_end(struct keep *keep, int status, const struct error *err)
+static int write_end(struct keep *keep, int status, const struct error *why, struct error *err)
 {
         struct container_state *state = &keep->container->state;
-        struct error ignored = ERROR_INIT;
+        struct error full = ERROR_INIT;
 
         if (keep->started) {
                 state->status = CONTAINER_EXITED;
                 state->finished = clock_now();
         }
         state->exit_code = status;
-        if (error_is_set(err))
-                state->failure = strdup(err->message);
-        container_write_state(keep->container, &ignored);
+        if (error_is_set(why))
+                state->failure = strdup(why->message);
+        if (container_write_state(keep->container, &full) == 0)
+                return 0;
+        return container_write_state_in_room(keep->container, err);
+}
+
+/* All that is to be done when no process of it is left; the first that fails is told. */
+static int finish(struct keep *keep, int *status, int r, struct error *err)
+{
+        struct container *container = keep->container;
+        const bool removed = container->spec.remove;
+        struct error failure = ERROR_INIT;
+
+        if (keep->started && !removed && keep_changes(keep, &failure) < 0) {
+                if (*status == 0)
+                        *status = STATUS_LOST;
+                if (r == 0) {
+                        *err = failure;
+                        r = err->code;
+                }
+        }
+        failure = ERROR_INIT;
+        if (removed)
+                container_remove(keep->store, container, &failure);
+        else if (write_end(keep, *status, err, &failure) < 0 && r == 0) {
+                *err = failure;
+                r = err->code;
+        }
+        return r;
 }
 
 static void keep_done(struct keep *keep)
@@ -301,23 +338,13 @@ int container_keep(struct store *store, struct container *container, struct stor
                              .options = options,
                              .mounts = MOUNTS_INIT,
                              .stdio = { -1, -1, -1 } };
-        struct error failure = ERROR_INIT;
         int status = *ret_status, r = prepare(&keep, err);
 
         if (r == 0)
                 r = run(&keep, &status, err);
         if (keep.hub)
                 hub_drain(keep.hub);
-        if (keep.started && !container->spec.remove && keep_changes(&keep, &failure) < 0 &&
-            r == 0) {
-                *err = failure;
-                error_wrap(err, "what the container has changed is lost");
-                r = store_explain_full(store, err);
-        }
-        if (container->spec.remove)
-                container_remove(store, container, &failure);
-        else
-                write_end(&keep, status, err);
+        r = finish(&keep, &status, r, err);
         keep_done(&keep);
         store_lock_release(store, lock);
         store_leave(store);

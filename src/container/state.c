@@ -60,6 +60,8 @@ int state_write(const struct container_state *state, struct buf *ret, struct err
                 r = json_put_integer(object, "ExitCode", state->exit_code);
         if (r == 0)
                 r = json_put_string(object, "Error", state->failure);
+        if (r == 0 && state->lost)
+                r = json_put_true(object, "Lost", true);
         if (r == 0)
                 r = put_layers(object, state);
         return r < 0 ? error_set_oom(err) : json_write(object, ret, err);
@@ -109,6 +111,8 @@ static int get_all(const json_t *object, struct container_state *state, struct e
                 r = json_get_integer(object, "ExitCode", &state->exit_code, err);
         if (r == 0)
                 r = json_get_string_copy(object, "Error", &state->failure, err);
+        if (r == 0)
+                r = json_get_bool(object, "Lost", &state->lost, err);
         return r < 0 ? r : get_layers(object, state, err);
 }
 

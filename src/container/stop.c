@@ -12,9 +12,9 @@
 #include <string.h>
 #include <time.h>
 
-/* How long a keeper may take to seal what a killed command has changed before it is killed too;
- * what was changed is lost then. */
-#define SEAL_TIMEOUT_MS 60000
+/* How often a keeper that is sealing what a killed command has changed is asked whether it lives.
+ */
+#define SEAL_ASK_MS 30000
 
 /* How long one may be silent. */
 #define SILENCE_MS 5000
@@ -110,7 +110,8 @@ static bool is_gone_soon(struct store *store, struct container *container)
         return false;
 }
 
-/* A keeper whose command is over is sealing what that has changed, and is to be left alone. */
+/* A keeper whose command is over is sealing what that has changed, and is to be left alone for as
+ * long as it answers: if it were killed, that were lost. */
 int container_kill(struct store *store, struct container *container, struct error *err)
 {
         struct error ignored = ERROR_INIT;
@@ -118,9 +119,11 @@ int container_kill(struct store *store, struct container *container, struct erro
 
         if (container->state.status != CONTAINER_RUNNING)
                 return 0;
-        r = container_signal(container, SIGKILL, &ignored);
-        if (r == 0 || r == -ESRCH)
-                r = container_wait(store, container, SEAL_TIMEOUT_MS, &status, &ignored);
+        do {
+                r = container_signal(container, SIGKILL, &ignored);
+                if (r == 0 || r == -ESRCH)
+                        r = container_wait(store, container, SEAL_ASK_MS, &status, &ignored);
+        } while (r == -ETIMEDOUT);
         if (r == 0 || is_gone_soon(store, container))
                 return 0;
         kill_keeper(store, container);
@@ -130,8 +133,8 @@ int container_kill(struct store *store, struct container *container, struct erro
                          container->spec.name);
 }
 
-int container_stop(struct store *store, struct container *container, int number, int64_t timeout_s,
-                   struct error *err)
+static int end(struct store *store, struct container *container, int number, int64_t timeout_s,
+               struct error *err)
 {
         int timeout_ms = timeout_s < 0         ? -1
                          : timeout_s > 1000000 ? 1000000000
@@ -154,4 +157,13 @@ int container_stop(struct store *store, struct container *container, int number,
                 return container_kill(store, container, err);
         }
         return r;
+}
+
+int container_stop(struct store *store, struct container *container, int number, int64_t timeout_s,
+                   struct error *err)
+{
+        const bool was_running = container->state.status == CONTAINER_RUNNING;
+        int r = end(store, container, number, timeout_s, err);
+
+        return r == 0 && was_running ? container_check_whole(container, err) : r;
 }

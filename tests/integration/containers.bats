@@ -231,6 +231,53 @@ EOF
         nothing_is_left
 }
 
+@test "who does not read what is printed holds up no end, and nothing of it is lost" {
+        local client
+        varve run -d --name loud busybox:1 sh -c 'echo keep >/keep
+                while :; do echo xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done' >/dev/null
+        varve attach loud >"$work/heard" &
+        for _ in $(seq 100); do [ ! -s "$work/heard" ] || break; sleep 0.02; done
+        client=$(pgrep -u "$user" -xf '.*/varve attach loud')
+        kill -STOP "$client"
+        sleep 0.3
+        varve stop -t 0 loud
+        run -0 varve ps -a --format '{{.Status}}'
+        says '^Exited .1(37|43)'
+        [ "$(varve diff loud)" = 'A /keep' ]
+        kill -CONT "$client"
+        wait $! || [ $? -eq "$(varve wait loud)" ]
+        [ "$(tail -n 1 "$work/heard")" = "$(varve logs loud | tail -n 1)" ]
+        varve rm loud
+        # Nor does the caller in the foreground; who closes it ends the command, as in a pipeline.
+        varve run --name pipe busybox:1 sh -c 'echo keep >/keep; yes' | head -1 >/dev/null
+        [ "$(varve inspect -f '{{.State.ExitCode}}' pipe)" = 141 ]
+        [ "$(varve diff pipe)" = 'A /keep' ]
+        varve rm pipe
+        nothing_is_left
+}
+
+@test "a full store loses no more than the last changes, and says so" {
+        local here
+        mkdir -p "$work/small"
+        mount -t tmpfs -o "size=24m,mode=700,uid=$(id -u "$user"),gid=$(id -g "$user")" small "$work/small"
+        local store=$work/small
+        varve import "$stage/busybox.tar" busybox:1
+        run -125 varve run --name big busybox:1 sh -c 'echo keep >/keep; dd if=/dev/zero of=/big bs=1M count=40'
+        says 'is lost'
+        run ! varve commit big x
+        says 'has lost what it changed'
+        varve run -d --name late busybox:1 sh -c 'trap "exit 5" TERM; echo x >/new; echo written; while :; do sleep 0.05; done'
+        prints_soon written late
+        head -c 24m /dev/zero >"$work/small/ballast" || :
+        run -1 varve stop late
+        says 'is lost'
+        rm "$work/small/ballast"
+        [ "$(varve ps -a --filter name=late --format '{{.Status}}' | cut -d' ' -f1,2)" = 'Exited (5)' ]
+        run ! varve commit late x
+        varve rm big late
+        umount "$work/small"
+}
+
 @test "a keeper that is killed leaves a dead container, and a sound store" {
         local pid at
         for at in 0 0.05 0.3; do
