@@ -97,12 +97,10 @@ enum build_output_type {
 /* Where the result of a build goes. */
 struct build_output {
         enum build_output_type type;
-        struct whole_file *file; /* archives: planned, not open; NULL: standard output */
-        const char *directory;   /* of the directories; it may be there */
-        const char *temporary;   /* what the directory, or in one that is there what holds all that
-                                  * is to come in, is called meanwhile; removed on errors */
-        bool push;               /* IMAGE: to the registries that the names are of, too */
-        bool insecure;           /* as push_options has it */
+        struct whole_file *file;           /* archives: planned, not open; NULL: standard output */
+        struct whole_directory *directory; /* of the directories; the same */
+        bool push;                         /* IMAGE: to the registries of the names, too */
+        bool insecure;                     /* as push_options has it */
 };
 
 struct build_options {

@@ -1,7 +1,6 @@
 #include "outputs.h"
 
 #include "base/cleanup.h"
-#include "base/io.h"
 #include "build/archives.h"
 #include "build/tree_source.h"
 #include "oci/reference.h"
@@ -158,48 +157,55 @@ static int write_files(const struct outputs *outputs, const struct build_output 
         if (r == 0)
                 r = local_finish(tree, to >= 0 ? to : from, err);
         if (r == 0)
-                tell_left_out(outputs, output->directory, left_out);
+                tell_left_out(outputs, output->directory->target, left_out);
         tree_free(tree);
         return r;
 }
 
-static int fill_directory(const struct outputs *outputs, const struct build_output *output,
-                          int from_fd, int to_fd, struct error *err)
+static int write_all_files(const struct outputs *outputs, const struct build_output *output,
+                           struct error *err)
 {
-        const struct save_target target = { .format = IMAGE_OCI_DIRECTORY, .dir_fd = from_fd };
+        const struct whole_directory *directory = output->directory;
+        _cleanup_close_ int to_fd = -1;
         int r = 0;
 
-        if (output->type == BUILD_OUTPUT_OCI_DIRECTORY)
-                return image_save(outputs->store, outputs->root, &outputs->built[0].platform,
-                                  &outputs->names, &target, err);
+        if (directory->is_there) {
+                to_fd = open(directory->target, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+                if (to_fd < 0)
+                        return error_set_errno(err, -errno, "cannot open it");
+        }
         for (size_t i = 0; i < outputs->count && r == 0; i++)
-                r = write_files(outputs, output, i, from_fd, to_fd, err);
+                r = write_files(outputs, output, i, directory->fd, to_fd, err);
         return r;
 }
 
-/* A directory that is not there appears as a whole. Into one that is there the files come when all
- * are written. */
+static int write_layout(const struct outputs *outputs, const struct build_output *output,
+                        struct error *err)
+{
+        const struct save_target target = { .format = IMAGE_OCI_DIRECTORY,
+                                            .dir_fd = output->directory->fd };
+
+        return image_save(outputs->store, outputs->root, &outputs->built[0].platform,
+                          &outputs->names, &target, err);
+}
+
+/* Files come into a directory that is there when all are written; what has the same names is
+ * replaced. */
 static int write_directory(const struct outputs *outputs, const struct build_output *output,
                            struct error *err)
 {
-        const char *directory = output->directory, *temporary = output->temporary;
-        _cleanup_close_ int to_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        _cleanup_close_ int from_fd = -1;
-        struct error ignored = ERROR_INIT;
-        int r;
+        struct whole_directory *directory = output->directory;
+        bool is_layout = output->type == BUILD_OUTPUT_OCI_DIRECTORY;
+        int r = whole_directory_open(directory, err);
 
-        if (to_fd < 0 && errno != ENOENT)
-                return error_set_errno(err, -errno, "cannot write %s", directory);
-        r = from_fd = whole_directory_open(directory, temporary, err);
         if (r < 0)
                 return r;
-        r = fill_directory(outputs, output, from_fd, to_fd, err);
-        if (r == 0 && (to_fd < 0 || output->type == BUILD_OUTPUT_OCI_DIRECTORY))
-                r = whole_directory_finish(directory, temporary, from_fd, err);
+        r = is_layout ? write_layout(outputs, output, err) : write_all_files(outputs, output, err);
         if (r < 0)
-                error_wrap(err, "%s", directory);
-        io_remove_tree(AT_FDCWD, temporary, &ignored);
-        return r;
+                return error_wrap(err, "%s", directory->target);
+        return is_layout || !directory->is_there
+                       ? whole_directory_finish(directory, "index.json", err)
+                       : 0;
 }
 
 /* ---- registries ---- */

@@ -2,6 +2,7 @@
  * From platforms to what is handed over: images, an index of several, outputs, names.
  */
 #include "base/cleanup.h"
+#include "base/io.h"
 #include "builder.h"
 #include "image.h"
 #include "oci/index.h"
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* What builds for all platforms. */
 struct builders {
@@ -69,6 +71,31 @@ static int wrap_platform(const struct build_options *options, size_t index, stru
         return name ? error_wrap(err, "%s", name) : err->code;
 }
 
+static bool reads_input(const struct build_options *options)
+{
+        return strcmp(options->context, "-") == 0 ||
+               (options->dockerfile && strcmp(options->dockerfile, "-") == 0);
+}
+
+/* Standard input is read for each platform: what it gives is kept in a file that takes its place.
+ */
+static int keep_input(struct store *store, struct error *err)
+{
+        struct store_file file = STORE_FILE_INIT;
+        char chunk[16384];
+        ssize_t n = 0;
+        int r = store_file_new(store, &file, err);
+
+        if (r < 0)
+                return r;
+        while (r == 0 && (n = io_read(STDIN_FILENO, chunk, sizeof(chunk))) > 0)
+                r = io_write(file.fd, chunk, (size_t)n);
+        if (r == 0)
+                r = n < 0 ? (int)n : dup2(file.fd, STDIN_FILENO) < 0 ? -errno : 0;
+        store_file_discard(store, &file);
+        return r < 0 ? error_set_errno(err, r, "cannot keep what standard input gives") : 0;
+}
+
 /* Plans for all platforms, so that what cannot be done of one is known before the first step. */
 static int plan(struct store *store, const struct build_options *options, struct builders *ret,
                 struct build_fault *ret_fault, struct error *err)
@@ -78,8 +105,13 @@ static int plan(struct store *store, const struct build_options *options, struct
         ret->items = calloc(count, sizeof(*ret->items));
         if (!ret->items)
                 return error_set_oom(err);
+        if (count > 1 && reads_input(options) && keep_input(store, err) < 0)
+                return err->code;
         for (; ret->count < count; ret->count++) {
                 struct build_options own = *options;
+
+                if (count > 1 && reads_input(options))
+                        lseek(STDIN_FILENO, 0, SEEK_SET);
 
                 if (options->platform_count > 0) {
                         own.platforms = &options->platforms[ret->count];

@@ -37,6 +37,8 @@ struct build_flags {
         const char *userns;
         const char *files;
         const char *iidfile;
+        struct whole_file iid;      /* what that is, planned, ... */
+        struct whole_file metadata; /* ... and --metadata-file */
         struct output_flags output;
         struct strv allowed;
         struct network_flags network;
@@ -52,6 +54,7 @@ struct build_flags {
         const char *jobs;
         const char *progress;
         bool quiet;
+        bool writes_stdout; /* an output goes there */
         bool check;
 };
 
@@ -71,6 +74,8 @@ static void build_flags_done(struct build_flags *flags)
         strv_done(&flags->agents);
         strv_done(&flags->contexts);
         output_flags_done(&flags->output);
+        whole_file_done(&flags->iid);
+        whole_file_done(&flags->metadata);
 }
 
 /* Names that are none are told before the work. */
@@ -103,23 +108,29 @@ static int check_context(const char *context, struct error *err)
 
 /* That the ID, or what else is told of the image, could not be written is told before the work,
  * too. */
-static int check_result_file(const char *path, struct error *err)
+static int plan_result_files(struct build_flags *flags, struct strv *leftovers, struct error *err)
 {
-        char parent[PATH_MAX];
-        int r = path ? path_parent(path, parent, sizeof(parent)) : 0;
+        struct whole_file *files[] = { &flags->iid, &flags->metadata };
+        const char *paths[] = { flags->iidfile, flags->output.metadata_file };
 
-        if (r == 0 && path && access(access(path, F_OK) == 0 ? path : parent, W_OK) < 0)
-                r = -errno;
-        return r < 0 ? error_set_errno(err, r, "cannot write %s", path) : 0;
+        for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+                int r = paths[i] ? whole_file_plan(paths[i], files[i], err) : 0;
+
+                if (r < 0)
+                        return r;
+                if (files[i]->temporary && strv_add(leftovers, files[i]->temporary) < 0)
+                        return error_set_oom(err);
+        }
+        return 0;
 }
 
-static int write_iidfile(const char *path, const char *id, struct error *err)
+/* As Docker does: a build that fails leaves no ID of another. */
+static void forget_id(const struct whole_file *file)
 {
-        _cleanup_fclose_ FILE *file = fopen(path, "we");
-
-        if (!file || fputs(id, file) < 0 || fflush(file) != 0)
-                return error_set_errno(err, -errno, "cannot write %s", path);
-        return 0;
+        if (file->temporary)
+                unlink(file->target);
+        else if (file->is_regular)
+                (void)!truncate(file->target, 0);
 }
 
 static void tell_line(const char *what, const char *text)
@@ -130,18 +141,19 @@ static void tell_line(const char *what, const char *text)
                 fprintf(stderr, "%s %s\n", what, text);
 }
 
-static int tell_result(const struct build_flags *flags, const struct store *store,
+static int tell_result(struct build_flags *flags, const struct store *store,
                        const struct build_result *result, bool keeps, struct error *err)
 {
         char id[DIGEST_TEXT_MAX];
 
         digest_format(&result->config, id);
-        if (flags->iidfile && write_iidfile(flags->iidfile, id, err) < 0)
+        if (flags->iid.target && whole_file_write(&flags->iid, id, strlen(id), err) < 0)
                 return err->code;
-        if (output_flags_tell(&flags->output, store, &flags->tags, result, err) < 0)
+        if (flags->metadata.target &&
+            output_flags_tell(&flags->metadata, store, &flags->tags, result, err) < 0)
                 return err->code;
         if (flags->quiet) {
-                printf("%s\n", id);
+                fprintf(flags->writes_stdout ? stderr : stdout, "%s\n", id);
                 return 0;
         }
         tell_line("image", id);
@@ -160,15 +172,17 @@ static void use_lists(const struct build_lists *lists, struct build_options *opt
         options->context_count = lists->context_count;
 }
 
-static int build_and_tell(struct store *store, const struct build_flags *flags,
+static int build_and_tell(struct store *store, struct build_flags *flags,
                           const struct build_options *options, struct build_fault *fault,
                           struct error *err)
 {
         struct build_result result;
         struct buf report = BUF_INIT;
-        int r = flags->output.verify ? build_verify(store, options, &result, &report, fault, err)
-                                     : build_image(store, options, &result, fault, err);
+        int r;
 
+        forget_id(&flags->iid);
+        r = flags->output.verify ? build_verify(store, options, &result, &report, fault, err)
+                                 : build_image(store, options, &result, fault, err);
         progress_finish(options->event_context);
         if (report.len > 0) {
                 print_plain(report.data);
@@ -184,7 +198,7 @@ static int build_and_tell(struct store *store, const struct build_flags *flags,
 }
 
 /* --check, and --call of all but "build". */
-static int describe(struct store *store, const struct build_flags *flags,
+static int describe(struct store *store, struct build_flags *flags,
                     const struct build_options *options, struct build_fault *fault,
                     struct error *err)
 {
@@ -330,10 +344,6 @@ static int build(struct store *store, struct build_flags *flags, const struct ou
         if (r == 0)
                 r = check_context(context, err);
         if (r == 0)
-                r = check_result_file(flags->iidfile, err);
-        if (r == 0)
-                r = check_result_file(flags->output.metadata_file, err);
-        if (r == 0)
                 r = build_flags_args(&flags->args, &args, err);
         if (r == 0)
                 r = build_flags_inline_cache(&args, &flags->cache_to, err);
@@ -401,7 +411,8 @@ static void tell_fault(const struct progress *progress, const struct build_fault
 
 static int run(const struct command *command, int argc, char **argv)
 {
-        _cleanup_(build_flags_done) struct build_flags flags = { .file = NULL };
+        _cleanup_(build_flags_done) struct build_flags flags = { .iid = WHOLE_FILE_INIT,
+                                                                 .metadata = WHOLE_FILE_INIT };
         enum progress_style style;
         struct progress progress;
         _cleanup_(build_fault_done) struct build_fault fault = { .excerpt = NULL };
@@ -473,13 +484,15 @@ static int run(const struct command *command, int argc, char **argv)
                 return status;
         if (progress_parse_style(flags.quiet ? "quiet" : flags.progress, &style, &err) < 0 ||
             bounds_parse(&flags.bounds, &bounds, &err) < 0 ||
-            output_flags_parse(&flags.output, &flags.tags, &outputs, &err) < 0) {
+            output_flags_parse(&flags.output, &flags.tags, &outputs, &err) < 0 ||
+            plan_result_files(&flags, &outputs.leftovers, &err) < 0) {
                 store_free(store);
                 return cli_fail(&err, EXIT_FAILURE);
         }
         if (!cli_guard(store, (const char *const *)outputs.leftovers.items, &status))
                 return status;
         flags.quiet = style == PROGRESS_QUIET;
+        flags.writes_stdout = output_list_writes_stdout(&outputs);
         if (progress_init(&progress, style, &err) < 0 ||
             build(store, &flags, &outputs, &bounds, arguments.items[0], &progress, &fault, &err) <
                     0) {

@@ -1,12 +1,9 @@
 #include "base/cleanup.h"
-#include "base/io.h"
-#include "base/path.h"
 #include "base/whole_file.h"
 #include "build/archives.h"
 #include "commands.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,18 +24,16 @@ static int choose_format(const char *text, enum image_format *ret, struct error 
                          text);
 }
 
-/* What is written, and what it is called meanwhile. */
+/* What is written; without a target standard output. */
 struct place {
-        struct whole_file file; /* of archives; without a name standard output */
-        char *directory;        /* owned; of an OCI layout, or NULL */
-        char *temporary;        /* owned */
+        struct whole_file file;           /* of archives */
+        struct whole_directory directory; /* of an OCI layout */
 };
 
 static void place_done(struct place *place)
 {
         whole_file_done(&place->file);
-        free(place->directory);
-        free(place->temporary);
+        whole_directory_done(&place->directory);
 }
 
 static int find_place(const char *output, enum image_format format, struct place *ret,
@@ -48,31 +43,20 @@ static int find_place(const char *output, enum image_format format, struct place
                 return output ? whole_file_plan(output, &ret->file, err) : cli_check_stdout(err);
         if (!output)
                 return error_set(err, -EINVAL, "--format oci-dir wants a directory, with -o");
-        ret->directory = path_clean(output);
-        if (!ret->directory ||
-            asprintf(&ret->temporary, "%s.tmp-%d", ret->directory, (int)getpid()) < 0) {
-                ret->temporary = NULL;
-                return error_set_oom(err);
-        }
-        return 0;
+        return whole_directory_plan(output, true, &ret->directory, err);
 }
 
 static int save_to_directory(struct store *store, const struct strv *names,
-                             const struct place *place, struct error *err)
+                             struct whole_directory *directory, struct error *err)
 {
         struct save_target target = { .format = IMAGE_OCI_DIRECTORY };
-        _cleanup_close_ int fd = whole_directory_open(place->directory, place->temporary, err);
-        struct error ignored = ERROR_INIT;
-        int r = fd;
+        int r = whole_directory_open(directory, err);
 
         if (r < 0)
                 return r;
-        target.dir_fd = fd;
+        target.dir_fd = directory->fd;
         r = images_save(store, names, &target, err);
-        if (r == 0)
-                r = whole_directory_finish(place->directory, place->temporary, fd, err);
-        io_remove_tree(AT_FDCWD, place->temporary, &ignored);
-        return r;
+        return r < 0 ? r : whole_directory_finish(directory, "index.json", err);
 }
 
 static int save_to_fd(struct store *store, const struct strv *names, enum image_format format,
@@ -105,8 +89,8 @@ static int save(struct store *store, const struct arguments *arguments, struct p
         for (size_t i = 0; i < arguments->count && r == 0; i++)
                 if (strv_add(&names, arguments->items[i]) < 0)
                         r = error_set_oom(err);
-        if (r == 0 && place->directory)
-                r = save_to_directory(store, &names, place, err);
+        if (r == 0 && place->directory.target)
+                r = save_to_directory(store, &names, &place->directory, err);
         else if (r == 0 && place->file.target)
                 r = save_to_file(store, &names, format, &place->file, err);
         else if (r == 0)
@@ -117,7 +101,8 @@ static int save(struct store *store, const struct arguments *arguments, struct p
 
 static int run(const struct command *command, int argc, char **argv)
 {
-        _cleanup_(place_done) struct place place = { .file = WHOLE_FILE_INIT };
+        _cleanup_(place_done) struct place place = { .file = WHOLE_FILE_INIT,
+                                                     .directory = WHOLE_DIRECTORY_INIT };
         const char *output = NULL, *format_text = NULL;
         const struct option_spec options[] = {
                 { OPTION_STRING, 'o', "output", &output, "FILE", "Write here (standard output)" },
@@ -141,7 +126,7 @@ static int run(const struct command *command, int argc, char **argv)
                 store_free(store);
                 return cli_fail(&err, EXIT_FAILURE);
         }
-        leftovers[0] = place.directory ? place.temporary : place.file.temporary;
+        leftovers[0] = place.directory.target ? place.directory.temporary : place.file.temporary;
         if (!cli_guard(store, leftovers, &status))
                 return status;
         if (save(store, &arguments, &place, format, &err) < 0) {

@@ -1,19 +1,15 @@
 #include "output_flags.h"
 
 #include "base/cleanup.h"
-#include "base/io.h"
-#include "base/path.h"
 #include "cli.h"
 #include "oci/json.h"
+#include "oci/media_type.h"
 #include "oci/reference.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 void output_flags_done(struct output_flags *flags)
@@ -24,12 +20,15 @@ void output_flags_done(struct output_flags *flags)
 
 void output_list_done(struct output_list *list)
 {
-        for (size_t i = 0; i < list->count; i++)
+        for (size_t i = 0; i < list->count; i++) {
                 whole_file_done(&list->files[i]);
+                whole_directory_done(&list->directories[i]);
+        }
         for (size_t i = 0; i < list->platform_count; i++)
                 platform_done(&list->platforms[i]);
         free(list->platforms);
         free(list->files);
+        free(list->directories);
         free(list->items);
         strv_done(&list->words);
         strv_done(&list->leftovers);
@@ -201,72 +200,52 @@ static bool is_directory_type(enum build_output_type type)
         return type == BUILD_OUTPUT_LOCAL || type == BUILD_OUTPUT_OCI_DIRECTORY;
 }
 
-static bool is_archive_type(enum build_output_type type)
+static bool writes_stdout(const struct build_output *output)
 {
-        return type == BUILD_OUTPUT_OCI || type == BUILD_OUTPUT_DOCKER || type == BUILD_OUTPUT_TAR;
+        bool is_archive = output->type == BUILD_OUTPUT_OCI || output->type == BUILD_OUTPUT_DOCKER ||
+                          output->type == BUILD_OUTPUT_TAR;
+
+        return is_archive && (!output->file || output->file->given == STDOUT_FILENO);
 }
 
-/* Whether a directory is there; -ENOTEMPTY where it holds something and must not. */
-static int look_at_directory(struct reading *reading)
+bool output_list_writes_stdout(const struct output_list *list)
 {
-        const struct dirent *entry;
-        int count = 0;
-        DIR *dir = opendir(reading->dest);
-
-        if (!dir)
-                return errno == ENOENT ? 0
-                                       : error_set_errno(reading->err, -errno, "cannot write %s",
-                                                         reading->dest);
-        while ((entry = readdir(dir)))
-                count += !path_name_is_dot(entry->d_name, strlen(entry->d_name));
-        closedir(dir);
-        if (count > 0 && reading->output.type == BUILD_OUTPUT_OCI_DIRECTORY) {
-                error_set(reading->err, -ENOTEMPTY, "%s is not empty", reading->dest);
-                return error_hint(reading->err,
-                                  "Name a directory that is not there, or remove what is in it.");
-        }
-        return 1;
+        for (size_t i = 0; i < list->count; i++)
+                if (writes_stdout(&list->items[i]))
+                        return true;
+        return false;
 }
 
-/* Chooses what the directory is called until all is written: beside it, so that it can be renamed;
- * for files that come into one that is there, inside. */
+static int add_leftover(struct reading *reading, const char *path)
+{
+        return path && strv_add(&reading->list->leftovers, path) < 0 ? error_set_oom(reading->err)
+                                                                     : 0;
+}
+
 static int settle_directory(struct reading *reading)
 {
-        _cleanup_free_ char *clean = path_clean(reading->dest);
-        char *temporary = NULL;
-        int there = look_at_directory(reading), len;
+        struct whole_directory *directory = &reading->list->directories[reading->list->count];
+        int r = whole_directory_plan(reading->dest,
+                                     reading->output.type == BUILD_OUTPUT_OCI_DIRECTORY, directory,
+                                     reading->err);
 
-        if (there < 0)
-                return there;
-        if (!clean)
-                return error_set_oom(reading->err);
-        if (there > 0 && reading->output.type == BUILD_OUTPUT_LOCAL)
-                len = asprintf(&temporary, "%s/.varve-%d", clean, (int)getpid());
-        else
-                len = asprintf(&temporary, "%s.tmp-%d", clean, (int)getpid());
-        if (len < 0 || strv_take(&reading->list->leftovers, temporary) < 0 ||
-            strv_add(&reading->list->words, clean) < 0 ||
-            strv_add(&reading->list->words, temporary) < 0)
-                return error_set_oom(reading->err);
-        reading->output.directory = reading->list->words.items[reading->list->words.count - 2];
-        reading->output.temporary = reading->list->words.items[reading->list->words.count - 1];
-        return 0;
+        reading->output.directory = directory;
+        return r < 0 ? r : add_leftover(reading, directory->temporary);
 }
 
-static int settle_file(struct reading *reading, struct whole_file *file)
+static int settle_file(struct reading *reading)
 {
+        struct whole_file *file = &reading->list->files[reading->list->count];
         int r;
 
         if (!reading->dest || strcmp(reading->dest, "-") == 0)
                 return cli_check_stdout(reading->err);
         r = whole_file_plan(reading->dest, file, reading->err);
-        if (r == 0 && file->temporary && strv_add(&reading->list->leftovers, file->temporary) < 0)
-                r = error_set_oom(reading->err);
         reading->output.file = file;
-        return r;
+        return r < 0 ? r : add_leftover(reading, file->temporary);
 }
 
-static int settle_dest(struct reading *reading, struct whole_file *file)
+static int settle_dest(struct reading *reading)
 {
         enum build_output_type type = reading->output.type;
 
@@ -275,7 +254,7 @@ static int settle_dest(struct reading *reading, struct whole_file *file)
         if (reading->output.push || reading->output.insecure)
                 return bad(reading, "push and registry.insecure are for type=image", "");
         if (!is_directory_type(type))
-                return settle_file(reading, file);
+                return settle_file(reading);
         if (!reading->dest)
                 return bad(reading, "there is no dest, the directory that it goes to", "");
         if (strcmp(reading->dest, "-") == 0)
@@ -286,19 +265,18 @@ static int settle_dest(struct reading *reading, struct whole_file *file)
 /* Two outputs must not be one. */
 static int check_apart(struct reading *reading)
 {
+        const struct build_output *output = &reading->output;
+
         for (size_t i = 0; i < reading->list->count; i++) {
                 const struct build_output *other = &reading->list->items[i];
-                const struct build_output *output = &reading->output;
-                bool archives = is_archive_type(other->type) && is_archive_type(output->type);
 
-                if (archives && !other->file && !output->file)
+                if (writes_stdout(other) && writes_stdout(output))
                         return bad(reading, "another output goes to standard output", "");
-                if (archives && other->file && output->file &&
-                    strcmp(other->file->target, output->file->target) == 0)
+                if (other->file && output->file && whole_file_is(other->file, output->file))
                         return bad(reading, "another output goes to ", output->file->target);
                 if (other->directory && output->directory &&
-                    strcmp(other->directory, output->directory) == 0)
-                        return bad(reading, "another output goes to ", output->directory);
+                    strcmp(other->directory->target, output->directory->target) == 0)
+                        return bad(reading, "another output goes to ", output->directory->target);
         }
         return 0;
 }
@@ -340,6 +318,19 @@ static int add_compression(struct output_list *list, const char *name, const cha
         return 0;
 }
 
+/* It is of the layers of an image, as they are handed on. */
+static int check_compression(struct reading *reading)
+{
+        enum build_output_type type = reading->output.type;
+        bool has_layers = type == BUILD_OUTPUT_IMAGE || type == BUILD_OUTPUT_OCI ||
+                          type == BUILD_OUTPUT_OCI_DIRECTORY;
+
+        if (has_layers || (!reading->compression && !reading->level && !reading->force))
+                return 0;
+        bad(reading, "compression is for type=image, oci and oci-dir", "");
+        return error_hint(reading->err, "Pass the archive on: dest=- | zstd");
+}
+
 /* ---- all of them ---- */
 
 static int read_output(const char *text, struct strv *names, struct output_list *list,
@@ -363,9 +354,12 @@ static int read_output(const char *text, struct strv *names, struct output_list 
         if (r < 0)
                 return error_set_oom(err);
         list->files[list->count] = WHOLE_FILE_INIT;
+        list->directories[list->count] = WHOLE_DIRECTORY_INIT;
         r = settle_type(&reading);
         if (r == 0)
-                r = settle_dest(&reading, &list->files[list->count]);
+                r = check_compression(&reading);
+        if (r == 0)
+                r = settle_dest(&reading);
         if (r == 0)
                 r = check_apart(&reading);
         if (r == 0)
@@ -441,7 +435,8 @@ int output_flags_parse(const struct output_flags *flags, struct strv *tags, stru
 
         ret->items = calloc(count, sizeof(*ret->items));
         ret->files = calloc(count, sizeof(*ret->files));
-        if (!ret->items || !ret->files)
+        ret->directories = calloc(count, sizeof(*ret->directories));
+        if (!ret->items || !ret->files || !ret->directories)
                 return error_set_oom(err);
         r = read_platforms(&flags->platforms, ret, err);
         if (r == 0)
@@ -524,17 +519,17 @@ static int put_names(const struct store *store, json_t *object, const struct str
         return r;
 }
 
-int output_flags_tell(const struct output_flags *flags, const struct store *store,
-                      const struct strv *tags, const struct build_result *result, struct error *err)
+int output_flags_tell(struct whole_file *file, const struct store *store, const struct strv *tags,
+                      const struct build_result *result, struct error *err)
 {
         _cleanup_json_ json_t *object = json_object();
+        bool is_index = media_type_kind(result->manifest.media_type) == MEDIA_INDEX;
         json_t *descriptor;
         struct buf text = BUF_INIT;
-        int r;
+        int r = object ? 0 : -ENOMEM;
 
-        if (!flags->metadata_file)
-                return 0;
-        r = object ? put_digest(object, "containerimage.config.digest", &result->config) : -ENOMEM;
+        if (r == 0 && !is_index)
+                r = put_digest(object, "containerimage.config.digest", &result->config);
         if (r == 0)
                 r = descriptor_write(&result->manifest, &descriptor, err);
         if (r == 0)
@@ -544,11 +539,10 @@ int output_flags_tell(const struct output_flags *flags, const struct store *stor
         if (r == 0)
                 r = put_names(store, object, tags, err);
         r = r < 0 ? (error_is_set(err) ? r : error_set_oom(err)) : json_write(object, &text, err);
+        if (r == 0 && buf_append_char(&text, '\n') < 0)
+                r = error_set_oom(err);
         if (r == 0)
-                r = buf_append_char(&text, '\n') < 0
-                            ? error_set_oom(err)
-                            : io_write_file_atomic(AT_FDCWD, flags->metadata_file, text.data,
-                                                   text.len, 0644, err);
+                r = whole_file_write(file, text.data, text.len, err);
         buf_done(&text);
         return r;
 }

@@ -37,7 +37,7 @@ struct output_flags {
         { OPTION_STRING, 0, "compression", &(flags)->compression, "CODEC", \
           "gzip (the default), zstd, fast (gzip, larger by a tenth) or none" }, \
         { OPTION_STRING, 0, "compression-level", &(flags)->level, "LEVEL", \
-          "gzip 1 to 12 (2), zstd 1 to 19 (3), fast 1 to 2 (2)" }, \
+          "gzip 1 to 12 (2), zstd 1 to 19 (2), fast 1 to 2 (2)" }, \
         { OPTION_FLAG, 0, "force-compression", &(flags)->force_compression, NULL, \
           "Compress the layers of the base image anew, too" }, \
         { OPTION_FLAG, 0, "squash", &(flags)->squash, NULL, \
@@ -58,9 +58,10 @@ void output_flags_done(struct output_flags *flags);
 struct output_list {
         struct build_output *items; /* owned */
         size_t count;
-        struct whole_file *files; /* owned, as many */
-        struct strv words;        /* owned: names of directories */
-        struct strv leftovers;    /* what is to be removed when the process that writes is killed */
+        struct whole_file *files;            /* owned, as many as the next */
+        struct whole_directory *directories; /* owned */
+        struct strv words;                   /* fields of what was written */
+        struct strv leftovers; /* what is to be removed when the process that writes is killed */
         bool has_compression;
         struct compression compression;
         bool force_compression;
@@ -78,6 +79,9 @@ void output_list_done(struct output_list *list);
 int output_flags_parse(const struct output_flags *flags, struct strv *tags, struct output_list *ret,
                        struct error *err);
 
+/* Whether one of them goes to standard output, where nothing else may go then. */
+bool output_list_writes_stdout(const struct output_list *list);
+
 /* Lets a build make them. */
 void output_list_use(const struct output_list *list, struct build_options *options);
 
@@ -86,7 +90,6 @@ void output_list_use(const struct output_list *list, struct build_options *optio
 int output_flags_times(const struct output_flags *flags, struct strv *args,
                        struct build_options *options, struct error *err);
 
-/* Writes the file of --metadata-file, as BuildKit has it. */
-int output_flags_tell(const struct output_flags *flags, const struct store *store,
-                      const struct strv *tags, const struct build_result *result,
-                      struct error *err);
+/* Writes the file of --metadata-file, which is planned, as BuildKit has it. */
+int output_flags_tell(struct whole_file *file, const struct store *store, const struct strv *tags,
+                      const struct build_result *result, struct error *err);

@@ -110,6 +110,30 @@ PY
         [ ! -e "$work/there/d/l" ]
 }
 
+@test "pipes are written as they are, and the ID of -q stays out of an archive" {
+        context=$work/sample
+        as_tester mkdir "$work/in"
+        # The archive ends where it does, in whatever way standard output is named.
+        varve build -q -o - "$context" 2>"$work/err" >"$work/in.tar"
+        grep -qx 'sha256:[0-9a-f]*' "$work/err"
+        varve build -q -o type=tar,dest=/dev/stdout "$context" 2>/dev/null | cmp - "$work/in.tar"
+        varve export -o /dev/stdout sample | cmp - "$work/in.tar"
+        varve save -o /dev/stdout sample | tar -t >/dev/null
+        as_tester mkfifo "$work/in/pipe"
+        cat "$work/in/pipe" >"$work/in.json" &
+        varve build -q --iidfile "$work/in/iid" --metadata-file "$work/in/pipe" -o "$work/in/new/dir" "$context"
+        [ -p "$work/in/pipe" ] && grep -q '"containerimage.digest":' "$work/in.json"
+        [ -s "$work/in/iid" ] && [ -e "$work/in/new/dir/d/a" ]
+        # Where a build fails the ID of the last one is not taken for its own.
+        run ! varve build -q --target none --iidfile "$work/in/iid" "$context"
+        [ ! -e "$work/in/iid" ]
+        varve build -q --platform linux/arm64,linux/s390x --metadata-file "$work/in/meta" -f - "$context" \
+                <<<$'FROM scratch\nCOPY Dockerfile /'
+        run ! grep containerimage.config.digest "$work/in/meta"
+        varve save --format oci-dir -o "$work/in/none/layout" sample
+        [ "$(ls -A "$work/in" "$work/in/none")" = "$(printf '%s\n' "$work/in:" meta new none pipe '' "$work/in/none:" layout)" ]
+}
+
 @test "outputs that cannot be are refused before anything is built" {
         context=$work/sample
         before=$(tags)
@@ -123,6 +147,10 @@ PY
         says 'another output goes to standard output'
         no build -o "type=oci,dest=$work/one" -o "type=tar,dest=$work/one" "$context"
         says 'another output goes to'
+        no build -o "type=oci,dest=$work/one" -o "type=tar,dest=$work/./one" "$context"
+        says 'another output goes to'
+        no build -o "type=tar,compression=zstd,dest=$work/one" "$context"
+        says 'compression is for type=image, oci'
         no build --push "$context"
         says 'has no name'
         no build -o type=oci,dest=/nowhere/x "$context"
@@ -248,6 +276,7 @@ for layer in json.load(sys.stdin)["layers"]:
         # Nothing is done for one of the platforms where another's cannot be.
         refused build --platform linux/amd64,linux/s390x -f - "$context" \
                 <<<$'ARG TARGETARCH\nFROM busybox:1 AS b-amd64\nFROM none AS b-s390x\nFROM b-$TARGETARCH\nRUN x'
+        says 'linux/s390x: Dockerfile:3: cannot pull none'
         run ! grep 'building for' <<<"$output"
         refused build --platform linux/s390x -f - "$context" <<<'FROM busybox:1'
         says 'busybox:1 in the store is for linux/amd64, not for linux/s390x'
