@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/path.h"
+#include "base/whole_file.h"
 #include "build/layers.h"
 #include "build/tree_source.h"
 #include "context.h"
@@ -168,25 +169,23 @@ int files_copy_to_tar(struct store *store, struct tree *tree, const char *source
 }
 
 /* Into a directory of the host that is there, by way of one beside what it holds. */
-static int write_out(struct tree *gathered, int to_fd, size_t *ret_left_out, struct error *err)
+static int write_out(struct tree *gathered, const char *place, size_t *left_out, struct error *err)
 {
-        struct error ignored = ERROR_INIT;
-        _cleanup_close_ int from_fd = -1;
-        char aside[48];
-        int r;
+        _cleanup_(whole_directory_done) struct whole_directory directory = WHOLE_DIRECTORY_INIT;
+        _cleanup_close_ int to_fd = -1;
+        int r = whole_directory_plan(place, false, &directory, err);
 
-        snprintf(aside, sizeof(aside), ".varve-cp-%d", (int)getpid());
-        if (mkdirat(to_fd, aside, 0700) < 0)
-                return error_set_errno(err, -errno, "cannot write there");
-        from_fd = openat(to_fd, aside, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        r = from_fd < 0 ? error_set_errno(err, -errno, "cannot write there")
-                        : local_write(gathered, from_fd, ret_left_out, err);
         if (r == 0)
-                r = local_merge(gathered, from_fd, to_fd, err);
+                r = whole_directory_open(&directory, err);
+        if (r < 0)
+                return r;
+        to_fd = open(directory.target, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (to_fd < 0)
+                return error_set_errno(err, -errno, "cannot copy to %s", place);
+        r = local_write(gathered, directory.fd, left_out, err);
         if (r == 0)
-                r = local_finish(gathered, to_fd, err);
-        io_remove_tree(to_fd, aside, &ignored);
-        return r;
+                r = local_merge(gathered, directory.fd, to_fd, err);
+        return r < 0 ? r : local_finish(gathered, to_fd, left_out, err);
 }
 
 int files_copy_out(struct store *store, struct tree *tree, const char *source, const char *target,
@@ -194,29 +193,28 @@ int files_copy_out(struct store *store, struct tree *tree, const char *source, c
 {
         _cleanup_free_ char *name = NULL, *clean = path_clean(target);
         struct tree *gathered = NULL;
-        _cleanup_close_ int to_fd = -1;
+        const char *place = target;
         char parent[PATH_MAX];
         struct stat st;
         int r = clean ? name_of(source, &name, err) : error_set_oom(err);
 
         if (r < 0)
                 return r;
-        if (stat(target, &st) == 0 && S_ISDIR(st.st_mode)) {
-                to_fd = open(target, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        } else if (target[strlen(target) - 1] == '/') {
-                return error_set(err, -ENOENT, "there is no directory %s", target);
-        } else {
+        if (stat(target, &st) < 0 || !S_ISDIR(st.st_mode)) {
+                if (target[strlen(target) - 1] == '/')
+                        return error_set(err, -ENOENT, "there is no directory %s", target);
                 free(name);
                 name = strdup(path_base(clean));
                 if (!name || path_parent(clean, parent, sizeof(parent)) < 0)
                         return error_set_oom(err);
-                to_fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+                if (stat(parent, &st) < 0)
+                        return error_set_errno(err, -errno, "cannot copy to %s", target);
+                place = parent;
         }
-        if (to_fd < 0)
-                return error_set_errno(err, -errno, "cannot copy to %s", target);
+        *ret_left_out = 0;
         r = gather(store, tree, source, name, &gathered, err);
         if (r == 0)
-                r = write_out(gathered, to_fd, ret_left_out, err);
+                r = write_out(gathered, place, ret_left_out, err);
         tree_free(gathered);
         return r;
 }

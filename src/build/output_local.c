@@ -1,11 +1,13 @@
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "base/path.h"
 #include "build/tree_source.h"
 #include "outputs.h"
 #include "tree_walk.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,16 +42,17 @@ static int write_run(struct local *local, int fd, const struct entry_extent *run
         return 0;
 }
 
-/* Attributes of others than users mean something to the host's kernel. */
-static void set_xattrs(struct local *local, int fd, const struct entry *entry)
+/* Attributes of others than users mean something to the host's kernel. Returns how many are left
+ * out. */
+static size_t set_xattrs(int fd, const struct entry_xattr *xattrs, size_t count)
 {
-        for (size_t i = 0; i < entry->xattr_count; i++) {
-                const struct entry_xattr *xattr = &entry->xattrs[i];
+        size_t left_out = 0;
 
-                if (strncmp(xattr->name, "user.", strlen("user.")) != 0 ||
-                    fsetxattr(fd, xattr->name, xattr->value, xattr->value_len, 0) < 0)
-                        local->left_out++;
-        }
+        for (size_t i = 0; i < count; i++)
+                if (strncmp(xattrs[i].name, "user.", strlen("user.")) != 0 ||
+                    fsetxattr(fd, xattrs[i].name, xattrs[i].value, xattrs[i].value_len, 0) < 0)
+                        left_out++;
+        return left_out;
 }
 
 static int write_file(struct local *local, const struct entry *entry)
@@ -67,7 +70,7 @@ static int write_file(struct local *local, const struct entry *entry)
         if (r == 0 && entry->extents && ftruncate(fd, (off_t)entry->size) < 0)
                 r = -errno;
         if (r == 0)
-                set_xattrs(local, fd, entry);
+                local->left_out += set_xattrs(fd, entry->xattrs, entry->xattr_count);
         if (r == 0 && (fchmod(fd, entry->mode & 01777) < 0 || futimens(fd, times) < 0))
                 r = -errno;
         return r;
@@ -82,7 +85,6 @@ static int write_entry(struct local *local, const struct entry *entry)
         case ENTRY_FILE:
                 return write_file(local, entry);
         case ENTRY_DIRECTORY:
-                local->left_out += entry->xattr_count;
                 return mkdirat(local->dir_fd, entry->path, 0700) < 0 ? -errno : 0;
         case ENTRY_SYMLINK:
                 r = symlinkat(entry->link, local->dir_fd, entry->path);
@@ -105,7 +107,7 @@ static int write_entry(struct local *local, const struct entry *entry)
         return r < 0 ? -errno : 0;
 }
 
-int local_write(struct tree *tree, int dir_fd, size_t *ret_left_out, struct error *err)
+int local_write(struct tree *tree, int dir_fd, size_t *left_out, struct error *err)
 {
         _cleanup_free_ char *chunk = malloc(CHUNK_BYTES);
         struct local local = { .dir_fd = dir_fd, .chunk = chunk, .err = err };
@@ -131,73 +133,103 @@ int local_write(struct tree *tree, int dir_fd, size_t *ret_left_out, struct erro
         if (r == 0 && syncfs(dir_fd) < 0)
                 r = error_set_errno(err, -errno, "cannot write the files");
         if (r == 0)
-                *ret_left_out = local.left_out;
+                *left_out += local.left_out;
         return r;
 }
 
-/* ---- modes and times of directories ---- */
+/* ---- modes, times and attributes of directories ---- */
 
 struct directory {
         char *path; /* owned */
+        uint64_t ino;
         mode_t mode;
         struct timespec mtime;
 };
 
-static int add_directory(struct directory **directories, size_t *count, const char *path,
-                         const struct tree_attr *attr)
+/* In the order of a walk. */
+struct directories {
+        struct directory *items; /* owned */
+        size_t count;
+};
+
+static void directories_done(struct directories *list)
 {
-        struct directory *items = reallocarray(*directories, *count + 1, sizeof(*items));
+        for (size_t i = 0; i < list->count; i++)
+                free(list->items[i].path);
+        free(list->items);
+}
+
+static int add_directory(struct directories *list, const char *path, const struct directory *add)
+{
+        struct directory *items = reallocarray(list->items, list->count + 1, sizeof(*items));
         char *copy = strdup(path);
 
         if (items)
-                *directories = items;
+                list->items = items;
         if (!items || !copy) {
                 free(copy);
                 return -ENOMEM;
         }
-        items[(*count)++] = (struct directory){ .path = copy,
-                                                .mode = attr->mode & 01777,
-                                                .mtime = attr->mtime };
+        items[list->count] = *add;
+        items[list->count++].path = copy;
         return 0;
 }
 
-static int finish_directory(int dir_fd, const struct directory *directory, struct error *err)
+static int open_directory(int dir_fd, const char *path)
+{
+        return openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+/* What is another user's stays as he has it. */
+static int finish_directory(struct tree *tree, int dir_fd, const struct directory *directory,
+                            size_t *left_out, struct error *err)
 {
         const struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, directory->mtime };
+        _cleanup_close_ int fd = -1;
+        struct tree_xattrs xattrs;
+        struct stat st;
+        int r;
 
-        if (utimensat(dir_fd, directory->path, times, 0) < 0 ||
-            fchmodat(dir_fd, directory->path, directory->mode, 0) < 0)
+        if (fstatat(dir_fd, directory->path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+            st.st_uid != geteuid())
+                return 0;
+        fd = open_directory(dir_fd, directory->path);
+        if (fd < 0)
+                return error_set_errno(err, -errno, "cannot write %s", directory->path);
+        r = tree_xattrs_read(tree, directory->ino, &xattrs, err);
+        if (r < 0)
+                return r;
+        *left_out += set_xattrs(fd, xattrs.items, xattrs.count);
+        tree_xattrs_done(&xattrs);
+        if (futimens(fd, times) < 0 || fchmod(fd, directory->mode) < 0)
                 return error_set_errno(err, -errno, "cannot write %s", directory->path);
         return 0;
 }
 
-int local_finish(struct tree *tree, int dir_fd, struct error *err)
+int local_finish(struct tree *tree, int dir_fd, size_t *left_out, struct error *err)
 {
-        struct directory *directories = NULL;
+        _cleanup_(directories_done) struct directories list = { .items = NULL };
         struct tree_walk *walk;
         struct tree_attr attr;
         const char *path;
-        size_t count = 0;
         int r = tree_walk_new(tree, &walk, err);
 
         if (r < 0)
                 return r;
-        while ((r = tree_walk_next(walk, &path, &attr, err)) > 0)
-                if (*path && S_ISDIR(attr.mode) &&
-                    add_directory(&directories, &count, path, &attr) < 0) {
+        while ((r = tree_walk_next(walk, &path, &attr, err)) > 0) {
+                const struct directory directory = { .ino = attr.ino,
+                                                     .mode = attr.mode & 01777,
+                                                     .mtime = attr.mtime };
+
+                if (*path && S_ISDIR(attr.mode) && add_directory(&list, path, &directory) < 0) {
                         r = error_set_oom(err);
                         break;
                 }
+        }
         tree_walk_free(walk);
         /* The deepest first, as what is above may then be closed to us. */
-        while (count > 0) {
-                if (r == 0)
-                        r = finish_directory(dir_fd, &directories[--count], err);
-                else
-                        count--;
-                free(directories[count].path);
-        }
-        free(directories);
+        for (size_t i = list.count; i-- > 0 && r == 0;)
+                r = finish_directory(tree, dir_fd, &list.items[i], left_out, err);
         return r;
 }
 
@@ -208,28 +240,87 @@ enum meeting {
         MEETING_FREE,    /* it goes there */
         MEETING_REPLACE, /* what is there goes first */
         MEETING_JOIN,    /* both are directories */
-        MEETING_REFUSED, /* a file, and a directory is there */
 };
 
-static enum meeting meet(int to_fd, const char *path, const struct tree_attr *attr)
-{
-        struct stat st;
+struct merge {
+        int from_fd;
+        int to_fd;
+        bool moves;                /* else it is only looked at what there is */
+        struct directories opened; /* those of the user that were closed to him, with their modes */
+        struct error *err;
+};
 
-        if (fstatat(to_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
-                return MEETING_FREE;
-        if (!S_ISDIR(st.st_mode))
+/* Finds what is to be done, as enum meeting; a file is not put in a directory's place. */
+static int meet(const struct merge *merge, const char *path, const struct tree_attr *attr,
+                struct stat *ret_there)
+{
+        if (fstatat(merge->to_fd, path, ret_there, AT_SYMLINK_NOFOLLOW) < 0)
+                return errno == ENOENT
+                               ? MEETING_FREE
+                               : error_set_errno(merge->err, -errno, "cannot write %s", path);
+        if (!S_ISDIR(ret_there->st_mode))
                 return MEETING_REPLACE;
-        return S_ISDIR(attr->mode) ? MEETING_JOIN : MEETING_REFUSED;
+        return S_ISDIR(attr->mode)
+                       ? MEETING_JOIN
+                       : error_set(merge->err, -EISDIR,
+                                   "%s is a directory, and a file is to go there", path);
+}
+
+/* A directory that a build has closed is opened for as long as the next one writes into it. */
+static int join(struct merge *merge, const char *path, const struct stat *there)
+{
+        const struct directory directory = { .mode = there->st_mode & 07777 };
+
+        if (merge->moves || there->st_uid != geteuid() || (there->st_mode & 0700) == 0700)
+                return 0;
+        if (add_directory(&merge->opened, path, &directory) < 0)
+                return error_set_oom(merge->err);
+        if (fchmodat(merge->to_fd, path, directory.mode | 0700, 0) < 0)
+                return error_set_errno(merge->err, -errno, "cannot write %s", path);
+        return 0;
+}
+
+/* Which mount a directory is of: nothing is moved from one to another. */
+static bool is_of_mount(const struct merge *merge, const char *path)
+{
+        struct statx one, other;
+
+        if (statx(merge->to_fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &one) < 0 ||
+            statx(merge->to_fd, path, 0, STATX_MNT_ID, &other) < 0)
+                return false;
+        return one.stx_dev_major == other.stx_dev_major &&
+               one.stx_dev_minor == other.stx_dev_minor &&
+               (!(one.stx_mask & STATX_MNT_ID) || one.stx_mnt_id == other.stx_mnt_id);
+}
+
+static int check_move(const struct merge *merge, const char *path, enum meeting meeting,
+                      const struct stat *there)
+{
+        char parent[PATH_MAX];
+        struct stat directory;
+        uid_t self = geteuid();
+        int r = path_parent(path, parent, sizeof(parent));
+
+        if (r == 0 && (fstatat(merge->to_fd, parent, &directory, 0) < 0 ||
+                       faccessat(merge->to_fd, parent, W_OK | X_OK, AT_EACCESS) < 0))
+                r = -errno;
+        if (r == 0 && !is_of_mount(merge, parent))
+                r = -EXDEV;
+        if (r == 0 && meeting == MEETING_REPLACE && (directory.st_mode & S_ISVTX) && self != 0 &&
+            there->st_uid != self && directory.st_uid != self)
+                r = -EPERM;
+        return r < 0 ? error_set_errno(merge->err, r, "cannot write %s", path) : 0;
 }
 
 /* Devices were left out: there may be nothing to move. */
-static int move(int from_fd, int to_fd, const char *path, enum meeting meeting,
-                const struct tree_attr *attr, struct error *err)
+static int move(const struct merge *merge, const char *path, enum meeting meeting,
+                const struct tree_attr *attr)
 {
         /* A directory replaces no file by rename(2). */
-        if ((meeting == MEETING_REPLACE && S_ISDIR(attr->mode) && unlinkat(to_fd, path, 0) < 0) ||
-            (renameat(from_fd, path, to_fd, path) < 0 && errno != ENOENT))
-                return error_set_errno(err, -errno, "cannot write %s", path);
+        if ((meeting == MEETING_REPLACE && S_ISDIR(attr->mode) &&
+             unlinkat(merge->to_fd, path, 0) < 0) ||
+            (renameat(merge->from_fd, path, merge->to_fd, path) < 0 && errno != ENOENT))
+                return error_set_errno(merge->err, -errno, "cannot write %s", path);
         return 0;
 }
 
@@ -241,33 +332,33 @@ static bool is_in(const char *path, const char *dir)
         return strncmp(path, dir, len) == 0 && (path[len] == '\0' || path[len] == '/');
 }
 
-static int walk(struct tree *tree, int from_fd, int to_fd, bool moves, struct error *err)
+static int walk(struct merge *merge, struct tree *tree)
 {
         _cleanup_free_ char *moved = NULL;
         struct tree_walk *walk;
         struct tree_attr attr;
+        struct stat there;
         const char *path;
-        int r = tree_walk_new(tree, &walk, err);
+        int r = tree_walk_new(tree, &walk, merge->err);
 
         if (r < 0)
                 return r;
-        while ((r = tree_walk_next(walk, &path, &attr, err)) > 0) {
-                enum meeting meeting;
+        while ((r = tree_walk_next(walk, &path, &attr, merge->err)) > 0) {
+                int meeting;
 
                 if (!*path || (moved && is_in(path, moved)))
                         continue;
-                meeting = meet(to_fd, path, &attr);
-                if (meeting == MEETING_JOIN)
-                        continue;
-                if (meeting == MEETING_REFUSED)
-                        r = error_set(err, -EISDIR, "%s is a directory, and a file is to go there",
-                                      path);
-                else
-                        r = moves ? move(from_fd, to_fd, path, meeting, &attr, err) : 0;
-                free(moved);
-                moved = strdup(path);
-                if (!moved)
-                        r = error_set_oom(err);
+                r = meeting = meet(merge, path, &attr, &there);
+                if (meeting == MEETING_JOIN) {
+                        r = join(merge, path, &there);
+                } else if (meeting >= 0) {
+                        r = merge->moves ? move(merge, path, (enum meeting)meeting, &attr)
+                                         : check_move(merge, path, (enum meeting)meeting, &there);
+                        free(moved);
+                        moved = strdup(path);
+                        if (!moved)
+                                r = error_set_oom(merge->err);
+                }
                 if (r < 0)
                         break;
         }
@@ -277,7 +368,14 @@ static int walk(struct tree *tree, int from_fd, int to_fd, bool moves, struct er
 
 int local_merge(struct tree *tree, int from_fd, int to_fd, struct error *err)
 {
-        int r = walk(tree, from_fd, to_fd, false, err);
+        struct merge merge = { .from_fd = from_fd, .to_fd = to_fd, .err = err };
+        int r = walk(&merge, tree);
 
-        return r < 0 ? r : walk(tree, from_fd, to_fd, true, err);
+        merge.moves = true;
+        if (r == 0)
+                r = walk(&merge, tree);
+        for (size_t i = merge.opened.count; i-- > 0 && r < 0;)
+                (void)!fchmodat(to_fd, merge.opened.items[i].path, merge.opened.items[i].mode, 0);
+        directories_done(&merge.opened);
+        return r;
 }

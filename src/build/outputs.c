@@ -155,7 +155,7 @@ static int write_files(const struct outputs *outputs, const struct build_output 
         if (r == 0 && to >= 0)
                 r = local_merge(tree, from, to, err);
         if (r == 0)
-                r = local_finish(tree, to >= 0 ? to : from, err);
+                r = local_finish(tree, to >= 0 ? to : from, &left_out, err);
         if (r == 0)
                 tell_left_out(outputs, output->directory->target, left_out);
         tree_free(tree);

@@ -31,14 +31,18 @@ int outputs_write(struct store *store, const struct build_options *options,
 /*
  * Writes the files of a tree into the empty directory `dir_fd`, as the caller's: without owners,
  * setuid bits, devices, and attributes other than user ones; how many of the latter two were left
- * out is told in `ret_left_out`. Directories are open to the caller until local_finish().
+ * out is added to `left_out`. Directories are open to the caller until local_finish().
  */
-int local_write(struct tree *tree, int dir_fd, size_t *ret_left_out, struct error *err);
+int local_write(struct tree *tree, int dir_fd, size_t *left_out, struct error *err);
 
-/* Moves what local_write() has written from one directory to another, which may have files:
- * directories are joined, what else has the same name is replaced. A directory is never replaced by
- * a file: -EISDIR, before anything is moved. */
+/*
+ * Moves what local_write() has written from one directory to another, which may have files:
+ * directories are joined, what else has the same name is replaced. First all is looked at: a file
+ * is not put in a directory's place, -EISDIR, and nothing is moved where a directory is closed to
+ * the caller, -EACCES, or on another mount, -EXDEV. His own are opened for that.
+ */
 int local_merge(struct tree *tree, int from_fd, int to_fd, struct error *err);
 
-/* Gives the directories that there are of the tree their modes and times. */
-int local_finish(struct tree *tree, int dir_fd, struct error *err);
+/* Gives the directories that there are of the tree their modes, times and attributes, but for those
+ * of other users. `left_out` as above. */
+int local_finish(struct tree *tree, int dir_fd, size_t *left_out, struct error *err);
