@@ -56,6 +56,7 @@ struct wire_mount {
         uint32_t uid;
         uint32_t gid;
         uint32_t read_only;
+        uint32_t no_exec; /* TMPFS */
 };
 
 struct wire_spec {

@@ -20,12 +20,18 @@
  */
 int images_load(struct store *store, const char *path, struct strv *ret_names, struct error *err);
 
+struct import_options {
+        const char *name;           /* NULL: none */
+        const char *message;        /* of its history; NULL: where it was imported from */
+        const struct strv *changes; /* instructions of a Dockerfile (config_change.h), or NULL */
+};
+
 /*
- * Makes an image of one layer out of a root filesystem's tar, plain or compressed, and names it
- * (`name` NULL: no name). `path` "-" is standard input.
+ * Makes an image of one layer out of a root filesystem's tar, plain or compressed. `path` "-" is
+ * standard input.
  */
-int image_import(struct store *store, const char *path, const char *name, struct descriptor *ret,
-                 struct error *err);
+int image_import(struct store *store, const char *path, const struct import_options *options,
+                 struct descriptor *ret, struct error *err);
 
 enum image_format {
         IMAGE_OCI_ARCHIVE,

@@ -19,9 +19,10 @@ struct network_options {
 void network_options_done(struct network_options *options);
 
 /*
- * Each takes what a person has written: "private", "host", "none", "pasta", "slirp4netns" (also
- * "default", which is what NULL is: private, or else the host's); "NAME:ADDRESS" or "NAME=ADDRESS";
- * an address. Returns 0; -EINVAL for what is nothing of the kind, -EOPNOTSUPP for "host-gateway".
+ * Each takes what a person has written: "private" (or "bridge"), "host", "none", "pasta",
+ * "slirp4netns" (also "default", which is what NULL is: private, or else the host's);
+ * "NAME:ADDRESS" or "NAME=ADDRESS", where "host-gateway" is an address of the host's; an address.
+ * Returns 0; -EINVAL for what is nothing of the kind, -EADDRNOTAVAIL where the host has none.
  */
 int network_options_set_mode(struct network_options *options, const char *text, struct error *err);
 int network_options_add_host(struct network_options *options, const char *text, struct error *err);

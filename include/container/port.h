@@ -12,7 +12,8 @@
 #include "sandbox/sandbox.h"
 
 /* Reads -p: [ADDRESS:][PORT[-PORT]:]PORT[-PORT][/tcp|/udp], as Docker; appends the text of each
- * port. A port of the host that is left out is one that is free now. -EINVAL; -EADDRINUSE. */
+ * port. A port of the host that is left out is one that is free now; of a range of the host for one
+ * port it is the first that is. -EINVAL; -EADDRINUSE. */
 int ports_parse(const char *text, struct strv *ret, struct error *err);
 
 /* Appends those of a list of EXPOSE, "80/tcp", each on a port of the host that is free now. */

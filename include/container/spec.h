@@ -37,6 +37,7 @@ struct container_mount {
         bool makes_source;   /* of -v: a directory of the host that is not there is made */
         uint64_t size_bytes; /* TMPFS; 0 is half of the memory */
         uint32_t mode;       /* TMPFS */
+        bool no_exec;        /* TMPFS */
 };
 
 struct container_spec {

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/strmap.h"
 #include "base/strv.h"
+#include "container/spec.h"
 #include "store/store.h"
 
 #include <stdbool.h>
@@ -47,6 +48,13 @@ int volume_find(struct store *store, const char *name, struct volume *ret, struc
 
 /* -EBUSY: a container names it. */
 int volume_remove(struct store *store, const char *name, struct error *err);
+
+/* Whether it was given a name at random. */
+bool volume_is_anonymous(const char *name);
+
+/* Removes those of a container, which is no more, that are anonymous and no other's. */
+int volumes_remove_anonymous(struct store *store, const struct container_spec *spec,
+                             struct error *err);
 
 /* The ID of a container that uses it, "" where there is none. */
 int volume_user(struct store *store, const char *name, char ret_id[static 65], struct error *err);

@@ -102,6 +102,7 @@ struct sandbox_mount {
                          the caller's shall belong from then on, unless both are 0 */
         uint32_t gid;
         bool read_only;
+        bool no_exec; /* TMPFS */
 };
 
 struct sandbox_limit {

@@ -61,7 +61,8 @@ static int add_data(const struct wire_spec *spec, const struct wire_mount *wante
 static int add_tmpfs(const struct wire_mount *wanted, int root_fd, const char *target,
                      struct error *err)
 {
-        unsigned long flags = MS_NOSUID | MS_NODEV | (wanted->read_only ? MS_RDONLY : 0);
+        unsigned long flags = MS_NOSUID | MS_NODEV | (wanted->read_only ? MS_RDONLY : 0) |
+                              (wanted->no_exec ? MS_NOEXEC : 0);
         char options[128];
 
         snprintf(options, sizeof(options), "mode=%o,uid=%u,gid=%u,size=%llu", wanted->mode,

@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "build/config_change.h"
 #include "build/layers.h"
 #include "image.h"
 #include "oci/reference.h"
@@ -42,7 +43,9 @@ static int take_layer(struct store *store, const char *path, struct layer *ret, 
 }
 
 /* Where an archive lies is nobody's business who gets the image. */
-static int make_config(const struct layer *layer, const char *path, struct image_config *ret)
+static int make_config(const struct layer *layer, const char *path,
+                       const struct import_options *options, struct image_config *ret,
+                       struct error *err)
 {
         struct image_history history = { .has_created = true, .created = clock_now() };
         _cleanup_free_ char *comment = NULL;
@@ -51,28 +54,36 @@ static int make_config(const struct layer *layer, const char *path, struct image
         *ret = IMAGE_CONFIG_INIT;
         ret->has_created = true;
         ret->created = history.created;
-        history.comment = comment;
+        history.comment = options->message ? (char *)(uintptr_t)options->message : comment;
         if (r == 0)
                 r = platform_host(&ret->platform);
         if (r == 0)
                 r = image_config_add_diff_id(ret, &layer->diff_id);
-        return r < 0 ? r : image_config_add_history(ret, &history);
+        if (r == 0)
+                r = image_config_add_history(ret, &history);
+        if (r < 0)
+                return error_set_oom(err);
+        for (size_t i = 0; options->changes && i < options->changes->count && r == 0; i++)
+                r = config_change_by_text(ret, options->changes->items[i], err);
+        return r;
 }
 
 static int put_image(struct store *store, struct layer *layer, const char *path,
-                     struct descriptor *ret, struct error *err)
+                     const struct import_options *options, struct descriptor *ret,
+                     struct error *err)
 {
         struct image_config config = IMAGE_CONFIG_INIT;
         struct layers layers = { .items = NULL };
         struct buf text = BUF_INIT;
         int r;
 
-        r = make_config(layer, path, &config);
-        if (r == 0)
-                r = layers_add(&layers, layer);
-        else
+        r = make_config(layer, path, options, &config, err);
+        if (r < 0)
                 descriptor_done(&layer->blob);
-        r = r < 0 ? error_set_oom(err) : image_config_write(&config, &text, err);
+        else
+                r = layers_add(&layers, layer) < 0 ? error_set_oom(err) : 0;
+        if (r == 0)
+                r = image_config_write(&config, &text, err);
         if (r == 0)
                 r = image_put(store, &text, &config.platform, &layers, NULL, ret, err);
         buf_done(&text);
@@ -81,22 +92,22 @@ static int put_image(struct store *store, struct layer *layer, const char *path,
         return r;
 }
 
-int image_import(struct store *store, const char *path, const char *name, struct descriptor *ret,
-                 struct error *err)
+int image_import(struct store *store, const char *path, const struct import_options *options,
+                 struct descriptor *ret, struct error *err)
 {
         _cleanup_free_ char *whole = NULL;
         struct layer layer;
         int r;
 
         /* A name that is none is told before the work. */
-        if (name) {
-                r = store_name_new(store, name, &whole, err);
+        if (options->name) {
+                r = store_name_new(store, options->name, &whole, err);
                 if (r < 0)
                         return r;
         }
         r = take_layer(store, path, &layer, err);
         if (r == 0)
-                r = put_image(store, &layer, path, ret, err);
+                r = put_image(store, &layer, path, options, ret, err);
         if (r == 0) {
                 r = store_images_put(store, whole, ret, err);
                 if (r < 0)

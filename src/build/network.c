@@ -21,6 +21,7 @@ int network_options_set_mode(struct network_options *options, const char *text, 
         } modes[] = {
                 { "default", SANDBOX_NETWORK_PRIVATE, true },
                 { "private", SANDBOX_NETWORK_PRIVATE, false },
+                { "bridge", SANDBOX_NETWORK_PRIVATE, false }, /* as Docker calls it */
                 { "host", SANDBOX_NETWORK_HOST, false },
                 { "none", SANDBOX_NETWORK_NONE, false },
                 { "pasta", SANDBOX_NETWORK_PASTA, false },
@@ -56,10 +57,24 @@ static bool is_host_name(const char *name)
         return true;
 }
 
+/* The address by which the host goes out; nothing is sent for it (the address is of RFC 5737). */
+static int find_own_address(char ret[static INET_ADDRSTRLEN])
+{
+        struct sockaddr_in where = { .sin_family = AF_INET, .sin_port = htons(9) };
+        _cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        socklen_t len = sizeof(where);
+
+        where.sin_addr.s_addr = inet_addr("192.0.2.1");
+        if (fd < 0 || connect(fd, (const struct sockaddr *)&where, sizeof(where)) < 0 ||
+            getsockname(fd, (struct sockaddr *)&where, &len) < 0)
+                return -errno;
+        return inet_ntop(AF_INET, &where.sin_addr, ret, INET_ADDRSTRLEN) ? 0 : -errno;
+}
+
 int network_options_add_host(struct network_options *options, const char *text, struct error *err)
 {
         _cleanup_free_ char *name = strdup(text);
-        char *address, *end;
+        char *address, *end, own[INET_ADDRSTRLEN];
 
         if (!name)
                 return error_set_oom(err);
@@ -73,9 +88,13 @@ int network_options_add_host(struct network_options *options, const char *text, 
                 end[-1] = '\0';
         }
         if (strcmp(address, "host-gateway") == 0) {
-                error_set(err, -EOPNOTSUPP, "--add-host %s is not supported", text);
-                return error_hint(err, "A network of varve's leads to the host by its addresses "
-                                       "alone: give one of them.");
+                if (find_own_address(own) < 0) {
+                        error_set(err, -EADDRNOTAVAIL,
+                                  "--add-host %s: the host has no address but its loopback's",
+                                  text);
+                        return error_hint(err, "With --network=host that one is 127.0.0.1.");
+                }
+                address = own;
         }
         if (!is_host_name(name) || !is_address(address)) {
                 error_set(err, -EINVAL, "--add-host %s is not a name and an address", text);

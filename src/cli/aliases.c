@@ -29,6 +29,7 @@ static const struct alias aliases[] = {
         { "container", "attach", "attach", NULL },
         { "container", "commit", "commit", NULL },
         { "container", "cp", "cp", NULL },
+        { "container", "create", "create", NULL },
         { "container", "diff", "diff", NULL },
         { "container", "exec", "exec", NULL },
         { "container", "export", "export", NULL },

@@ -5,6 +5,7 @@
 #include "commands.h"
 #include "container/container.h"
 #include "container/stop.h"
+#include "container/volume.h"
 #include "dockerfile/value.h"
 #include "each_container.h"
 #include "launch.h"
@@ -171,16 +172,21 @@ static int stop_one(struct store *store, struct container *container, void *cont
                               flags->time ? flags->seconds : container->spec.stop_timeout_s, err);
 }
 
-#define STOP_OPTIONS(flags)                                                                       \
-        {                                                                                         \
-                OPTION_STRING, 's',                                                               \
-                "signal",      &(flags).signal,                                                   \
-                "SIGNAL",      "What to send first (the container's stop signal, or SIGTERM)"     \
-        },                                                                                        \
-        {                                                                                         \
-                OPTION_STRING, 't', "time", &(flags).time, "SECONDS",                             \
-                        "How long to wait before it is killed (the container's, or 10); -1: for " \
-                        "ever"                                                                    \
+#define STOP_OPTIONS(flags)                                                                   \
+        {                                                                                     \
+                OPTION_STRING, 's',                                                           \
+                "signal",      &(flags).signal,                                               \
+                "SIGNAL",      "What to send first (the container's stop signal, or SIGTERM)" \
+        },                                                                                    \
+                { OPTION_STRING,                                                              \
+                  't',                                                                        \
+                  "time",                                                                     \
+                  &(flags).time,                                                              \
+                  "SECONDS",                                                                  \
+                  "How long to wait before it is killed (the container's, or 10); -1: for "   \
+                  "ever" },                                                                   \
+        {                                                                                     \
+                OPTION_STRING, 0, "timeout", &(flags).time, "SECONDS", "The same"             \
         }
 
 static int stop(const struct command *command, int argc, char **argv)
@@ -310,6 +316,7 @@ const struct command cmd_wait = {
 
 struct rm_flags {
         bool force;
+        bool volumes;
 };
 
 static int remove_one(struct store *store, struct container *container, void *context,
@@ -341,7 +348,8 @@ static int remove_one(struct store *store, struct container *container, void *co
         if (r == 0)
                 r = container_remove(store, container, err);
         store_lock_release(store, &lock);
-        return r;
+        return r == 0 && flags->volumes ? volumes_remove_anonymous(store, &container->spec, err)
+                                        : r;
 }
 
 static int remove_them(const struct command *command, int argc, char **argv)
@@ -349,6 +357,8 @@ static int remove_them(const struct command *command, int argc, char **argv)
         struct rm_flags flags = { .force = false };
         const struct option_spec options[] = {
                 { OPTION_FLAG, 'f', "force", &flags.force, NULL, "Kill those that run" },
+                { OPTION_FLAG, 'v', "volumes", &flags.volumes, NULL,
+                  "Remove their volumes that have no name, too" },
         };
         struct error err = ERROR_INIT;
         struct arguments arguments;
@@ -370,7 +380,7 @@ const struct command cmd_rm = {
         .name = "rm",
         .arguments = "[OPTIONS] CONTAINER...",
         .summary = "Remove containers",
-        .details = "What they have changed goes with them; volumes stay.\n\n"
+        .details = "What they have changed goes with them; volumes stay, unless -v.\n\n"
                    "Examples:\n"
                    "  varve rm web\n"
                    "  varve rm -f $(varve ps -aq)",

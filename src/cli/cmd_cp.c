@@ -83,13 +83,18 @@ static int copy_in(struct store *store, const char *from, const char *to, struct
 
 static int run(const struct command *command, int argc, char **argv)
 {
+        bool quiet = false;
+        const struct option_spec options[] = {
+                { OPTION_FLAG, 'q', "quiet", &quiet, NULL, "Has no effect: it shows no progress" },
+        };
         struct error err = ERROR_INIT;
         struct arguments arguments;
         const char *from, *to;
         struct store *store;
         int status, r;
 
-        if (!cli_begin(command, NULL, 0, argc, argv, 2, 2, &arguments, &store, &status))
+        if (!cli_begin(command, options, ARRAY_SIZE(options), argc, argv, 2, 2, &arguments, &store,
+                       &status))
                 return status;
         from = arguments.items[0];
         to = arguments.items[1];
@@ -110,7 +115,7 @@ static int run(const struct command *command, int argc, char **argv)
 
 const struct command cmd_cp = {
         .name = "cp",
-        .arguments = "CONTAINER:PATH PATH|- | PATH|- CONTAINER:PATH",
+        .arguments = "[OPTIONS] CONTAINER:PATH PATH|- | PATH|- CONTAINER:PATH",
         .summary = "Copy files out of a container, or into one that does not run",
         .details =
                 "As cp -r does: into a directory that is there, else under the new name; \"DIR/.\" "

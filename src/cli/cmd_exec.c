@@ -2,6 +2,7 @@
 #include "commands.h"
 #include "container/channel.h"
 #include "container/exec.h"
+#include "env_flags.h"
 #include "launch.h"
 #include "streams.h"
 
@@ -13,7 +14,7 @@
 #include <unistd.h>
 
 struct exec_flags {
-        struct strv env;
+        struct env_flags env;
         const char *workdir;
         const char *user;
         const char *detach_keys;
@@ -30,15 +31,8 @@ static int make_request(const struct exec_flags *flags, const struct arguments *
 
         for (size_t i = 1; i < arguments->count && r == 0; i++)
                 r = strv_add(&request->argv, arguments->items[i]);
-        for (size_t i = 0; i < flags->env.count && r == 0; i++) {
-                const char *item = flags->env.items[i];
-                const char *value = strchr(item, '=') ? NULL : getenv(item);
-
-                if (strchr(item, '='))
-                        r = strv_add(&request->env, item);
-                else if (value)
-                        r = strv_env_set(&request->env, item, value);
-        }
+        if (r == 0 && env_flags_read(&flags->env, &request->env, err) < 0)
+                return err->code;
         if (r == 0 && flags->terminal && !strv_env_get(&request->env, "TERM"))
                 r = strv_env_set(&request->env, "TERM", "xterm");
         if (r == 0 && flags->workdir)
@@ -107,8 +101,7 @@ static int run(const struct command *command, int argc, char **argv)
                 { OPTION_FLAG, 'i', "interactive", &flags.interactive, NULL,
                   "Give standard input to the command" },
                 { OPTION_FLAG, 't', "tty", &flags.terminal, NULL, "Give the command a terminal" },
-                { OPTION_LIST, 'e', "env", &flags.env, "NAME[=VALUE]",
-                  "Set a variable; may be repeated" },
+                ENV_OPTIONS(&flags.env),
                 { OPTION_STRING, 'w', "workdir", &flags.workdir, "DIR",
                   "The working directory (the container's)" },
                 { OPTION_STRING, 'u', "user", &flags.user, "USER[:GROUP]",
@@ -138,7 +131,7 @@ static int run(const struct command *command, int argc, char **argv)
                 cli_fail(&err, status);
         container_done(&container);
         exec_request_done(&request);
-        strv_done(&flags.env);
+        env_flags_done(&flags.env);
         store_free(store);
         return status;
 }

@@ -7,6 +7,14 @@
 
 static int run(const struct command *command, int argc, char **argv)
 {
+        struct strv changes = STRV_INIT;
+        struct import_options import = { .changes = &changes };
+        const struct option_spec options[] = {
+                { OPTION_LIST, 'c', "change", &changes, "INSTRUCTION",
+                  "Carry out an instruction such as \"CMD [\\\"sh\\\"]\"; may be repeated" },
+                { OPTION_STRING, 'm', "message", &import.message, "TEXT",
+                  "What its history says (where it was imported from)" },
+        };
         struct descriptor image = DESCRIPTOR_INIT;
         struct error err = ERROR_INIT;
         struct arguments arguments;
@@ -15,12 +23,13 @@ static int run(const struct command *command, int argc, char **argv)
         char id[DIGEST_TEXT_MAX];
         int status, r;
 
-        if (!cli_begin(command, NULL, 0, argc, argv, 1, 2, &arguments, &store, &status))
+        if (!cli_begin(command, options, ARRAY_SIZE(options), argc, argv, 1, 2, &arguments, &store,
+                       &status))
                 return status;
         if (!cli_guard(store, NULL, &status))
                 return status;
-        r = image_import(store, arguments.items[0], arguments.count > 1 ? arguments.items[1] : NULL,
-                         &image, &err);
+        import.name = arguments.count > 1 ? arguments.items[1] : NULL;
+        r = image_import(store, arguments.items[0], &import, &image, &err);
         if (r == 0) {
                 r = store_image_load(store, &image, NULL, &stored, &err);
                 descriptor_done(&image);
@@ -32,18 +41,20 @@ static int run(const struct command *command, int argc, char **argv)
         }
         if (r < 0)
                 status = cli_fail(&err, EXIT_FAILURE);
+        strv_done(&changes);
         store_free(store);
         return status;
 }
 
 const struct command cmd_import = {
         .name = "import",
-        .arguments = "FILE [NAME[:TAG]]",
+        .arguments = "[OPTIONS] FILE [NAME[:TAG]]",
         .summary = "Make an image of a root filesystem's tar",
         .details =
                 "FILE is plain or compressed (gzip, zstd, xz, bzip2); \"-\" is standard input.\n\n"
                 "Example:\n"
-                "  mmdebstrap --variant=minbase bookworm - | varve import - debian:12",
+                "  mmdebstrap --variant=minbase bookworm - | varve import - debian:12\n"
+                "  varve import -c 'CMD [\"sh\"]' root.tar tools",
         .makes_store = true,
         .run = run,
 };

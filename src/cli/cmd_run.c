@@ -6,6 +6,7 @@
 #include "commands.h"
 #include "container/port.h"
 #include "dockerfile/value.h"
+#include "env_flags.h"
 #include "launch.h"
 #include "mount_flags.h"
 #include "network_flags.h"
@@ -18,11 +19,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ENV_FILE_MAX ((size_t)1 << 20)
+/* The options of run, at the beginning of its table, that create has not. */
+#define RUN_ONLY_COUNT 2
 
 struct run_flags {
-        struct strv env;
-        struct strv env_files;
+        struct env_flags env;
         struct strv labels;
         struct strv volumes;
         struct strv mounts;
@@ -53,66 +54,31 @@ struct run_flags {
         bool publish_all;
         bool read_only;
         bool init;
+        bool create; /* and no more */
 };
 
 static void run_flags_done(struct run_flags *flags)
 {
-        struct strv *const lists[] = { &flags->env,     &flags->env_files, &flags->labels,
-                                       &flags->volumes, &flags->mounts,    &flags->tmpfs,
-                                       &flags->ports,   &flags->exposed,   &flags->cap_add,
-                                       &flags->cap_drop };
+        struct strv *const lists[] = { &flags->labels,  &flags->volumes, &flags->mounts,
+                                       &flags->tmpfs,   &flags->ports,   &flags->exposed,
+                                       &flags->cap_add, &flags->cap_drop };
 
         for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
                 strv_done(lists[i]);
+        env_flags_done(&flags->env);
         network_flags_done(&flags->network);
         bounds_flags_done(&flags->bounds);
 }
 
-/* ---- environment ---- */
-
-static int set_variable(const char *item, struct strv *env, struct error *err)
-{
-        const char *equals = strchr(item, '=');
-        _cleanup_free_ char *name = strndup(item, strcspn(item, "="));
-        const char *value = equals ? equals + 1 : name ? getenv(name) : NULL;
-
-        if (name && !*name)
-                return error_set(err, -EINVAL, "--env %s has no name", item);
-        if (!name || (value && strv_env_set(env, name, value) < 0))
-                return error_set_oom(err);
-        return 0;
-}
-
-/* Lines NAME=VALUE, or NAME alone; those that are empty or begin with # mean nothing. */
-static int read_env_file(const char *path, struct strv *env, struct error *err)
-{
-        struct buf text = BUF_INIT;
-        int r = io_read_file(AT_FDCWD, path, ENV_FILE_MAX, &text, err);
-        char *rest = text.data, *line;
-
-        while (r == 0 && rest && (line = strsep(&rest, "\n"))) {
-                line += strspn(line, " \t");
-                line[strcspn(line, "\r")] = '\0';
-                if (*line && *line != '#')
-                        r = set_variable(line, env, err);
-        }
-        buf_done(&text);
-        return r;
-}
+/* ---- the spec ---- */
 
 static int make_env(const struct run_flags *flags, const struct image_config *config,
                     struct strv *ret, struct error *err)
 {
         int r = strv_extend(ret, &config->env) < 0 ? error_set_oom(err) : 0;
 
-        for (size_t i = 0; i < flags->env_files.count && r == 0; i++)
-                r = read_env_file(flags->env_files.items[i], ret, err);
-        for (size_t i = 0; i < flags->env.count && r == 0; i++)
-                r = set_variable(flags->env.items[i], ret, err);
-        return r;
+        return r < 0 ? r : env_flags_read(&flags->env, ret, err);
 }
-
-/* ---- the spec ---- */
 
 static int make_command(const struct run_flags *flags, const struct image_config *config,
                         const struct arguments *arguments, struct container_spec *spec,
@@ -340,6 +306,18 @@ static int write_cidfile(const struct run_flags *flags, const struct container *
                                     CONTAINER_ID_DIGITS, 0644, err);
 }
 
+static int leave_created(const struct run_flags *flags, const struct container *container,
+                         int *ret_status, struct error *err)
+{
+        int r = write_cidfile(flags, container, err);
+
+        if (r < 0)
+                return r;
+        printf("%s\n", container->spec.id);
+        *ret_status = EXIT_SUCCESS;
+        return 0;
+}
+
 static int launch_container(struct store *store, const struct run_flags *flags,
                             struct container *container, int *ret_status, struct error *err)
 {
@@ -384,7 +362,8 @@ static int run_container(struct store *store, const struct run_flags *flags,
         container_spec_done(&spec);
         if (r < 0)
                 return r;
-        r = launch_container(store, flags, &container, ret_status, err);
+        r = flags->create ? leave_created(flags, &container, ret_status, err)
+                          : launch_container(store, flags, &container, ret_status, err);
         if (r < 0 && flags->rm)
                 container_remove(store, &container, &ignored);
         container_done(&container);
@@ -397,6 +376,8 @@ static int run(const struct command *command, int argc, char **argv)
         const struct option_spec options[] = {
                 { OPTION_FLAG, 'd', "detach", &flags.detach, NULL,
                   "Leave it running, and print its ID" },
+                { OPTION_STRING, 0, "detach-keys", &flags.detach_keys, "KEYS",
+                  "What to press to leave it running (ctrl-p,ctrl-q)" },
                 { OPTION_FLAG, 'i', "interactive", &flags.interactive, NULL,
                   "Give standard input to the command" },
                 { OPTION_FLAG, 't', "tty", &flags.terminal, NULL, "Give the command a terminal" },
@@ -405,10 +386,7 @@ static int run(const struct command *command, int argc, char **argv)
                 { OPTION_STRING, 0, "cidfile", &flags.cidfile, "FILE", "Write its ID to a file" },
                 { OPTION_LIST, 'l', "label", &flags.labels, "NAME[=VALUE]",
                   "Add a label; may be repeated" },
-                { OPTION_LIST, 'e', "env", &flags.env, "NAME[=VALUE]",
-                  "Set a variable; may be repeated" },
-                { OPTION_LIST, 0, "env-file", &flags.env_files, "FILE",
-                  "Set the variables of a file's lines; may be repeated" },
+                ENV_OPTIONS(&flags.env),
                 { OPTION_STRING, 'w', "workdir", &flags.workdir, "DIR",
                   "The working directory (the image's)" },
                 { OPTION_STRING, 'u', "user", &flags.user, "USER[:GROUP]",
@@ -439,8 +417,6 @@ static int run(const struct command *command, int argc, char **argv)
                   "What `varve stop` sends (the image's, or SIGTERM)" },
                 { OPTION_STRING, 0, "stop-timeout", &flags.stop_timeout, "SECONDS",
                   "How long `varve stop` waits before it kills (10)" },
-                { OPTION_STRING, 0, "detach-keys", &flags.detach_keys, "KEYS",
-                  "What to press to leave it running (ctrl-p,ctrl-q)" },
                 { OPTION_STRING, 0, "restart", &flags.restart, "POLICY", "no is all there is" },
                 { OPTION_FLAG, 0, "init", &flags.init, NULL,
                   "Has no effect: the first process always reaps orphans" },
@@ -456,10 +432,13 @@ static int run(const struct command *command, int argc, char **argv)
         struct store *store;
         int status, r;
 
-        if (!cli_begin(command, options, ARRAY_SIZE(options), argc, argv, 1, SIZE_MAX, &arguments,
-                       &store, &status))
+        const size_t skipped = command == &cmd_create ? RUN_ONLY_COUNT : 0;
+
+        flags.create = command == &cmd_create;
+        if (!cli_begin(command, options + skipped, ARRAY_SIZE(options) - skipped, argc, argv, 1,
+                       SIZE_MAX, &arguments, &store, &status))
                 return status == EXIT_SUCCESS ? status : CLI_EXIT_USAGE;
-        status = CLI_EXIT_USAGE;
+        status = flags.create ? EXIT_FAILURE : CLI_EXIT_USAGE;
         r = run_container(store, &flags, &arguments, &status, &err);
         if (r < 0)
                 cli_fail(&err, status);
@@ -482,6 +461,21 @@ const struct command cmd_run = {
                    "  varve run -it debian:12 bash\n"
                    "  varve run --rm debian:12 cat /etc/os-release\n"
                    "  varve run -d --name web -p 8080:80 -v ./site:/srv:ro app",
+        .options_first = true,
+        .makes_store = true,
+        .run = run,
+};
+
+const struct command cmd_create = {
+        .name = "create",
+        .arguments = "[OPTIONS] IMAGE [COMMAND [ARGUMENT...]]",
+        .summary = "Make a container, and do not start it",
+        .details =
+                "It prints the container's ID. `varve start` runs it, `varve cp` puts files into "
+                "it before.\n\n"
+                "Examples:\n"
+                "  varve create --name web -p 8080:80 app\n"
+                "  varve cp ./site/. web:/srv && varve start web",
         .options_first = true,
         .makes_store = true,
         .run = run,

@@ -200,11 +200,9 @@ static int prune_volumes(struct store *store, bool all, struct error *err)
                 return r;
         for (size_t i = 0; i < volumes.count && r == 0; i++) {
                 const char *name = volumes.items[i].name;
-                const bool random = strlen(name) == VOLUME_NAME_RANDOM - 1 &&
-                                    strspn(name, "0123456789abcdef") == VOLUME_NAME_RANDOM - 1;
                 char id[65];
 
-                if (!all && !random)
+                if (!all && !volume_is_anonymous(name))
                         continue;
                 r = volume_user(store, name, id, err);
                 if (r < 0 || *id)

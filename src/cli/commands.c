@@ -4,6 +4,7 @@
 const struct command *const cli_commands[] = {
         &cmd_build,
         &cmd_run,
+        &cmd_create,
         &cmd_exec,
         &cmd_ps,
         &cmd_logs,

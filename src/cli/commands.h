@@ -15,6 +15,7 @@ extern const struct command cmd_doctor;
 extern const struct command cmd_export;
 extern const struct command cmd_commit;
 extern const struct command cmd_cp;
+extern const struct command cmd_create;
 extern const struct command cmd_exec;
 extern const struct command cmd_history;
 extern const struct command cmd_image_prune;

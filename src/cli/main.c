@@ -103,6 +103,19 @@ static int run_group(int argc, char **argv)
         return cli_fail(&err, CLI_EXIT_USAGE);
 }
 
+/* "varve help COMMAND" is "varve COMMAND --help". */
+static int help_on(int argc, char **argv)
+{
+        char option[] = "--help";
+        int words;
+        const struct command *command = command_find(argc, argv, &words);
+        char *asked[] = { argv[0], option, NULL };
+
+        if (command)
+                return command->run(command, 2, asked);
+        return command_is_group(argv[0]) ? run_group(2, asked) : unknown_command(argv[0]);
+}
+
 static int run_command(int argc, char **argv)
 {
         const struct command *command;
@@ -112,6 +125,8 @@ static int run_command(int argc, char **argv)
                 help(stderr);
                 return CLI_EXIT_USAGE;
         }
+        if (strcmp(argv[1], "help") == 0 && argc > 2)
+                return help_on(argc - 2, argv + 2);
         if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
             strcmp(argv[1], "help") == 0)
                 return help(stdout);

@@ -182,7 +182,9 @@ static int set_option(const char *text, const char *key, const char *value,
 
 int mount_flags_mount(const char *text, struct container_spec *spec, struct error *err)
 {
-        struct container_mount mount = { .type = CONTAINER_VOLUME, .mode = TMPFS_MODE };
+        struct container_mount mount = { .type = CONTAINER_VOLUME,
+                                         .mode = TMPFS_MODE,
+                                         .no_exec = true };
         _cleanup_free_ char *copy = strdup(text);
         char *rest = copy, *word;
         int r = copy ? 0 : error_set_oom(err);
@@ -209,9 +211,29 @@ int mount_flags_mount(const char *text, struct container_spec *spec, struct erro
         return add(&mount, text, spec, err);
 }
 
+/* What a tmpfs is unless it is said otherwise. */
+static bool is_given(const char *word)
+{
+        static const char *const words[] = { "rw", "nosuid", "nodev", "noexec", "relatime" };
+
+        for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+                if (strcmp(word, words[i]) == 0)
+                        return true;
+        return false;
+}
+
+static int refuse_tmpfs(const char *text, const char *word, struct error *err)
+{
+        error_set(err, -EOPNOTSUPP, "--tmpfs %s: \"%s\" is not supported", text, word);
+        return error_hint(err,
+                          "It takes size=, mode=, ro and exec; nosuid and nodev it always is.");
+}
+
 int mount_flags_tmpfs(const char *text, struct container_spec *spec, struct error *err)
 {
-        struct container_mount mount = { .type = CONTAINER_TMPFS, .mode = TMPFS_MODE };
+        struct container_mount mount = { .type = CONTAINER_TMPFS,
+                                         .mode = TMPFS_MODE,
+                                         .no_exec = true };
         _cleanup_free_ char *copy = strdup(text);
         char *rest = copy, *word;
         int r = copy ? 0 : error_set_oom(err);
@@ -221,13 +243,13 @@ int mount_flags_tmpfs(const char *text, struct container_spec *spec, struct erro
         while (r == 0 && (word = strsep(&rest, ","))) {
                 if (strcmp(word, "ro") == 0)
                         mount.read_only = true;
+                else if (strcmp(word, "exec") == 0)
+                        mount.no_exec = false;
                 else if (strncmp(word, "size=", 5) == 0 || strncmp(word, "mode=", 5) == 0)
                         r = set_tmpfs_option(word[0] == 's' ? "size" : "mode", word + 5, &mount,
                                              err);
-                else if (strcmp(word, "rw") != 0 && strcmp(word, "nosuid") != 0 &&
-                         strcmp(word, "nodev") != 0) /* those it always is */
-                        r = error_set(err, -EOPNOTSUPP, "--tmpfs %s: \"%s\" is not supported", text,
-                                      word);
+                else if (!is_given(word))
+                        r = refuse_tmpfs(text, word, err);
         }
         if (r == 0 && !mount.target)
                 r = error_set_oom(err);

@@ -16,7 +16,7 @@ struct network_flags {
 /* clang-format off */
 #define NETWORK_OPTIONS(flags) \
         { OPTION_STRING, 0, "network", &(flags)->mode, "MODE", \
-          "private (the default), host, none, pasta or slirp4netns" }, \
+          "private or bridge (the default), host, none, pasta or slirp4netns" }, \
         { OPTION_LIST, 0, "add-host", &(flags)->hosts, "NAME:ADDRESS", \
           "Add a line to /etc/hosts; may be repeated" }, \
         { OPTION_LIST, 0, "dns", &(flags)->dns, "ADDRESS", \

@@ -147,15 +147,14 @@ static int parse(const struct command *command, const struct option_spec *option
                 if (value == ':')
                         return error_set(err, -EINVAL, "the option %s of %s needs a value",
                                          argv[optind - 1], command->name);
-                if (!option && optopt > 0 && optopt < VALUE_BASE) {
-                        char written[] = { '-', (char)optopt, '\0' };
-
-                        return unknown_option(command, options, count, written, err);
-                }
                 if (!option) {
-                        r = docker_flag_take(command->name, argv[optind - 1], argv[optind], err);
+                        char letter[] = { '-', (char)optopt, '\0' };
+                        const bool is_letter = optopt > 0 && optopt < VALUE_BASE;
+                        const char *written = is_letter ? letter : argv[optind - 1];
+
+                        r = docker_flag_take(command->name, written, argv[optind], err);
                         if (r == 0)
-                                r = unknown_option(command, options, count, argv[optind - 1], err);
+                                r = unknown_option(command, options, count, written, err);
                         if (r < 0)
                                 return r;
                         optind += r - 1;

@@ -159,6 +159,14 @@ static int read_on(struct reading *reading, struct error *err)
         return r;
 }
 
+/* Whether nothing that is printed from now on is wanted. */
+static bool is_over(const struct log_options *options)
+{
+        const struct timespec now = clock_now();
+
+        return options->until.tv_sec > 0 && is_before(&options->until, &now);
+}
+
 static long count_lines(FILE *file)
 {
         long count = 0;
@@ -189,7 +197,8 @@ int log_read(int dir_fd, const struct log_options *options, const struct log_rea
         int r = 0;
 
         do {
-                lives = options->follow && reader->lives && reader->lives(reader->context);
+                lives = options->follow && reader->lives && reader->lives(reader->context) &&
+                        !is_over(options);
                 if (!reading.file) {
                         reading.file = open_log(dir_fd);
                         if (reading.file && options->tail >= 0) {

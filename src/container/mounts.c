@@ -36,6 +36,7 @@ static int open_mount(struct store *store, const struct container_mount *mount,
         *ret = (struct sandbox_mount){ .target = mount->target,
                                        .source_fd = -1,
                                        .read_only = mount->read_only,
+                                       .no_exec = mount->no_exec,
                                        .size_bytes = mount->size_bytes,
                                        .mode = mount->mode };
         switch (mount->type) {

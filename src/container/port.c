@@ -114,6 +114,20 @@ static int add_ports(const char *address, struct range host, struct range inner,
         return 0;
 }
 
+/* One port of the sandbox is led to by the first of a range that is free. */
+static int add_first_free(const char *address, struct range host, unsigned inner, bool udp,
+                          struct strv *ret, struct error *err)
+{
+        int port = -EADDRINUSE;
+
+        for (unsigned i = host.first; i <= host.last && port == -EADDRINUSE; i++)
+                port = try_port(address, i, udp);
+        if (port < 0)
+                return explain_port(address, host.last, port, err);
+        return add_ports(address, (struct range){ (unsigned)port, (unsigned)port },
+                         (struct range){ inner, inner }, udp, true, ret, err);
+}
+
 int ports_parse(const char *text, struct strv *ret, struct error *err)
 {
         const char *slash = strrchr(text, '/'), *end = slash ? slash : text + strlen(text);
@@ -122,7 +136,7 @@ int ports_parse(const char *text, struct strv *ret, struct error *err)
         struct range inner, host = { 0, 0 };
         struct sockaddr_storage ignored;
         size_t len;
-        bool has_host = false;
+        bool has_host = false, udp;
 
         if (slash && strcmp(slash, "/tcp") != 0 && strcmp(slash, "/udp") != 0)
                 return refuse(text, err);
@@ -147,10 +161,12 @@ int ports_parse(const char *text, struct strv *ret, struct error *err)
                 if (make_address(address, 1, &ignored) == 0)
                         return refuse(text, err);
         }
+        udp = slash && strcmp(slash, "/udp") == 0;
+        if (has_host && inner.first == inner.last && host.first < host.last)
+                return add_first_free(address, host, inner.first, udp, ret, err);
         if (has_host && host.last - host.first != inner.last - inner.first)
                 return refuse(text, err);
-        return add_ports(address, host, inner, slash && strcmp(slash, "/udp") == 0, has_host, ret,
-                         err);
+        return add_ports(address, host, inner, udp, has_host, ret, err);
 }
 
 int ports_publish_all(const struct strv *exposed, struct strv *ret, struct error *err)

@@ -314,3 +314,29 @@ int volume_remove(struct store *store, const char *name, struct error *err)
         r = remove_as_root(volume.path, err);
         return r < 0 ? r : io_remove_tree(store_root_dir(store), path, err);
 }
+
+bool volume_is_anonymous(const char *name)
+{
+        return strlen(name) == VOLUME_NAME_RANDOM - 1 &&
+               strspn(name, "0123456789abcdef") == VOLUME_NAME_RANDOM - 1;
+}
+
+int volumes_remove_anonymous(struct store *store, const struct container_spec *spec,
+                             struct error *err)
+{
+        int r = 0;
+
+        for (size_t i = 0; i < spec->mount_count && r == 0; i++) {
+                const struct container_mount *mount = &spec->mounts[i];
+                struct error failed = ERROR_INIT;
+
+                if (mount->type != CONTAINER_VOLUME || !volume_is_anonymous(mount->source))
+                        continue;
+                r = volume_remove(store, mount->source, &failed);
+                if (r == -EBUSY || r == -ENOENT)
+                        r = 0;
+                else if (r < 0)
+                        *err = failed;
+        }
+        return r;
+}

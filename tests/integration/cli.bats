@@ -44,6 +44,22 @@ setup_file() {
         says 'Did you mean `varve images`'
 }
 
+@test "each option of Docker's is understood, or refused with the reason" {
+        [ "$mode" = ranges ] || skip 'it goes by no ids'
+        # A line for a command: its name, and its options, as Docker 28 has them.
+        run -0 as_tester sh -c 'while IFS=: read -r command options; do
+                        for option in $options; do
+                                "$1" --root "$2" $command --$option=x x y z </dev/null
+                        done
+                done <"$3" 2>&1 | grep -E "has no option|there is no command"; :' - \
+                "$stage/bin/varve" "$work/none" "$here/data/docker-options"
+        [ -z "$output" ] || fail 'not all'
+        run -125 varve run -a stdout busybox:1 true
+        says 'cannot honour -a: output is always attached'
+        [ "$(varve help run)" = "$(varve run --help)" ]
+        run -125 varve help nothing
+}
+
 @test "messages are as many as are wanted, and JSON if that is" {
         run -0 varve --log-level=error build --no-cache --progress=plain "$work/warns"
         run ! grep -E '^(varve: warning|note)' <<<"$output"

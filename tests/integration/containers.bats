@@ -375,3 +375,24 @@ EOF
         varve rm $(varve ps -aq)
         nothing_is_left
 }
+
+@test "a container is made before it is started, and removed with its nameless volumes" {
+        echo text | as_tester tee "$work/copied" >/dev/null
+        printf 'A=1\n# none\nB=2\n' | as_tester tee "$work/env" >/dev/null
+        varve create --name made -v /data --tmpfs /run:rw,noexec,nosuid,size=64k busybox:1 sh -c \
+                'cat /copied; grep " /run " /proc/mounts; sleep 100' >"$work/id"
+        [ "$(varve ps -a --format '{{.ID}} {{.Status}}')" = "$(cut -c 1-12 "$work/id") Created" ]
+        varve cp -q "$work/copied" made:/
+        varve start made
+        prints_soon noexec.*size=64k made
+        [ "$(varve logs made | head -n 1)" = text ]
+        [ "$(varve exec --env-file "$work/env" -e B=3 made sh -c 'echo $A$B')" = 13 ]
+        varve logs -f --until 0s made | grep -c text
+        [ "$(varve volume ls -q | wc -l)" -eq 1 ]
+        run -125 varve cp -a "$work/copied" made:/
+        varve stop --timeout 0 made
+        varve rm -v made
+        [ -z "$(varve volume ls -q)" ]
+        run -125 varve create -d busybox:1
+        nothing_is_left
+}

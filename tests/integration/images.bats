@@ -245,6 +245,10 @@ assert len(image["RootFS"]["Layers"]) == 2, image'
         gzip -c "$stage/busybox.tar" >"$work/rootfs.tar.gz"
         chown "$user" "$work"/rootfs.*
         varve import "$work/rootfs.tar.zst" imported:zst
+        varve import -c 'CMD ["echo", "imported"]' -m why "$work/rootfs.tar.zst" imported:changed
+        [ "$(varve run --rm imported:changed)" = imported ]
+        [ "$(varve history --format '{{.Comment}}' imported:changed)" = why ]
+        run ! varve import -c 'RUN true' "$work/rootfs.tar.zst"
         varve import "$work/rootfs.tar.gz" imported:gz
         varve import - imported:stdin <"$stage/busybox.tar"
         described busybox:1 >"$work/original"

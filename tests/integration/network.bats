@@ -26,7 +26,8 @@ setup_file() {
         [ "$(varve run --rm steps cat /a /b /c)" = $'eth0\nlo\nlo\neth0\nlo' ]
         varve build --network=none -t steps "$context"
         [ "$(varve run --rm steps cat /a /b /c)" = $'lo\nlo\nlo' ]
-        run ! varve run --rm --network=bridge busybox:1 true
+        [ "$(varve run --rm --network=bridge busybox:1 ls /sys/class/net)" = $'eth0\nlo' ]
+        run ! varve run --rm --network=mine busybox:1 true
         says 'private, host, none, pasta or slirp4netns'
 }
 
@@ -52,6 +53,8 @@ setup_file() {
         [ "${lines[0]}" = '192.0.2.7 mirror.example' ]
         [ "${lines[1]}" = '2001:db8::7 six' ]
         [ "$(grep '^nameserver' <<<"$output")" = 'nameserver 192.0.2.53' ]
+        varve run --rm --add-host host.docker.internal:host-gateway busybox:1 head -n 1 /etc/hosts |
+                grep -E '^[0-9.]+ host.docker.internal$'
         run -125 varve run --rm --add-host nonsense busybox:1 true
         run -125 varve run --rm --dns resolver.example busybox:1 true
         context_of hosts 'FROM busybox:1' 'RUN head -n 1 /etc/hosts >/a'

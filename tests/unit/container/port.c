@@ -2,7 +2,10 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 static struct strv ports;
 static struct error err;
@@ -41,6 +44,26 @@ Test(port, finds_one_of_the_host_where_none_is_named)
         cr_expect_gt(port, 0);
         cr_assert_eq(sscanf(first("127.0.0.1::80"), "tcp 127.0.0.1 %u 80", &port), 1);
         cr_expect_gt(port, 0);
+}
+
+Test(port, is_the_first_of_a_range_that_is_free)
+{
+        struct sockaddr_in where = { .sin_family = AF_INET };
+        socklen_t len = sizeof(where);
+        int fd = socket(AF_INET, SOCK_STREAM, 0);
+        char text[64], expected[64];
+        unsigned taken;
+
+        where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        cr_assert_eq(bind(fd, (struct sockaddr *)&where, sizeof(where)), 0);
+        cr_assert_eq(listen(fd, 1), 0);
+        cr_assert_eq(getsockname(fd, (struct sockaddr *)&where, &len), 0);
+        taken = ntohs(where.sin_port);
+        snprintf(text, sizeof(text), "127.0.0.1:%u-%u:80", taken, taken + 1);
+        snprintf(expected, sizeof(expected), "tcp 127.0.0.1 %u 80", taken + 1);
+        cr_expect_str_eq(first(text), expected);
+        cr_expect_eq(ports.count, 1);
+        close(fd);
 }
 
 Test(port, refuses_what_is_none)
