@@ -1,7 +1,8 @@
 #!/usr/bin/env bats
-# Tutorials as written, with `docker` as another name of varve and a registry on loopback that stands
-# for Docker Hub, in a network namespace where it has its names and ports. Node and Python are
-# stand-ins of busybox here.
+# The commands of tutorials, with `docker` as another name of varve and a registry on loopback that
+# stands for Docker Hub, in a network namespace where it has its names and ports. The images hold
+# busybox; npm, pip3, python3 and apt-get are scripts of a line that do as if. So this is the quick half:
+# tests/integration/tutorials-real runs the same with Node.js, Flask and nginx.
 # shellcheck disable=SC2016 # a Dockerfile expands these
 
 # shellcheck source=tests/integration/registry.bash
