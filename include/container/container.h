@@ -63,18 +63,19 @@ void container_done(struct container *container);
 
 /*
  * Makes a container of a spec whose ID and time are set here; a name, where it has none. Takes what
- * the spec owns, also when it fails. -EEXIST: the name is taken; -EINVAL: it is none.
+ * the spec owns, also when it fails. With `starts` this process is about to start it: one that is
+ * not to be kept is then removed with it. -EEXIST: the name is taken; -EINVAL: it is none.
  */
-int container_create(struct store *store, struct container_spec *spec, struct container *ret,
-                     struct error *err);
+int container_create(struct store *store, struct container_spec *spec, bool starts,
+                     struct container *ret, struct error *err);
 
 struct containers {
         struct container *items; /* owned; the newest first */
         size_t count;
 };
 
-/* Reads all of them. One that cannot be read is left out, and counted in `ret_broken`, unless NULL.
- */
+/* Reads all of them. One that cannot be read is left out, and counted in `ret_broken`, unless NULL;
+ * one that was not to be kept, and whose keeper was killed, is removed. */
 int containers_read(struct store *store, struct containers *ret, size_t *ret_broken,
                     struct error *err);
 void containers_done(struct containers *containers);
@@ -102,9 +103,10 @@ int container_check_whole(const struct container *container, struct error *err);
 int container_lock(struct store *store, struct container *container, bool wait,
                    struct store_lock *ret, struct error *err);
 
-/* Removes it, whose lock the caller holds. What it alone has kept goes with the next garbage
- * collection. */
-int container_remove(struct store *store, struct container *container, struct error *err);
+/* Removes it, whose lock the caller holds, and `with_volumes` those that nobody gave a name and no
+ * other container has. What it alone has kept goes with the next garbage collection. */
+int container_remove(struct store *store, struct container *container, bool with_volumes,
+                     struct error *err);
 
 /* Whether some container was made of the image of this ID: `ret_id` is then its short ID, and
  * `ret_running` whether it runs. */

@@ -35,6 +35,7 @@ struct container_mount {
         char *target; /* owned, absolute */
         bool read_only;
         bool makes_source;   /* of -v: a directory of the host that is not there is made */
+        bool anonymous;      /* VOLUME: nobody gave it a name; it may go with the container */
         uint64_t size_bytes; /* TMPFS; 0 is half of the memory */
         uint32_t mode;       /* TMPFS */
         bool no_exec;        /* TMPFS */

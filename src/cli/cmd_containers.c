@@ -346,7 +346,8 @@ static int remove_one(struct store *store, struct container *container, void *co
                 return 0;
         }
         if (r == 0)
-                r = container_remove(store, container, err);
+                r = container_remove(store, container, flags->volumes || container->spec.remove,
+                                     err);
         store_lock_release(store, &lock);
         return r == 0 && flags->volumes ? volumes_remove_anonymous(store, &container->spec, err)
                                         : r;

@@ -358,14 +358,14 @@ static int run_container(struct store *store, const struct run_flags *flags,
         r = make_spec(flags, arguments, &image, &spec, err);
         stored_image_done(&image);
         if (r == 0)
-                r = container_create(store, &spec, &container, err);
+                r = container_create(store, &spec, true, &container, err);
         container_spec_done(&spec);
         if (r < 0)
                 return r;
         r = flags->create ? leave_created(flags, &container, ret_status, err)
                           : launch_container(store, flags, &container, ret_status, err);
         if (r < 0 && flags->rm)
-                container_remove(store, &container, &ignored);
+                container_remove(store, &container, true, &ignored);
         container_done(&container);
         return r;
 }

@@ -37,6 +37,7 @@ static int add(struct container_mount *mount, const char *text, struct container
         if (r == 0 && mount->type == CONTAINER_VOLUME && !mount->source) {
                 r = volume_random_name(name, err);
                 mount->source = r == 0 ? strdup(name) : NULL;
+                mount->anonymous = true;
         }
         if (r == 0 && (!clean || (mount->type != CONTAINER_TMPFS && !mount->source)))
                 r = error_set_oom(err);

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "names.h"
+#include "remove.h"
 #include "state.h"
 
 #include <dirent.h>
@@ -243,8 +244,19 @@ static int create_locked(struct store *store, struct container *container, struc
         return r;
 }
 
-int container_create(struct store *store, struct container_spec *spec, struct container *ret,
-                     struct error *err)
+/* Until it has a keeper it is this process's. */
+static int claim(struct store *store, struct container_state *state, struct error *err)
+{
+        const char *name = store_process_name(store, err);
+
+        if (!name)
+                return err->code;
+        state->keeper = strdup(name);
+        return state->keeper ? 0 : error_set_oom(err);
+}
+
+int container_create(struct store *store, struct container_spec *spec, bool starts,
+                     struct container *ret, struct error *err)
 {
         struct container container = CONTAINER_INIT;
         struct store_lock lock = STORE_LOCK_INIT;
@@ -260,6 +272,8 @@ int container_create(struct store *store, struct container_spec *spec, struct co
                 container.spec.hostname = strndup(container.spec.id, CONTAINER_ID_SHORT);
                 r = container.spec.hostname ? 0 : error_set_oom(err);
         }
+        if (r == 0 && starts)
+                r = claim(store, &container.state, err);
         if (r == 0)
                 r = store_lock_take(store, &lock, err);
         if (r == 0) {
@@ -396,6 +410,7 @@ int containers_read(struct store *store, struct containers *ret, size_t *ret_bro
                 containers_done(&list);
                 return r;
         }
+        containers_sweep(store, &list);
         if (list.count > 1)
                 qsort(list.items, list.count, sizeof(*list.items), compare_age);
         *ret = list;
@@ -485,7 +500,7 @@ int container_check_whole(const struct container *container, struct error *err)
                          container->spec.name, state->failure ? state->failure : "no room");
 }
 
-/* ---- locking and removing ---- */
+/* ---- locking ---- */
 
 int container_lock(struct store *store, struct container *container, bool wait,
                    struct store_lock *ret, struct error *err)
@@ -505,22 +520,4 @@ int container_lock(struct store *store, struct container *container, bool wait,
         if (r < 0 && r != -EAGAIN)
                 *err = ignored;
         return r;
-}
-
-int container_remove(struct store *store, struct container *container, struct error *err)
-{
-        const char *id = container->spec.id;
-        int containers_fd, tmp_fd, r;
-
-        r = store_containers_dir(store, &containers_fd, err);
-        if (r == 0)
-                r = store_tmp_dir(store, &tmp_fd, err);
-        if (r < 0)
-                return r;
-        /* From here on there is none; what is left is removed with this process's directory. */
-        if (renameat(containers_fd, id, tmp_fd, id) < 0)
-                return errno == ENOENT
-                               ? 0
-                               : error_set_errno(err, -errno, "cannot remove the container %s", id);
-        return io_remove_tree(tmp_fd, id, err);
 }

@@ -303,7 +303,7 @@ static int finish(struct keep *keep, int *status, int r, struct error *err)
         }
         failure = ERROR_INIT;
         if (removed)
-                container_remove(keep->store, container, &failure);
+                container_remove(keep->store, container, true, &failure);
         else if (write_end(keep, *status, err, &failure) < 0 && r == 0) {
                 *err = failure;
                 r = err->code;

@@ -139,6 +139,12 @@ prints_soon() {
         [ "$(varve volume ls -q)" = data ]
         [ "$(varve volume inspect -f '{{.Mountpoint}}' data)" = "$store/volumes/data/_data" ]
         varve volume rm data
+        # Those without a name go with the container, or with rm -v.
+        varve run --rm -v /anon busybox:1 sh -c 'echo x >/anon/f; mkdir /anon/d; chown -R 5:5 /anon'
+        varve run --name user -v /anon busybox:1 true
+        [ "$(varve volume ls -q | wc -l)" = 1 ]
+        varve rm -v user
+        [ -z "$(varve volume ls -q)" ]
         run -1 varve run --rm --read-only busybox:1 touch /x
         run -125 varve run --rm --mount type=bind,source=/no/such,target=/x busybox:1 true
         run -125 varve run --rm -v data:/x:z busybox:1 true
@@ -299,6 +305,18 @@ EOF
                         varve rm killed
                 fi
                 nothing_is_left
+        done
+        # One that was not to be kept is gone with it, and its name is free.
+        for at in 0 0.02 0.1; do
+                varve run --rm --name free -v /anon busybox:1 sleep 1000 &
+                for _ in $(seq 200); do [ -z "$(ls -A "$store/containers")" ] || break; sleep 0.01; done
+                sleep "$at"
+                pid=$(pgrep -o -u "$user" -xf '.*/varve run --rm --name free .*')
+                kill -KILL "$pid"
+                wait $! || :
+                nothing_runs
+                [ "$(varve run --rm --name free busybox:1 echo is free)" = 'is free' ]
+                [ -z "$(varve ps -aq)$(varve volume ls -q)" ]
         done
 }
 
