@@ -111,6 +111,11 @@ static int start_one(struct store *store, struct container *container, void *con
                 return 0;
         flags->status = CLI_EXIT_USAGE;
         r = launch_apart(store, container, &flags->launch, &flags->status, err);
+        /* Another one was faster. */
+        if (r == -EALREADY && !flags->launch.attach) {
+                *err = ERROR_INIT;
+                return 0;
+        }
         if (r == -ECANCELED && !error_is_set(err)) {
                 flags->status = EXIT_SUCCESS;
                 return 1;

@@ -46,14 +46,25 @@ static char *name_in_store(struct store *store, const struct stored_image *image
         return name;
 }
 
-/* An image whose last name goes must be no container's. */
-static int check_use(struct store *store, const char *text, const char *id, struct error *err)
+/* An image whose last name goes must be no container's; with force a name goes all the same, and an
+ * image that was given by its ID if the container does not run. */
+static int check_use(struct store *store, const char *text, const char *id, bool by_name,
+                     bool force, struct error *err)
 {
         char container[CONTAINER_ID_SHORT + 1];
         bool running;
 
         if (!containers_use_image(store, id, container, &running))
                 return 0;
+        if (force && (by_name || !running))
+                return 0;
+        if (force) {
+                error_set(err, -EBUSY,
+                          "conflict: unable to delete %s (cannot be forced) - image is being used "
+                          "by running container %s",
+                          text, container);
+                return error_hint(err, "Stop that container first: varve stop %s", container);
+        }
         error_set(err, -EBUSY,
                   "conflict: unable to remove repository reference \"%s\" (must force) - container "
                   "%s "
@@ -85,8 +96,8 @@ static int remove_image(struct store *store, const char *text, bool force, struc
                 error_hint(err, "Remove them one by one, or all of them with -f.");
                 r = -EBUSY;
         }
-        if (r == 0 && !force && (names <= 1 || !name))
-                r = check_use(store, text, id, err);
+        if (r == 0 && (names <= 1 || !name))
+                r = check_use(store, text, id, name, force, err);
         if (r == 0)
                 r = store_images_remove(store, name, &image.root.digest, &gone, err);
         stored_image_done(&image);

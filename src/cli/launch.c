@@ -100,7 +100,7 @@ static int keep(struct store *store, struct container *container, const struct k
         int r = container_lock(store, container, false, &lock, err);
 
         if (r == -EAGAIN)
-                error_set(err, -EBUSY, "the container %s is running already", spec->name);
+                error_set(err, -EALREADY, "the container %s is running already", spec->name);
         if (r == 0)
                 r = parse_spec(spec, true, &parsed, err);
         if (r == 0)
@@ -259,6 +259,35 @@ static void close_inherited(void)
                 closedir(dir);
 }
 
+/*
+ * What the command line said - variables with passwords, perhaps - is not for everybody to read in
+ * /proc for as long as the container runs. It lies where the 48th and 49th field of stat say
+ * (proc(5)), and nothing of it is needed any more.
+ */
+static void rename_process(const char *name)
+{
+        _cleanup_fclose_ FILE *file = fopen("/proc/self/stat", "re");
+        unsigned long long begin = 0, end = 0;
+        char line[2048], *at;
+        size_t room;
+
+        at = file && fgets(line, sizeof(line), file) ? strrchr(line, ')') : NULL;
+        /* The second field has just ended. */
+        for (int field = 3; at && field <= 49; field++) {
+                at = strchr(at + 1, ' ');
+                if (at && field == 48)
+                        begin = strtoull(at, NULL, 10);
+                else if (at && field == 49)
+                        end = strtoull(at, NULL, 10);
+        }
+        if (begin == 0 || end <= begin)
+                return;
+        room = (size_t)(end - begin);
+        at = (char *)(uintptr_t)begin;
+        memset(at, 0, room);
+        snprintf(at, room, "varve: container %s", name);
+}
+
 static _Noreturn void run_apart(struct store *store, struct container *container,
                                 const struct keep_options *options)
 {
@@ -274,6 +303,7 @@ static _Noreturn void run_apart(struct store *store, struct container *container
         dup2(null_fd, STDIN_FILENO);
         dup2(null_fd, STDOUT_FILENO);
         prctl(PR_SET_NAME, "varve-keeper");
+        rename_process(container->spec.name);
         apart.context = &null_fd;
         keep(store, container, &apart, &status, &err);
         store_leave(store);

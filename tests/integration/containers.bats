@@ -34,6 +34,7 @@ prints_soon() {
 }
 
 @test "a container is kept with what it has changed, and is started again" {
+        local pid pids=()
         run -3 varve run --name kept busybox:1 sh -c 'echo to-out; echo to-err >&2
                 [ -e /new ] && exit 4; echo x >/new; chown 5:6 /new; rm /etc/issue; exit 3'
         [ "$output" = $'to-out\nto-err' ] || [ "$output" = $'to-err\nto-out' ]
@@ -46,6 +47,10 @@ prints_soon() {
         run -4 varve start -a kept
         [ "$(varve inspect -f '{{.State.ExitCode}} {{.Name}}' kept)" = '4 /kept' ]
         [ "$(find "$store/containers" -name keeps | wc -l)" -eq 1 ]
+        # Of several that start it at once, one does, and the others have what they want.
+        for _ in 1 2 3; do varve start kept & pids+=($!); done
+        for pid in "${pids[@]}"; do wait "$pid"; done
+        varve wait kept
         varve rm kept
         run ! varve rm kept
         [ "$output" = 'Error: No such container: kept' ]
@@ -58,6 +63,9 @@ prints_soon() {
                 echo begun; while :; do sleep 0.05; done')
         [ ${#id} -eq 64 ]
         prints_soon begun served
+        [ "$(tr -d '\0' <"/proc/$(pgrep -r R,S,D -u "$user" -x varve-keeper)/cmdline")" = 'varve: container served' ]
+        run -1 varve rmi -f "$(varve images -q busybox:1)"
+        says 'is being used by running container'
         [[ $(varve ps --format '{{.ID}} {{.Status}}') =~ ^${id:0:12}' Up ' ]]
         [ "$(varve ps --filter name=serv --filter status=running -q --no-trunc)" = "$id" ]
         run -1 varve rm served
