@@ -358,7 +358,7 @@ static int run_container(struct store *store, const struct run_flags *flags,
         r = make_spec(flags, arguments, &image, &spec, err);
         stored_image_done(&image);
         if (r == 0)
-                r = container_create(store, &spec, true, &container, err);
+                r = container_create(store, &spec, !flags->create, &container, err);
         container_spec_done(&spec);
         if (r < 0)
                 return r;

@@ -326,6 +326,9 @@ EOF
                 [ "$(varve run --rm --name free busybox:1 echo is free)" = 'is free' ]
                 [ -z "$(varve ps -aq)$(varve volume ls -q)" ]
         done
+        varve create --rm --name later busybox:1 echo now
+        [ "$(varve ps -a --format '{{.State}}')" = created ]
+        varve rm later
 }
 
 @test "names, IDs and files are told; what cannot be had is refused" {
