@@ -6,11 +6,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <poll.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -153,13 +154,17 @@ static int write_and_rename(int dir_fd, const char *temporary, const char *path,
 int io_write_file_atomic(int dir_fd, const char *path, const void *data, size_t len, mode_t mode,
                          struct error *err)
 {
-        static atomic_uint serial;
         _cleanup_free_ char *temporary = NULL;
+        uint64_t chance;
         int r;
 
-        if (asprintf(&temporary, "%s.tmp-%d-%u", path, (int)getpid(),
-                     atomic_fetch_add(&serial, 1)) < 0)
+        /* What a process has left that was killed may be in nobody's way. */
+        if (getrandom(&chance, sizeof(chance), 0) != sizeof(chance))
+                return error_set_errno(err, -errno, "cannot get random bytes");
+        if (asprintf(&temporary, "%s.tmp-%016" PRIx64, path, chance) < 0) {
+                temporary = NULL;
                 return error_set_oom(err);
+        }
         r = write_and_rename(dir_fd, temporary, path, data, len, mode);
         if (r < 0) {
                 unlinkat(dir_fd, temporary, 0);

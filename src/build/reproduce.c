@@ -46,10 +46,20 @@ static const char *describe_only(struct tree *base, const struct difference *dif
         return is_first ? "is of the first build alone" : "is of the second build alone";
 }
 
+/* A file's name is part of one line, whatever is in it. */
+static int add_name(struct buf *ret, const char *name)
+{
+        int r = buf_append_str(ret, "  /");
+
+        for (; r == 0 && *name; name++)
+                r = buf_append_char(ret, (unsigned char)*name < ' ' ? '?' : *name);
+        return r < 0 ? r : buf_append_str(ret, ": ");
+}
+
 static int add_difference(struct tree *base, struct tree *first, struct tree *second,
                           const struct difference *difference, struct buf *ret, struct error *err)
 {
-        int r = buf_appendf(ret, "  /%s: ", difference->path);
+        int r = add_name(ret, difference->path);
 
         if (r < 0)
                 return error_set_oom(err);

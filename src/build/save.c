@@ -189,6 +189,19 @@ static int write_images(struct save *save, const struct item *item, struct error
         return r < 0 ? r : write_blob(save, &item->image.root.digest, err);
 }
 
+/* The two annotations by which the world knows an image of a layout: as the specification and
+ * containerd's exporter have it, which is also BuildKit's, the tag alone, and the whole name. */
+static int annotate(struct strmap *annotations, const char *name)
+{
+        struct reference reference = REFERENCE_INIT;
+        struct error ignored = ERROR_INIT;
+        bool has_tag = reference_parse(name, &reference, &ignored) == 0 && reference.tag;
+        int r = strmap_set(annotations, REF_NAME, has_tag ? reference.tag : name);
+
+        reference_done(&reference);
+        return r < 0 ? r : strmap_set(annotations, CONTAINERD_REF, name);
+}
+
 static int list_oci(struct image_index *index, const struct item *item, const char *name,
                     struct error *err)
 {
@@ -200,10 +213,7 @@ static int list_oci(struct image_index *index, const struct item *item, const ch
 
         if (r == 0) {
                 strmap_done(&descriptor->annotations);
-                if (name)
-                        r = strmap_set(&descriptor->annotations, REF_NAME, name);
-                if (r == 0 && name)
-                        r = strmap_set(&descriptor->annotations, CONTAINERD_REF, name);
+                r = name ? annotate(&descriptor->annotations, name) : 0;
         }
         return r < 0 ? error_set_oom(err) : 0;
 }

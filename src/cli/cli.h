@@ -141,6 +141,9 @@ int print_width(const char *text, size_t len);
  * Dockerfiles call things shall not play tricks on a terminal. */
 void print_plain(char *text);
 
+/* The same of newlines and tabs, too: a file's name is one word of one line. */
+void print_file_name(char *name);
+
 /* Rows of columns, each as wide as its widest cell. The last cell of a row ends it. A cell is one
  * line, and plain. */
 struct table {

@@ -1,4 +1,5 @@
 #include "base/cleanup.h"
+#include "base/utf8.h"
 #include "build/compare.h"
 #include "build/layers.h"
 #include "build/transfer.h"
@@ -65,7 +66,7 @@ static int print_text(const struct diff *diff, const struct difference *differen
                 if (is == was)
                         size[0] = '\0';
         }
-        print_plain(path);
+        print_file_name(path);
         if (r == 0)
                 printf("%c %9s  /%s%s%s\n", letters[difference->state], size, path,
                        how.len > 0 ? "  " : "", buf_str(&how));
@@ -140,6 +141,8 @@ static int print_json(const struct diff *diff, const struct difference *differen
                 r = json_put_integer(object, "layer", (int64_t)diff->layer);
         if (r == 0)
                 r = json_put_string(object, "path", path);
+        if (r == 0 && !utf8_is_valid(path))
+                r = json_put_base64(object, "path_base64", path, strlen(path));
         if (r == 0)
                 r = json_put_string(object, "state", states[difference->state]);
         if (r == 0 && difference->state == COMPARE_CHANGED)
@@ -181,13 +184,27 @@ static int compare(struct diff *diff, struct error *err)
         return r;
 }
 
+/* A digest may be an image's or a layer's. */
+static int open_tree(struct store *store, const char *name, struct tree **ret, struct error *err)
+{
+        struct error ignored = ERROR_INIT;
+        struct digest digest;
+        int r = cli_open_tree(store, name, ret, err);
+
+        if (r != -ENOENT || digest_parse(name, &digest, &ignored) < 0)
+                return r;
+        *err = ERROR_INIT;
+        r = cli_open_layer(store, &digest, ret, err);
+        return r < 0 ? error_wrap(err, "%s", name) : 0;
+}
+
 static int compare_images(struct store *store, char **names, bool json, struct error *err)
 {
         struct diff diff = { .json = json };
-        int r = cli_open_tree(store, names[0], &diff.was, err);
+        int r = open_tree(store, names[0], &diff.was, err);
 
         if (r == 0)
-                r = cli_open_tree(store, names[1], &diff.is, err);
+                r = open_tree(store, names[1], &diff.is, err);
         if (r == 0)
                 r = compare(&diff, err);
         tree_free(diff.was);
@@ -277,7 +294,7 @@ static int list_changes(struct tree *was, struct tree *is, struct error *err)
                         r = error_set_oom(err);
                         break;
                 }
-                print_plain(path);
+                print_file_name(path);
                 if (*path && (difference.state != COMPARE_REMOVED || !difference.inside))
                         printf("%c /%s\n", letters[difference.state], path);
         }
@@ -354,7 +371,8 @@ const struct command cmd_diff = {
         .details =
                 "A line begins with A for what was added, C for what has changed, D for what is\n"
                 "gone, and has the size, or by how much it has changed.\n\n"
-                "Of two images, or of containers in their place, sizes are told.\n\n"
+                "Of two images, or of containers in their place, sizes are told; of two layers,\n"
+                "by their digests, what each holds by itself.\n\n"
                 "Examples:\n"
                 "  varve diff web\n"
                 "  varve diff app:1 app:2\n"

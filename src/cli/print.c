@@ -22,6 +22,14 @@ void print_plain(char *text)
         }
 }
 
+void print_file_name(char *name)
+{
+        print_plain(name);
+        for (; *name; name++)
+                if (*name == '\n' || *name == '\t')
+                        *name = '?';
+}
+
 void print_size(uint64_t bytes, char ret[static PRINT_SIZE_MAX])
 {
         static const char *const units[] = { "B", "kB", "MB", "GB", "TB", "PB" };

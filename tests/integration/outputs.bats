@@ -53,6 +53,14 @@ assert found["/etc/issue"]["state"] == "removed" and "is" not in found["/etc/iss
 assert found["/root"]["differs"][0] == "mode" and found["/root"]["is"]["mode"] == "0711"
 assert found["/d/a"]["is"] | {"time": 0} == {"type": "file", "size": 4, "mode": "4755",
                                              "owner": "5:6", "time": 0}'
+        # The two layers of the sample, by the diffID and by the blob's digest.
+        layers=$(varve inspect -f '{{index .RootFS.Layers 2}}' sample)
+        blob=$(varve save --format oci-archive sample | tar -xO --wildcards 'blobs/sha256/*' 2>/dev/null |
+                grep -ao '"layers":.*' | grep -o 'sha256:[0-9a-f]*' | sed -n 2p)
+        run varve diff "$blob" "$layers"
+        says '^D +4B +/d/b' '^A .*/d/sparse' '^[0-9]+ added'
+        refused diff "sha256:$(printf %064d 0)" sample
+        says 'no image and no layer'
         run varve diff sample sample
         says '^0 added \(0B\), 0 changed, 0 removed \(0B\)$'
 }
@@ -72,9 +80,10 @@ to() {
                 -o "type=tar,dest=$(to o.tar)" -o "type=local,dest=$(to o.local)" \
                 --metadata-file "$work/meta" --iidfile "$work/iid" "$context"
         [ "$(tags)" = "$before" ]
-        skopeo inspect --raw --config "oci-archive:$work/o.oci:docker.io/library/out:2" | sha256sum |
+        skopeo inspect --raw --config "oci-archive:$work/o.oci:2" | sha256sum |
                 grep -q "^$(sed 's/sha256://' "$work/iid") " || fail 'another ID'
-        [ "$(umoci ls --layout "$work/o.dir" | wc -l)" -eq 2 ]
+        [ "$(umoci ls --layout "$work/o.dir" | xargs)" = '1 2' ]
+        grep -q '"io.containerd.image.name":"docker.io/library/out:2"' "$work/o.dir/index.json"
         skopeo copy -q "docker-archive:$work/o.docker:out:1" "oci:$work/o.copy:x"
         extracted "$work/o.tar"
         same_tree "$root" "$work/extracted"
@@ -255,7 +264,7 @@ for layer in json.load(sys.stdin)["layers"]:
         [[ $(cat "$work/several.dir/linux_amd64/t") = 'amd64 on linux/'* ]]
         varve rmi busybox:1 && varve import "$stage/busybox.tar" busybox:1
         varve save --format oci-dir -o "$(to several.saved)" several
-        for image in "oci-archive:$work/several.oci" "oci:$work/several.saved:docker.io/library/several:latest"; do
+        for image in "oci-archive:$work/several.oci" "oci:$work/several.saved:latest"; do
                 [ "$(skopeo --override-arch arm64 inspect --config --format '{{.Architecture}}' "$image")" = arm64 ]
                 [ "$(skopeo inspect --config --format '{{.Architecture}}' "$image")" = amd64 ]
         done
@@ -276,7 +285,7 @@ for layer in json.load(sys.stdin)["layers"]:
         # Nothing is done for one of the platforms where another's cannot be.
         refused build --platform linux/amd64,linux/s390x -f - "$context" \
                 <<<$'ARG TARGETARCH\nFROM busybox:1 AS b-amd64\nFROM none AS b-s390x\nFROM b-$TARGETARCH\nRUN x'
-        says 'linux/s390x: Dockerfile:3: cannot pull none'
+        says 'linux/s390x: Dockerfile:3: '
         run ! grep 'building for' <<<"$output"
         refused build --platform linux/s390x -f - "$context" <<<'FROM busybox:1'
         says 'busybox:1 in the store is for linux/amd64, not for linux/s390x'

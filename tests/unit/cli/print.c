@@ -119,3 +119,11 @@ Test(print, counts_characters_and_not_bytes_for_the_width_of_a_column)
         cr_assert_stdout_eq_str("A    B\n"
                                 "a\xe2\x80\xa6   b\n");
 }
+
+Test(print, keeps_a_name_on_its_line)
+{
+        char name[] = "a\nD  /etc\t\x1b[1m\xc3\xa4";
+
+        print_file_name(name);
+        cr_assert_str_eq(name, "a?D  /etc??[1m\xc3\xa4");
+}
