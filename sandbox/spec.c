@@ -116,6 +116,7 @@ static struct wire_span put_mounts(struct spec_writer *writer, const struct sand
                         .gid = mount->gid,
                         .read_only = mount->read_only,
                         .no_exec = mount->no_exec,
+                        .fills = mount->fills,
                 };
                 if (mount->type == SANDBOX_MOUNT_BIND) {
                         mounts[i].source = (uint32_t)*ret_source_count;

@@ -57,6 +57,7 @@ struct wire_mount {
         uint32_t gid;
         uint32_t read_only;
         uint32_t no_exec; /* TMPFS */
+        uint32_t fills;   /* BIND */
 };
 
 struct wire_spec {

@@ -36,6 +36,7 @@ struct container_mount {
         bool read_only;
         bool makes_source;   /* of -v: a directory of the host that is not there is made */
         bool anonymous;      /* VOLUME: nobody gave it a name; it may go with the container */
+        bool no_copy;        /* VOLUME: it gets nothing of the image when it is empty */
         uint64_t size_bytes; /* TMPFS; 0 is half of the memory */
         uint32_t mode;       /* TMPFS */
         bool no_exec;        /* TMPFS */

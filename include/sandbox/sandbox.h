@@ -103,6 +103,7 @@ struct sandbox_mount {
         uint32_t gid;
         bool read_only;
         bool no_exec; /* TMPFS */
+        bool fills;   /* BIND: a directory that is empty gets what the root has there */
 };
 
 struct sandbox_limit {

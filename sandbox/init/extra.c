@@ -101,6 +101,12 @@ static int add_bind(const struct helper *helper, const struct wire_mount *wanted
             fchownat(fd, "", wanted->uid, wanted->gid, AT_EMPTY_PATH) < 0)
                 return error_set_errno(err, -errno, "cannot give %s to %u:%u", target, wanted->uid,
                                        wanted->gid);
+        if (wanted->fills) {
+                int r = mounts_fill(root_fd, target, fd, err);
+
+                if (r < 0)
+                        return r;
+        }
         if (kind == HELPER_SOURCE_OPENED)
                 return tree_bind(root_fd, target, fd, wanted->read_only, err);
         return tree_attach(root_fd, target, fd, kind == HELPER_SOURCE_CLONED_RECURSIVELY,

@@ -131,6 +131,19 @@ static int set_mounts(const struct run_flags *flags, struct container_spec *spec
         return r;
 }
 
+/* With one id a volume's files are all root's, and what the image has there perhaps not: then it
+ * stays a directory of the container, which knows owners. */
+static int set_image_volumes(const struct image_config *config, struct container_spec *spec,
+                             struct error *err)
+{
+        bool has_owners = false;
+        int r = config->volumes.count > 0 ? launch_has_owners(spec, &has_owners, err) : 0;
+
+        for (size_t i = 0; i < config->volumes.count && has_owners && r == 0; i++)
+                r = mount_flags_image_volume(config->volumes.items[i], spec, err);
+        return r;
+}
+
 static int set_ports(const struct run_flags *flags, const struct image_config *config,
                      struct container_spec *spec, struct error *err)
 {
@@ -269,6 +282,8 @@ static int make_spec(const struct run_flags *flags, const struct arguments *argu
                 r = set_stopping(flags, config, spec, err);
         if (r == 0)
                 r = set_ports(flags, config, spec, err);
+        if (r == 0)
+                r = set_image_volumes(config, spec, err);
         return r < 0 ? r : launch_check(spec, err);
 }
 

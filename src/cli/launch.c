@@ -77,6 +77,24 @@ int launch_check(const struct container_spec *spec, struct error *err)
         return r;
 }
 
+int launch_has_owners(const struct container_spec *spec, bool *ret, struct error *err)
+{
+        _cleanup_(cleanup_sandbox_host) struct sandbox_host *host = NULL;
+        char notice[EXECUTE_NOTICE_MAX] = "";
+        struct parsed parsed;
+        bool copied;
+        int r = parse_spec(spec, false, &parsed, err);
+
+        if (r == 0)
+                r = execute_choose_files(parsed.files, &parsed.users, &copied, notice, err);
+        if (r == 0)
+                r = sandbox_host_new(parsed.users, &host, err);
+        network_options_done(&parsed.network);
+        if (r == 0)
+                *ret = sandbox_host_users(host) == SANDBOX_USERS_RANGES;
+        return r;
+}
+
 /* Tells who waits for it that it has come to nothing. */
 static void give_up(struct store *store, struct store_lock *lock, int client_fd,
                     const struct error *err)

@@ -31,5 +31,8 @@ int launch_apart(struct store *store, struct container *container, const struct 
 /* Passes a signal on to a container. */
 void launch_pass_signal(void *container, int number);
 
+/* Whether files that are not in a tree have their owners in the container: with subordinate ids. */
+int launch_has_owners(const struct container_spec *spec, bool *ret, struct error *err);
+
 /* Whether all that the spec says as text can be understood here. */
 int launch_check(const struct container_spec *spec, struct error *err);

@@ -68,6 +68,12 @@ static int set_source(struct container_mount *mount, const char *source)
         return mount->source ? 0 : -ENOMEM;
 }
 
+/* Labels are what z and Z ask for: without SELinux nothing has any, and nothing is to be done. */
+static bool has_selinux(void)
+{
+        return access("/sys/fs/selinux/enforce", F_OK) == 0;
+}
+
 static int set_volume_mode(const char *text, const char *mode, struct container_mount *mount,
                            struct error *err)
 {
@@ -77,10 +83,14 @@ static int set_volume_mode(const char *text, const char *mode, struct container_
         while ((word = strsep(&rest, ","))) {
                 if (strcmp(word, "ro") == 0) {
                         mount->read_only = true;
-                } else if (strcmp(word, "rw") != 0) {
+                } else if (strcmp(word, "nocopy") == 0 && mount->type == CONTAINER_VOLUME) {
+                        mount->no_copy = true;
+                } else if (strcmp(word, "rw") != 0 &&
+                           (strcasecmp(word, "z") != 0 || has_selinux())) {
                         error_set(err, -EOPNOTSUPP, "-v %s: the mode \"%s\" is not supported", text,
                                   word);
-                        return error_hint(err, "It takes ro and rw.");
+                        return error_hint(err, "It takes ro, rw, nocopy of a volume, and z and Z "
+                                               "where there is no SELinux.");
                 }
         }
         return copy ? 0 : error_set_oom(err);
@@ -156,11 +166,22 @@ static int set_path(char **ret, const char *value, struct error *err)
         return *ret ? 0 : error_set_oom(err);
 }
 
-static int set_option(const char *text, const char *key, const char *value,
-                      struct container_mount *mount, struct error *err)
+static int set_truth(const char *text, const char *key, const char *value, bool *ret,
+                     struct error *err)
 {
         static const char *const truths[] = { "", "true", "1", "false", "0" };
 
+        for (size_t i = 0; i < ARRAY_SIZE(truths); i++)
+                if (strcmp(value, truths[i]) == 0) {
+                        *ret = i < 3;
+                        return 0;
+                }
+        return error_set(err, -EINVAL, "--mount %s: %s is true or false, not %s", text, key, value);
+}
+
+static int set_option(const char *text, const char *key, const char *value,
+                      struct container_mount *mount, struct error *err)
+{
         if (strcmp(key, "type") == 0)
                 return set_type(text, value, mount, err);
         if (strcmp(key, "source") == 0 || strcmp(key, "src") == 0)
@@ -171,14 +192,12 @@ static int set_option(const char *text, const char *key, const char *value,
         if (strcmp(key, "tmpfs-size") == 0 || strcmp(key, "tmpfs-mode") == 0)
                 return set_tmpfs_option(key + strlen("tmpfs-"), value, mount, err);
         if (strcmp(key, "readonly") == 0 || strcmp(key, "ro") == 0)
-                for (size_t i = 0; i < ARRAY_SIZE(truths); i++)
-                        if (strcmp(value, truths[i]) == 0) {
-                                mount->read_only = i < 3;
-                                return 0;
-                        }
+                return set_truth(text, key, value, &mount->read_only, err);
+        if (strcmp(key, "volume-nocopy") == 0)
+                return set_truth(text, key, value, &mount->no_copy, err);
         error_set(err, -EOPNOTSUPP, "--mount %s: \"%s\" is not supported", text, key);
-        return error_hint(err, "It takes type, source, target, readonly, tmpfs-size and "
-                               "tmpfs-mode.");
+        return error_hint(err, "It takes type, source, target, readonly, volume-nocopy, "
+                               "tmpfs-size and tmpfs-mode.");
 }
 
 int mount_flags_mount(const char *text, struct container_spec *spec, struct error *err)
@@ -203,6 +222,8 @@ int mount_flags_mount(const char *text, struct container_spec *spec, struct erro
             (!mount.source || !path_is_absolute(mount.source)))
                 r = error_set(err, -EINVAL, "--mount %s: a bind mount's source is an absolute path",
                               text);
+        if (r == 0 && mount.no_copy && mount.type != CONTAINER_VOLUME)
+                r = error_set(err, -EINVAL, "--mount %s: volume-nocopy is for volumes", text);
         if (r == 0 && mount.type == CONTAINER_TMPFS && mount.source)
                 r = error_set(err, -EINVAL, "--mount %s: a tmpfs has no source", text);
         if (r < 0) {
@@ -228,6 +249,18 @@ static int refuse_tmpfs(const char *text, const char *word, struct error *err)
         error_set(err, -EOPNOTSUPP, "--tmpfs %s: \"%s\" is not supported", text, word);
         return error_hint(err,
                           "It takes size=, mode=, ro and exec; nosuid and nodev it always is.");
+}
+
+int mount_flags_image_volume(const char *path, struct container_spec *spec, struct error *err)
+{
+        struct container_mount mount = { .type = CONTAINER_VOLUME, .target = path_clean(path) };
+
+        for (size_t i = 0; i < spec->mount_count && mount.target; i++)
+                if (strcmp(spec->mounts[i].target, mount.target) == 0) {
+                        container_mount_done(&mount);
+                        return 0;
+                }
+        return mount.target ? add(&mount, path, spec, err) : error_set_oom(err);
 }
 
 int mount_flags_tmpfs(const char *text, struct container_spec *spec, struct error *err)

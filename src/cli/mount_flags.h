@@ -10,3 +10,6 @@
 int mount_flags_volume(const char *text, struct container_spec *spec, struct error *err);
 int mount_flags_mount(const char *text, struct container_spec *spec, struct error *err);
 int mount_flags_tmpfs(const char *text, struct container_spec *spec, struct error *err);
+
+/* VOLUME of the image, unless something else is mounted there. */
+int mount_flags_image_volume(const char *path, struct container_spec *spec, struct error *err);

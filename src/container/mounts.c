@@ -45,6 +45,7 @@ static int open_mount(struct store *store, const struct container_mount *mount,
                 return open_bind(mount, &ret->source_fd, err);
         case CONTAINER_VOLUME:
                 ret->type = SANDBOX_MOUNT_BIND;
+                ret->fills = !mount->no_copy;
                 return volume_open(store, mount->source, &ret->source_fd, err);
         case CONTAINER_TMPFS:
                 ret->type = SANDBOX_MOUNT_TMPFS;

@@ -150,6 +150,8 @@ static int put_mounts(json_t *object, const struct container_spec *spec)
                 if (r == 0)
                         r = json_put_true(item, "Anonymous", mount->anonymous);
                 if (r == 0)
+                        r = json_put_true(item, "NoCopy", mount->no_copy);
+                if (r == 0)
                         r = json_put_integer(item, "Size", (int64_t)mount->size_bytes);
                 if (r == 0)
                         r = json_put_integer(item, "Mode", mount->mode);
@@ -216,6 +218,8 @@ static int get_mount(const json_t *item, struct container_mount *ret, struct err
                 r = json_get_bool(item, "NoExec", &ret->no_exec, err);
         if (r == 0)
                 r = json_get_bool(item, "Anonymous", &ret->anonymous, err);
+        if (r == 0)
+                r = json_get_bool(item, "NoCopy", &ret->no_copy, err);
         if (r == 0)
                 r = json_get_integer(item, "Size", &size, err);
         if (r == 0)

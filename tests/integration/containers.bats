@@ -155,7 +155,35 @@ prints_soon() {
         [ -z "$(varve volume ls -q)" ]
         run -1 varve run --rm --read-only busybox:1 touch /x
         run -125 varve run --rm --mount type=bind,source=/no/such,target=/x busybox:1 true
-        run -125 varve run --rm -v data:/x:z busybox:1 true
+        run -125 varve run --rm -v data:/x:shared busybox:1 true
+        [ -e /sys/fs/selinux/enforce ] || varve run --rm -v "$work/host:/h:ro,Z" busybox:1 test -e /h/file
+        nothing_is_left
+}
+
+@test "an empty volume gets what the image has, and a VOLUME of the image is one" {
+        local look='stat -c "%n %u:%g %a" /data /data/sub /data/sub/f; readlink /data/l'
+        local whole=$'/data 5:6 755\n/data/sub 5:6 2750\n/data/sub/f 5:6 640\nsub' own=1
+        context_of volume 'FROM busybox:1' 'RUN mkdir -p /data/sub && echo x >/data/sub/f && ln -s sub /data/l \
+                && chmod 640 /data/sub/f && chown -R 5:6 /data && chmod 2750 /data/sub' 'VOLUME /data'
+        varve build -q -t volume "$context"
+        # With one id such a directory stays the container's, and has its owners.
+        [ "$mode" = ranges ] || own=0
+        [ "$(varve run --name own volume sh -c "$look; echo y >/data/new")" = "$whole" ]
+        [ "$(varve diff own | wc -l)" -eq $((2 - 2 * own)) ]
+        [ "$(varve volume ls -q | wc -l)" -eq $own ]
+        varve start -a own >/dev/null
+        varve rm own
+        [ "$(varve volume ls -q | wc -l)" -eq $own ]
+        varve volume prune -f
+        varve run --rm volume true
+        [ -z "$(varve volume ls -q)" ]
+        [ "$mode" = ranges ] || whole=${whole//5:6/0:0}
+        [ "$(varve run --rm -v given:/data volume sh -c "$look; rm /data/l")" = "$whole" ]
+        [ "$(varve run --rm -v given:/d busybox:1 sh -c 'ls /d; cat /d/sub/f')" = $'sub\nx' ]
+        [ -z "$(varve run --rm -v none:/data:nocopy volume ls /data)" ]
+        [ -z "$(varve run --rm --mount source=empty,target=/data,volume-nocopy volume ls /data)" ]
+        varve volume rm given none empty
+        varve rmi volume
         nothing_is_left
 }
 
