@@ -1,7 +1,7 @@
 /*
  * Containers of a store: floor 4.
  *
- *     containers/ID/config.json   what it was made to be (spec.h); never changes
+ *     containers/ID/config.json   what it was made to be (spec.h); its name alone changes
  *     containers/ID/state.json    what became of it; replaced as a whole
  *     containers/ID/.room         while it runs, room for that when the store is full
  *     containers/ID/keeps         what garbage collection keeps for it (store.h)
@@ -68,6 +68,10 @@ void container_done(struct container *container);
  */
 int container_create(struct store *store, struct container_spec *spec, bool starts,
                      struct container *ret, struct error *err);
+
+/* Gives it another name. -EEXIST: that is taken; -EINVAL: it is none. */
+int container_rename(struct store *store, struct container *container, const char *name,
+                     struct error *err);
 
 struct containers {
         struct container *items; /* owned; the newest first */

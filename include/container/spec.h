@@ -1,7 +1,8 @@
 /*
  * What a container was made to be: floor 4.
  *
- * The document config.json of its directory: written once, before anybody can see the container.
+ * The document config.json of its directory: written before anybody can see the container, and
+ * again as a whole when that gets another name.
  * What is text here was checked when the container was made, and is read again when it is started.
  */
 #pragma once

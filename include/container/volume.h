@@ -9,10 +9,10 @@
 #include "base/error.h"
 #include "base/strmap.h"
 #include "base/strv.h"
-#include "container/spec.h"
 #include "store/store.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <time.h>
 
 struct volume {
@@ -40,6 +40,9 @@ int volume_random_name(char ret[static VOLUME_NAME_RANDOM], struct error *err);
 /* Opens its directory (O_PATH), which is made if it is not there. */
 int volume_open(struct store *store, const char *name, int *ret_fd, struct error *err);
 
+/* What its files take, as the filesystem counts them and as far as they can be seen. */
+uint64_t volume_size(const struct volume *volume);
+
 int volumes_read(struct store *store, struct volumes *ret, struct error *err);
 void volumes_done(struct volumes *volumes);
 
@@ -51,10 +54,6 @@ int volume_remove(struct store *store, const char *name, struct error *err);
 
 /* Whether it was given a name at random. */
 bool volume_is_anonymous(const char *name);
-
-/* Removes those of a container, which is no more, that are anonymous and no other's. */
-int volumes_remove_anonymous(struct store *store, const struct container_spec *spec,
-                             struct error *err);
 
 /* The ID of a container that uses it, "" where there is none. */
 int volume_user(struct store *store, const char *name, char ret_id[static 65], struct error *err);

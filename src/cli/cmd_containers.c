@@ -5,7 +5,6 @@
 #include "commands.h"
 #include "container/container.h"
 #include "container/stop.h"
-#include "container/volume.h"
 #include "dockerfile/value.h"
 #include "each_container.h"
 #include "launch.h"
@@ -354,8 +353,7 @@ static int remove_one(struct store *store, struct container *container, void *co
                 r = container_remove(store, container, flags->volumes || container->spec.remove,
                                      err);
         store_lock_release(store, &lock);
-        return r == 0 && flags->volumes ? volumes_remove_anonymous(store, &container->spec, err)
-                                        : r;
+        return r;
 }
 
 static int remove_them(const struct command *command, int argc, char **argv)
@@ -391,4 +389,35 @@ const struct command cmd_rm = {
                    "  varve rm web\n"
                    "  varve rm -f $(varve ps -aq)",
         .run = remove_them,
+};
+
+/* ---- rename ---- */
+
+static int rename_one(const struct command *command, int argc, char **argv)
+{
+        struct container container = CONTAINER_INIT;
+        struct error err = ERROR_INIT;
+        struct arguments arguments;
+        struct store *store;
+        int status, r;
+
+        if (!cli_begin(command, NULL, 0, argc, argv, 2, 2, &arguments, &store, &status))
+                return status;
+        r = container_find(store, arguments.items[0], &container, &err);
+        if (r == 0)
+                r = container_rename(store, &container, arguments.items[1], &err);
+        if (r < 0)
+                status = cli_fail(&err, EXIT_FAILURE);
+        container_done(&container);
+        store_free(store);
+        return status;
+}
+
+const struct command cmd_rename = {
+        .name = "rename",
+        .arguments = "CONTAINER NAME",
+        .summary = "Give a container another name",
+        .details = "Examples:\n"
+                   "  varve rename web web-old",
+        .run = rename_one,
 };

@@ -15,20 +15,6 @@
 /* A line of history is cut at this many characters, as Docker cuts it. */
 #define CREATED_BY_MAX 45
 
-/* The bytes of layer number `at`. */
-static uint64_t layer_size(struct store *store, const struct stored_image *image, size_t at)
-{
-        struct error ignored = ERROR_INIT;
-        uint64_t size = 0;
-        int fd;
-
-        if (at < image->config.diff_id_count &&
-            store_open_file(store, STORE_TAR, &image->config.diff_ids[at], &fd, &size, &ignored) ==
-                    0)
-                close(fd);
-        return size;
-}
-
 struct history_flags {
         const char *format;
         bool human;
@@ -112,7 +98,7 @@ static int print_history(struct store *store, const struct stored_image *image,
                 uint64_t bytes = 0;
 
                 if (!entry->empty_layer && layer > 0)
-                        bytes = layer_size(store, image, --layer);
+                        bytes = image_layer_size(store, &image->config.diff_ids[--layer]);
                 if (json_append(rows, row) < 0 || fill_row(flags, entry, shown, bytes, row) < 0)
                         return error_set_oom(err);
         }

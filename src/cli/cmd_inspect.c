@@ -5,22 +5,25 @@
 #include "image_info.h"
 #include "oci/json.h"
 #include "template.h"
+#include "volume_info.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-static int inspect(struct store *store, const char *name, const char *type, json_t **ret,
-                   struct error *err)
+static int inspect(struct store *store, const char *name, const char *type, bool sizes,
+                   json_t **ret, struct error *err)
 {
         struct container container;
         struct stored_image image;
         int r = -ENOENT;
 
+        if (type && strcmp(type, "volume") == 0)
+                return volume_to_json(store, name, ret, err);
         if (!type || strcmp(type, "container") == 0)
                 r = container_find(store, name, &container, err);
         if (r == 0) {
-                r = container_to_json(store, &container, ret, err);
+                r = container_to_json(store, &container, sizes, ret, err);
                 container_done(&container);
                 return r;
         }
@@ -38,10 +41,14 @@ static int inspect(struct store *store, const char *name, const char *type, json
 static int run(const struct command *command, int argc, char **argv)
 {
         const char *format = NULL, *type = NULL;
+        bool sizes = false;
         const struct option_spec options[] = {
                 { OPTION_STRING, 'f', "format", &format, "TEMPLATE",
                   "Print \"{{.Field}}\", \"{{json .}}\"" },
-                { OPTION_STRING, 0, "type", &type, "TYPE", "Only a container, or only an image" },
+                { OPTION_STRING, 0, "type", &type, "TYPE",
+                  "Only a container, an image or a volume" },
+                { OPTION_FLAG, 's', "size", &sizes, NULL,
+                  "How much a container has changed by its last stop or commit, too" },
         };
         _cleanup_json_ json_t *list = json_array();
         struct error err = ERROR_INIT;
@@ -52,12 +59,13 @@ static int run(const struct command *command, int argc, char **argv)
         if (!cli_begin(command, options, ARRAY_SIZE(options), argc, argv, 1, SIZE_MAX, &arguments,
                        &store, &status))
                 return status;
-        if (type && strcmp(type, "container") != 0 && strcmp(type, "image") != 0)
-                r = error_set(&err, -EINVAL, "--type is container or image, not %s", type);
+        if (type && strcmp(type, "container") != 0 && strcmp(type, "image") != 0 &&
+            strcmp(type, "volume") != 0)
+                r = error_set(&err, -EINVAL, "--type is container, image or volume, not %s", type);
         for (size_t i = 0; i < arguments.count && r == 0; i++) {
                 json_t *object;
 
-                r = inspect(store, arguments.items[i], type, &object, &err);
+                r = inspect(store, arguments.items[i], type, sizes, &object, &err);
                 if (r == 0 && json_append(list, object) < 0)
                         r = error_set_oom(&err);
         }

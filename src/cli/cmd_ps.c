@@ -2,7 +2,7 @@
 #include "base/clock.h"
 #include "commands.h"
 #include "container/container.h"
-#include "container/port.h"
+#include "container_filters.h"
 #include "container_info.h"
 #include "listing.h"
 #include "log.h"
@@ -16,7 +16,7 @@
 static const struct listing_column columns[] = {
         { "ID", "CONTAINER ID" },    { "Image", "IMAGE" },   { "Command", "COMMAND" },
         { "RunningFor", "CREATED" }, { "Status", "STATUS" }, { "Ports", "PORTS" },
-        { "Names", "NAMES" },
+        { "Names", "NAMES" },        { "Size", "SIZE" }, /* with -s alone */
 };
 
 static const struct listing_column more_columns[] = {
@@ -32,104 +32,20 @@ struct ps_flags {
         bool quiet;
         bool whole;
         bool latest;
+        bool size;
 };
-
-/* ---- filters ---- */
-
-static bool fits_label(const struct container *container, const char *value)
-{
-        _cleanup_free_ char *key = strndup(value, strcspn(value, "="));
-        const char *label = key ? strmap_get(&container->spec.labels, key) : NULL;
-
-        return label && (!value[strlen(key)] || strcmp(label, value + strlen(key) + 1) == 0);
-}
-
-static bool fits_volume(const struct container *container, const char *value)
-{
-        for (size_t i = 0; i < container->spec.mount_count; i++) {
-                const struct container_mount *mount = &container->spec.mounts[i];
-
-                if ((mount->source && strcmp(mount->source, value) == 0) ||
-                    strcmp(mount->target, value) == 0)
-                        return true;
-        }
-        return false;
-}
-
-static bool fits(const struct container *container, const char *key, const char *value)
-{
-        const struct container_spec *spec = &container->spec;
-        const struct container_state *state = &container->state;
-        char id[32];
-
-        if (strcmp(key, "id") == 0)
-                return strncmp(spec->id, value, strlen(value)) == 0;
-        if (strcmp(key, "name") == 0)
-                return strstr(spec->name, value + (*value == '/')) != NULL;
-        if (strcmp(key, "label") == 0)
-                return fits_label(container, value);
-        if (strcmp(key, "status") == 0)
-                return strcmp(container_status_name(state->status), value) == 0;
-        if (strcmp(key, "exited") == 0) {
-                snprintf(id, sizeof(id), "%lld", (long long)state->exit_code);
-                return state->status == CONTAINER_EXITED && strcmp(id, value) == 0;
-        }
-        if (strcmp(key, "ancestor") == 0)
-                return strcmp(spec->image, value) == 0 ||
-                       strncmp(strchr(spec->image_id, ':') + 1, value, strlen(value)) == 0;
-        return fits_volume(container, value);
-}
-
-static int check_filters(const struct strv *filters, bool *ret_status, struct error *err)
-{
-        static const char *const keys[] = { "id",     "name",     "label", "status",
-                                            "exited", "ancestor", "volume" };
-
-        *ret_status = false;
-        for (size_t i = 0; i < filters->count; i++) {
-                const char *filter = filters->items[i];
-                bool known = false;
-
-                for (size_t j = 0; j < ARRAY_SIZE(keys); j++)
-                        known |= strncmp(filter, keys[j], strlen(keys[j])) == 0 &&
-                                 filter[strlen(keys[j])] == '=';
-                if (!known) {
-                        error_set(err, -EINVAL, "invalid filter '%s'", filter);
-                        return error_hint(err, "Filters are id=, name=, label=, status=, exited=, "
-                                               "ancestor= and volume=.");
-                }
-                *ret_status |=
-                        strncmp(filter, "status=", 7) == 0 || strncmp(filter, "exited=", 7) == 0;
-        }
-        return 0;
-}
-
-/* Of several with one key, but for labels, one is enough. */
-static bool passes(const struct container *container, const struct strv *filters)
-{
-        for (size_t i = 0; i < filters->count; i++) {
-                size_t len = strcspn(filters->items[i], "=");
-                _cleanup_free_ char *key = strndup(filters->items[i], len);
-                bool any = false;
-
-                if (!key)
-                        return false;
-                for (size_t j = 0; j < filters->count; j++)
-                        if (strncmp(filters->items[j], filters->items[i], len + 1) == 0 &&
-                            (strcmp(key, "label") != 0 || i == j))
-                                any |= fits(container, key, filters->items[j] + len + 1);
-                if (!any)
-                        return false;
-        }
-        return true;
-}
 
 /* ---- rows ---- */
 
-static int add_row(json_t *rows, const struct container *container, bool whole)
+static int add_row(json_t *rows, struct store *store, const struct container *container,
+                   const struct ps_flags *flags)
 {
         json_t *row = json_object();
-        int r = row ? container_row(container, whole, row) : -ENOMEM;
+        int r = row ? container_row(container, flags->whole, row) : -ENOMEM;
+
+        if (r == 0)
+                r = flags->size ? container_put_size_text(store, container, row)
+                                : json_put(row, "Size", json_string(""));
 
         if (r < 0) {
                 json_decref(row);
@@ -138,33 +54,47 @@ static int add_row(json_t *rows, const struct container *container, bool whole)
         return json_append(rows, row);
 }
 
+static int parse_last(const char *text, long *ret, struct error *err)
+{
+        char *end;
+
+        *ret = strtol(text, &end, 10);
+        if (!*text || *end || *ret < -1)
+                return error_set(err, -EINVAL, "--last %s is no number", text);
+        return 0;
+}
+
 static int list(struct store *store, const struct ps_flags *flags, struct error *err)
 {
         const struct listing listing = { .columns = columns,
-                                         .column_count = ARRAY_SIZE(columns),
+                                         .column_count = ARRAY_SIZE(columns) - !flags->size,
                                          .more = more_columns,
                                          .more_count = ARRAY_SIZE(more_columns),
                                          .format = flags->format,
                                          .quiet = flags->quiet ? "ID" : NULL };
         _cleanup_json_ json_t *rows = json_array();
         struct containers all = { .items = NULL };
-        long left = flags->latest ? 1 : flags->last ? strtol(flags->last, NULL, 10) : -1;
+        struct container_filters filters;
         size_t broken = 0;
-        bool by_status;
-        int r = check_filters(&flags->filters, &by_status, err);
+        long left = -1;
+        int r = flags->last ? parse_last(flags->last, &left, err) : 0;
 
+        if (flags->latest)
+                left = 1;
         if (r == 0 && store)
                 r = containers_read(store, &all, &broken, err);
+        if (r == 0)
+                r = container_filters_init(&filters, &flags->filters, &all, err);
         for (size_t i = 0; i < all.count && r == 0; i++) {
                 const struct container *container = &all.items[i];
 
-                if (!flags->all && !by_status && left < 0 &&
+                if (!flags->all && !filters.by_status && left < 0 &&
                     container->state.status != CONTAINER_RUNNING)
                         continue;
-                if (left == 0 || !passes(container, &flags->filters))
+                if (left == 0 || !container_filters_pass(&filters, container))
                         continue;
                 left -= left > 0;
-                if (!rows || add_row(rows, container, flags->whole) < 0)
+                if (!rows || add_row(rows, store, container, flags) < 0)
                         r = error_set_oom(err);
         }
         containers_done(&all);
@@ -179,13 +109,18 @@ static int run(const struct command *command, int argc, char **argv)
         const struct option_spec options[] = {
                 { OPTION_FLAG, 'a', "all", &flags.all, NULL, "List those that do not run, too" },
                 { OPTION_LIST, 'f', "filter", &flags.filters, "KEY=VALUE",
-                  "Only those with this id, name, label, status, exited, ancestor or volume" },
+                  "Only those with this id, name, label, status, exited, ancestor, volume, "
+                  "network,\n"
+                  "                                publish, expose or health, or before or since "
+                  "one" },
                 { OPTION_STRING, 0, "format", &flags.format, "TEMPLATE",
                   "\"table {{.ID}}\\t{{.Names}}\", \"{{.ID}}\" or json" },
                 { OPTION_STRING, 'n', "last", &flags.last, "NUMBER",
                   "The last ones that were made, whatever became of them" },
                 { OPTION_FLAG, 'l', "latest", &flags.latest, NULL, "The last one" },
                 { OPTION_FLAG, 'q', "quiet", &flags.quiet, NULL, "Print the IDs alone" },
+                { OPTION_FLAG, 's', "size", &flags.size, NULL,
+                  "Show how much each has changed by its last stop or commit" },
                 { OPTION_FLAG, 0, "no-trunc", &flags.whole, NULL, "Print whole IDs and commands" },
         };
         struct error err = ERROR_INIT, none = ERROR_INIT;

@@ -3,9 +3,11 @@
 #include "commands.h"
 #include "confirm.h"
 #include "container/volume.h"
+#include "dockerfile/value.h"
 #include "listing.h"
 #include "oci/json.h"
 #include "template.h"
+#include "volume_info.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -96,16 +98,79 @@ static int add_row(json_t *rows, const struct volume *volume)
         return r;
 }
 
-static int list_volumes(struct store *store, const struct listing *listing, struct error *err)
+static bool has_label(const struct volume *volume, const char *text)
+{
+        _cleanup_free_ char *key = strndup(text, strcspn(text, "="));
+        const char *label = key ? strmap_get(&volume->labels, key) : NULL;
+
+        return label && (!text[strlen(key)] || strcmp(label, text + strlen(key) + 1) == 0);
+}
+
+/* Whether a volume passes a filter: 1, 0, or -EINVAL. */
+static int passes(struct store *store, const struct volume *volume, const char *filter,
+                  struct error *err)
+{
+        const char *value = strchr(filter, '=');
+        char id[65];
+        bool wanted;
+        int r;
+
+        value = value ? value + 1 : "";
+        if (strncmp(filter, "name=", 5) == 0)
+                return strstr(volume->name, value) != NULL;
+        if (strncmp(filter, "label=", 6) == 0)
+                return has_label(volume, value);
+        if (strncmp(filter, "label!=", 7) == 0)
+                return !has_label(volume, value);
+        if (strncmp(filter, "driver=", 7) == 0)
+                return strcmp(value, "local") == 0;
+        if (strncmp(filter, "dangling=", 9) == 0 && value_parse_bool(value, &wanted) == 0) {
+                r = volume_user(store, volume->name, id, err);
+                return r < 0 ? r : wanted == !*id;
+        }
+        error_set(err, -EINVAL, "invalid filter '%s'", filter);
+        return error_hint(err, "Filters are name=, label=, label!=, driver=local and "
+                               "dangling=true.");
+}
+
+/* All of them have to let it pass. */
+static int passes_all(struct store *store, const struct volume *volume, const struct strv *filters,
+                      struct error *err)
+{
+        int r = 1;
+
+        for (size_t i = 0; i < filters->count && r > 0; i++)
+                r = passes(store, volume, filters->items[i], err);
+        return r;
+}
+
+static int check_filters(struct store *store, const struct strv *filters, struct error *err)
+{
+        char none[] = "";
+        const struct volume nothing = { .name = none };
+        int r = 0;
+
+        for (size_t i = 0; i < filters->count && r >= 0; i++)
+                r = passes(store, &nothing, filters->items[i], err);
+        return r < 0 ? r : 0;
+}
+
+static int list_volumes(struct store *store, const struct listing *listing,
+                        const struct strv *filters, struct error *err)
 {
         _cleanup_json_ json_t *rows = json_array();
         struct volumes all;
-        int r = rows ? volumes_read(store, &all, err) : error_set_oom(err);
+        int r = rows ? check_filters(store, filters, err) : error_set_oom(err);
 
+        if (r == 0)
+                r = volumes_read(store, &all, err);
         if (r < 0)
                 return r;
-        for (size_t i = 0; i < all.count && r == 0; i++)
-                r = add_row(rows, &all.items[i]) < 0 ? error_set_oom(err) : 0;
+        for (size_t i = 0; i < all.count && r >= 0; i++) {
+                r = passes_all(store, &all.items[i], filters, err);
+                if (r > 0)
+                        r = add_row(rows, &all.items[i]) < 0 ? error_set_oom(err) : 0;
+        }
         volumes_done(&all);
         return r < 0 ? r : listing_print(listing, rows, err);
 }
@@ -121,8 +186,11 @@ static int list(const struct command *command, int argc, char **argv)
                                    .column_count = ARRAY_SIZE(columns),
                                    .more = more,
                                    .more_count = ARRAY_SIZE(more) };
+        struct strv filters = STRV_INIT;
         bool quiet = false;
         const struct option_spec options[] = {
+                { OPTION_LIST, 'f', "filter", &filters, "KEY=VALUE",
+                  "Only those with this name, label or driver, or that are dangling" },
                 { OPTION_STRING, 0, "format", &listing.format, "TEMPLATE",
                   "\"{{.Name}} {{.Mountpoint}}\" or json" },
                 { OPTION_FLAG, 'q', "quiet", &quiet, NULL, "Print the names alone" },
@@ -136,8 +204,9 @@ static int list(const struct command *command, int argc, char **argv)
                        &status))
                 return status;
         listing.quiet = quiet ? "Name" : NULL;
-        if (list_volumes(store, &listing, &err) < 0)
+        if (list_volumes(store, &listing, &filters, &err) < 0)
                 status = cli_fail(&err, EXIT_FAILURE);
+        strv_done(&filters);
         store_free(store);
         return status;
 }
@@ -190,41 +259,51 @@ const struct command cmd_volume_rm = {
         .run = remove_volumes,
 };
 
-/* Those without a name of their own, unless `all`; that no container has. */
-static int prune_volumes(struct store *store, bool all, struct error *err)
+int volumes_prune(struct store *store, bool all, const struct strv *filters, size_t *ret_count,
+                  struct error *err)
 {
         struct volumes volumes;
-        int r = volumes_read(store, &volumes, err);
+        int r = check_filters(store, filters, err);
 
+        *ret_count = 0;
+        if (r == 0)
+                r = volumes_read(store, &volumes, err);
         if (r < 0)
                 return r;
-        for (size_t i = 0; i < volumes.count && r == 0; i++) {
+        for (size_t i = 0; i < volumes.count && r >= 0; i++) {
                 const char *name = volumes.items[i].name;
                 char id[65];
 
                 if (!all && !volume_is_anonymous(name))
                         continue;
-                r = volume_user(store, name, id, err);
-                if (r < 0 || *id)
+                r = passes_all(store, &volumes.items[i], filters, err);
+                if (r > 0)
+                        r = volume_user(store, name, id, err) < 0 ? err->code : !*id;
+                if (r <= 0)
                         continue;
                 r = volume_remove(store, name, err);
-                if (r == 0)
+                if (r == 0) {
                         printf("%s\n", name);
+                        ++*ret_count;
+                }
         }
         volumes_done(&volumes);
-        return r;
+        return r < 0 ? r : 0;
 }
 
 static int prune(const struct command *command, int argc, char **argv)
 {
+        struct strv filters = STRV_INIT;
         bool all = false, force = false;
         const struct option_spec options[] = {
                 { OPTION_FLAG, 'a', "all", &all, NULL, "Those that have a name, too" },
+                { OPTION_LIST, 0, "filter", &filters, "KEY=VALUE", "Only those: label, label!" },
                 FORCE_OPTION(&force),
         };
         struct error err = ERROR_INIT;
         struct arguments arguments;
         struct store *store;
+        size_t count;
         int status;
 
         if (!cli_begin(command, options, ARRAY_SIZE(options), argc, argv, 0, 0, &arguments, &store,
@@ -234,8 +313,9 @@ static int prune(const struct command *command, int argc, char **argv)
                                    : "This will remove anonymous volumes that no container "
                                      "has."))
                 status = EXIT_SUCCESS;
-        else if (prune_volumes(store, all, &err) < 0)
+        else if (volumes_prune(store, all, &filters, &count, &err) < 0)
                 status = cli_fail(&err, EXIT_FAILURE);
+        strv_done(&filters);
         store_free(store);
         return status;
 }
@@ -252,15 +332,16 @@ const struct command cmd_volume_prune = {
 
 /* ---- inspect ---- */
 
-static int put_volume(struct store *store, const char *name, json_t *list, struct error *err)
+int volume_to_json(struct store *store, const char *name, json_t **ret, struct error *err)
 {
-        struct volume volume;
         json_t *object = json_object();
-        int r = object ? json_append(list, object) : -ENOMEM;
+        struct volume volume;
+        int r = object ? volume_find(store, name, &volume, err) : error_set_oom(err);
 
-        r = r < 0 ? error_set_oom(err) : volume_find(store, name, &volume, err);
-        if (r < 0)
+        if (r < 0) {
+                json_decref(object);
                 return r;
+        }
         if (json_put_time(object, "CreatedAt", &volume.created) < 0 ||
             json_put_string(object, "Driver", "local") < 0 ||
             (volume.labels.count > 0 ? json_put_strmap(object, "Labels", &volume.labels)
@@ -270,7 +351,19 @@ static int put_volume(struct store *store, const char *name, json_t *list, struc
             json_put_string(object, "Scope", "local") < 0)
                 r = error_set_oom(err);
         volume_done(&volume);
+        if (r < 0)
+                json_decref(object);
+        else
+                *ret = object;
         return r;
+}
+
+static int put_volume(struct store *store, const char *name, json_t *list, struct error *err)
+{
+        json_t *object;
+        int r = volume_to_json(store, name, &object, err);
+
+        return r < 0 ? r : json_append(list, object) < 0 ? error_set_oom(err) : 0;
 }
 
 static int inspect(const struct command *command, int argc, char **argv)

@@ -2,9 +2,14 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "bounds.h"
 #include "cli.h"
+#include "container/changes.h"
 #include "container/port.h"
+#include "container/processes.h"
+#include "image_info.h"
 #include "oci/json.h"
+#include "sandbox/network.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -14,6 +19,9 @@
 
 /* As much of a command as a table shows. */
 #define COMMAND_WIDTH 20
+
+/* What /dev/shm holds unless it is said otherwise. */
+#define SHM_DEFAULT ((uint64_t)64 << 20)
 
 /* ---- a row ---- */
 
@@ -117,6 +125,37 @@ int container_row(const struct container *container, bool whole, json_t *ret)
         return r < 0 ? r : json_put_string(ret, "Names", spec->name);
 }
 
+/* ---- sizes ---- */
+
+uint64_t container_size(struct store *store, const struct container *container, uint64_t *ret_all)
+{
+        struct error ignored = ERROR_INIT;
+        struct stored_image image;
+        uint64_t total = 0;
+
+        for (size_t i = 0; i < container->state.layer_count; i++)
+                total += image_layer_size(store, &container->state.layers[i]);
+        if (ret_all) {
+                *ret_all = total;
+                if (container_image(store, container, &image, &ignored) == 0) {
+                        *ret_all += image_size(store, &image);
+                        stored_image_done(&image);
+                }
+        }
+        return total;
+}
+
+int container_put_size_text(struct store *store, const struct container *container, json_t *row)
+{
+        char own[PRINT_SIZE_MAX], whole[PRINT_SIZE_MAX], text[2 * PRINT_SIZE_MAX + 16];
+        uint64_t all;
+
+        print_size(container_size(store, container, &all), own);
+        print_size(all, whole);
+        snprintf(text, sizeof(text), "%s (virtual %s)", own, whole);
+        return json_put_string(row, "Size", text);
+}
+
 /* ---- inspect ---- */
 
 static int put_time(json_t *object, const char *key, const struct timespec *time)
@@ -146,8 +185,9 @@ static int put_text(json_t *object, const char *key, const char *text)
                              : json_put(object, key, json_string(""));
 }
 
-static int fill_state(json_t *object, const struct container_state *state)
+static int fill_state(json_t *object, const struct container *container)
 {
+        const struct container_state *state = &container->state;
         int r = json_put_string(object, "Status", container_status_name(state->status));
 
         if (r == 0)
@@ -159,8 +199,7 @@ static int fill_state(json_t *object, const struct container_state *state)
         if (r == 0)
                 r = put_bool(object, "Dead", state->status == CONTAINER_DEAD);
         if (r == 0)
-                r = json_put(object, "Pid",
-                             json_integer(state->status == CONTAINER_RUNNING ? state->pid : 0));
+                r = json_put(object, "Pid", json_integer(container_command_pid(container)));
         if (r == 0)
                 r = json_put(object, "ExitCode", json_integer(state->exit_code));
         if (r == 0)
@@ -207,14 +246,14 @@ static int fill_config(json_t *object, const struct container_spec *spec)
 }
 
 /* {"80/tcp": [{"HostIp": "0.0.0.0", "HostPort": "8080"}]} */
-static int fill_ports(json_t *object, const struct container_spec *spec)
+static int fill_ports(json_t *object, const struct container_spec *spec, bool exposed)
 {
         struct error ignored = ERROR_INIT;
         struct sandbox_port *ports = NULL;
         size_t count = 0;
         int r = ports_to_sandbox(&spec->ports, &ports, &count, &ignored);
 
-        for (size_t i = 0; i < spec->exposed.count && r == 0; i++)
+        for (size_t i = 0; exposed && i < spec->exposed.count && r == 0; i++)
                 r = json_put(object, spec->exposed.items[i], json_null());
         for (size_t i = 0; i < count && r == 0; i++) {
                 char key[16], port[8];
@@ -238,9 +277,73 @@ static int fill_ports(json_t *object, const struct container_spec *spec)
         return r;
 }
 
+/* The bounds, as numbers; 0 is none. */
+static int fill_bounds(json_t *object, const struct container_spec *spec)
+{
+        struct error ignored = ERROR_INIT;
+        uint64_t memory = 0, shm = SHM_DEFAULT;
+        int r;
+
+        if (spec->memory)
+                bounds_parse_bytes("--memory", spec->memory, &memory, &ignored);
+        if (spec->shm_size)
+                bounds_parse_bytes("--shm-size", spec->shm_size, &shm, &ignored);
+        r = json_put(object, "Memory", json_integer((json_int_t)memory));
+        if (r == 0)
+                r = json_put(object, "NanoCpus",
+                             json_integer(spec->cpus ? (json_int_t)(strtod(spec->cpus, NULL) * 1e9)
+                                                     : 0));
+        return r < 0 ? r : json_put(object, "ShmSize", json_integer((json_int_t)shm));
+}
+
+/* What no container has another of. */
+static int fill_always(json_t *object)
+{
+        json_t *policy = json_object(), *log = json_object();
+        int r = json_put(object, "RestartPolicy", policy);
+
+        if (r == 0)
+                r = json_put_string(policy, "Name", "no");
+        if (r == 0)
+                r = json_put(policy, "MaximumRetryCount", json_integer(0));
+        r = json_put(object, "LogConfig", log) < 0 ? -ENOMEM : r;
+        if (r == 0)
+                r = json_put_string(log, "Type", "json-file");
+        if (r == 0)
+                r = put_bool(object, "Privileged", false);
+        return r < 0 ? r : put_bool(object, "PublishAllPorts", false);
+}
+
+/* ["SOURCE:TARGET:rw"] */
+static int fill_binds(json_t *object, const struct container_spec *spec)
+{
+        _cleanup_(strv_done) struct strv binds = STRV_INIT;
+        int r = 0;
+
+        for (size_t i = 0; i < spec->mount_count && r == 0; i++) {
+                const struct container_mount *mount = &spec->mounts[i];
+
+                if (mount->type != CONTAINER_TMPFS)
+                        r = strv_addf(&binds, "%s:%s:%s", mount->source, mount->target,
+                                      mount->read_only ? "ro" : "rw");
+        }
+        return r < 0 ? r : put_list(object, "Binds", &binds);
+}
+
 static int fill_host_config(json_t *object, const struct container_spec *spec)
 {
+        json_t *ports = json_object();
         int r = put_text(object, "NetworkMode", spec->network ? spec->network : "private");
+
+        if (r == 0)
+                r = fill_bounds(object, spec);
+        if (r == 0)
+                r = fill_always(object);
+        if (r == 0)
+                r = fill_binds(object, spec);
+        r = json_put(object, "PortBindings", ports) < 0 ? -ENOMEM : r;
+        if (r == 0)
+                r = fill_ports(ports, spec, false);
 
         if (r == 0)
                 r = put_bool(object, "AutoRemove", spec->remove);
@@ -320,6 +423,56 @@ static int fill_facts(json_t *object, const struct container *container)
         return r < 0 ? r : json_put(object, "RestartCount", json_integer(0));
 }
 
+/* "NetworkSettings": of the private network what every container of one has (sandbox/network.h). */
+static int fill_network(json_t *object, const struct container *container)
+{
+        const struct container_spec *spec = &container->spec;
+        const char *mode = spec->network ? spec->network : "private";
+        const bool is_private = strcmp(mode, "private") == 0 || strcmp(mode, "bridge") == 0 ||
+                                strcmp(mode, "default") == 0;
+        const bool has_address = is_private && container->state.status == CONTAINER_RUNNING;
+        json_t *ports = json_object(), *networks = json_object(), *network = json_object();
+        json_t *const both[] = { object, network };
+        int r = json_put(object, "Ports", ports);
+
+        r = json_put(object, "Networks", networks) < 0 ? -ENOMEM : r;
+        r = json_put(networks, is_private ? "bridge" : mode, network) < 0 ? -ENOMEM : r;
+        for (size_t i = 0; i < ARRAY_SIZE(both) && r == 0; i++) {
+                r = put_text(both[i], "IPAddress", has_address ? NETWORK_ADDRESS : "");
+                if (r == 0)
+                        r = put_text(both[i], "Gateway", has_address ? NETWORK_GATEWAY : "");
+                if (r == 0)
+                        r = json_put(both[i], "IPPrefixLen",
+                                     json_integer(has_address ? NETWORK_PREFIX : 0));
+                if (r == 0)
+                        r = put_text(both[i], "GlobalIPv6Address",
+                                     has_address ? NETWORK_ADDRESS6 : "");
+                if (r == 0)
+                        r = put_text(both[i], "MacAddress", "");
+        }
+        return r < 0 || container->state.status != CONTAINER_RUNNING
+                       ? r
+                       : fill_ports(ports, spec, true);
+}
+
+static int fill_sizes(json_t *object, struct store *store, const struct container *container)
+{
+        uint64_t all, own = container_size(store, container, &all);
+        int r = json_put(object, "SizeRw", json_integer((json_int_t)own));
+
+        return r < 0 ? r : json_put(object, "SizeRootFs", json_integer((json_int_t)all));
+}
+
+/* Where its log lies. Docker names it, and so do those who read it there. */
+static int fill_places(json_t *object, struct store *store, const struct container_spec *spec)
+{
+        _cleanup_free_ char *log = NULL;
+
+        if (asprintf(&log, "%s/" STORE_CONTAINERS "/%s/log", store_root(store), spec->id) < 0)
+                return -ENOMEM;
+        return json_put_string(object, "LogPath", log);
+}
+
 /* Adds an empty object or list, and yields it. */
 static json_t *add_part(json_t *object, const char *key, json_t *part)
 {
@@ -329,9 +482,11 @@ static json_t *add_part(json_t *object, const char *key, json_t *part)
 static int fill(json_t *object, struct store *store, const struct container *container)
 {
         const struct container_spec *spec = &container->spec;
-        json_t *state, *host, *mounts, *config, *network, *ports;
+        json_t *state, *host, *mounts, *config, *network;
         int r = fill_facts(object, container);
 
+        if (r == 0)
+                r = fill_places(object, store, spec);
         if (r < 0)
                 return r;
         state = add_part(object, "State", json_object());
@@ -339,25 +494,25 @@ static int fill(json_t *object, struct store *store, const struct container *con
         mounts = add_part(object, "Mounts", json_array());
         config = add_part(object, "Config", json_object());
         network = add_part(object, "NetworkSettings", json_object());
-        ports = network ? add_part(network, "Ports", json_object()) : NULL;
-        if (!state || !host || !mounts || !config || !ports)
+        if (!state || !host || !mounts || !config || !network)
                 return -ENOMEM;
-        r = fill_state(state, &container->state);
+        r = fill_state(state, container);
         if (r == 0)
                 r = fill_host_config(host, spec);
         if (r == 0)
                 r = fill_mounts(mounts, store, spec);
         if (r == 0)
                 r = fill_config(config, spec);
-        return r < 0 ? r : fill_ports(ports, spec);
+        return r < 0 ? r : fill_network(network, container);
 }
 
-int container_to_json(struct store *store, const struct container *container, json_t **ret,
-                      struct error *err)
+int container_to_json(struct store *store, const struct container *container, bool sizes,
+                      json_t **ret, struct error *err)
 {
         json_t *object = json_object();
 
-        if (!object || fill(object, store, container) < 0) {
+        if (!object || fill(object, store, container) < 0 ||
+            (sizes && fill_sizes(object, store, container) < 0)) {
                 json_decref(object);
                 return error_set_oom(err);
         }

@@ -144,6 +144,8 @@ static const struct docker_flag flags[] = {
         { " volume ls ", "cluster", false, "false", NO_CLUSTER },
         { " volume create ", "d driver", true, "local", OWN_VOLUMES },
         { " volume create ", "o opt", true, NULL, OWN_VOLUMES },
+        { " system df ", "v verbose", false, "false",
+          "`varve images`, `ps -as`, `volume ls` and `cache ls` list what there is" },
         { " cache prune ", "reserved-space", true, NULL, CACHE_SIZE },
         { " cache prune ", "max-used-space", true, NULL, CACHE_SIZE },
         { " cache prune ", "min-free-space", true, NULL, CACHE_SIZE },
@@ -190,4 +192,50 @@ int docker_flag_take(const char *command, const char *written, const char *next,
                 error_hint(err, "Only --%s=%s is what is done anyway.",
                            flag->name[1] == ' ' ? flag->name + 2 : flag->name, flag->done);
         return -EOPNOTSUPP;
+}
+
+int docker_command_refuse(const char *name, struct error *err)
+{
+        static const struct {
+                const char *name;
+                const char *reason;
+                const char *hint;
+        } commands[] = {
+                { "checkpoint", "processes are not frozen", NULL },
+                { "compose", "there is one container a command",
+                  "Each service is a `varve run -d --network=host`." },
+                { "config", NO_CLUSTER, NULL },
+                { "context", NO_DAEMON, NULL },
+                { "events", "nobody watches all containers",
+                  "`varve ps`, `varve wait` and `varve logs -f` tell of each." },
+                { "manifest", "an index is made by a build of several platforms",
+                  "varve build --platform linux/amd64,linux/arm64" },
+                { "network", "each container has a network of its own",
+                  "`varve run --network` is private, host, none, pasta or slirp4netns." },
+                { "node", NO_CLUSTER, NULL },
+                { "pause", "only a cgroup of its own can be frozen",
+                  "`varve kill -s STOP CONTAINER` stops the command itself." },
+                { "plugin", "there are no plugins", NULL },
+                { "scout", "images are not looked through for faults", NULL },
+                { "secret", NO_CLUSTER, "A build has `--secret`." },
+                { "service", NO_CLUSTER, NULL },
+                { "stack", NO_CLUSTER, NULL },
+                { "stats", "nothing counts what a container uses",
+                  "`varve top CONTAINER -o pid,%cpu,rss,args` shows it of each process." },
+                { "swarm", NO_CLUSTER, NULL },
+                { "trust", UNSIGNED, NULL },
+                { "unpause", "only a cgroup of its own can be frozen",
+                  "`varve kill -s CONT CONTAINER` lets a command that was stopped go on." },
+                { "update", "a container is what it was made to be",
+                  "`varve commit` makes an image of it, and `varve run` another container." },
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+                if (strcmp(commands[i].name, name) != 0)
+                        continue;
+                error_set(err, -EOPNOTSUPP, "varve cannot honour `%s`: %s", name,
+                          commands[i].reason);
+                return commands[i].hint ? error_hint(err, "%s", commands[i].hint) : -EOPNOTSUPP;
+        }
+        return 0;
 }

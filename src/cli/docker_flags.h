@@ -1,5 +1,5 @@
 /*
- * Options of Docker's that are none here. Private to src/cli/.
+ * Options and commands of Docker's that are none here. Private to src/cli/.
  */
 #pragma once
 
@@ -11,3 +11,6 @@
  * anyway; 0: it is none of Docker's; -EOPNOTSUPP with the reason: it asks for something else.
  */
 int docker_flag_take(const char *command, const char *written, const char *next, struct error *err);
+
+/* A command that there is not: -EOPNOTSUPP with the reason where Docker has it, else 0. */
+int docker_command_refuse(const char *name, struct error *err);

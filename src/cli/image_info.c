@@ -11,19 +11,26 @@
 #include <string.h>
 #include <unistd.h>
 
+uint64_t image_layer_size(struct store *store, const struct digest *diff_id)
+{
+        struct error ignored = ERROR_INIT;
+        uint64_t size = 0;
+        int fd;
+
+        if (store_open_file(store, STORE_TAR, diff_id, &fd, &size, &ignored) < 0)
+                return 0;
+        close(fd);
+        return size;
+}
+
 uint64_t image_size(struct store *store, const struct stored_image *image)
 {
         uint64_t total = 0;
 
         for (size_t i = 0; i < image->config.diff_id_count; i++) {
-                struct error ignored = ERROR_INIT;
-                uint64_t size = 0;
-                int fd;
+                uint64_t size = image_layer_size(store, &image->config.diff_ids[i]);
 
-                if (store_open_file(store, STORE_TAR, &image->config.diff_ids[i], &fd, &size,
-                                    &ignored) == 0)
-                        close(fd);
-                else if (i < image->parsed.layers.count)
+                if (size == 0 && i < image->parsed.layers.count)
                         size = image->parsed.layers.items[i].size;
                 total += size;
         }

@@ -9,6 +9,9 @@
 #include <jansson.h>
 #include <stdint.h>
 
+/* Bytes of a layer at rest; 0 where the store has none. */
+uint64_t image_layer_size(struct store *store, const struct digest *diff_id);
+
 /* Bytes of all layers at rest, as `docker images` counts them. */
 uint64_t image_size(struct store *store, const struct stored_image *image);
 

@@ -3,6 +3,7 @@
 #include "aliases.h"
 #include "base/suggest.h"
 #include "complete.h"
+#include "docker_flags.h"
 #include "log.h"
 #include "settings.h"
 
@@ -44,6 +45,8 @@ static int unknown_command(const char *name)
         struct error err = ERROR_INIT;
         size_t count;
 
+        if (docker_command_refuse(name, &err) < 0)
+                return cli_fail(&err, CLI_EXIT_USAGE);
         for (count = 0; count < COMMANDS_MAX && cli_commands[count]; count++)
                 names[count] = cli_commands[count]->name;
         similar = suggest_similar(name, names, count);
@@ -98,6 +101,8 @@ static int run_group(int argc, char **argv)
                 command_print_group(argv[0], argc < 2 ? stderr : stdout);
                 return argc < 2 ? CLI_EXIT_USAGE : EXIT_SUCCESS;
         }
+        if (strcmp(argv[0], "container") == 0 && docker_command_refuse(argv[1], &err) < 0)
+                return cli_fail(&err, CLI_EXIT_USAGE);
         error_set(&err, -EINVAL, "there is no command \"%s %s\"", argv[0], argv[1]);
         error_hint(&err, "`varve %s --help` lists those that there are.", argv[0]);
         return cli_fail(&err, CLI_EXIT_USAGE);

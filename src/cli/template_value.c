@@ -305,6 +305,43 @@ static int unknown_function(struct reader *reader)
         return -EINVAL;
 }
 
+/* `.Label "KEY"`: of the labels, "a=b,c=d", the value of one. The head of a table has none: there
+ * it is the key. 1: it is not that. */
+static int read_label(struct reader *reader, json_t **ret)
+{
+        static const char word[] = ".Label";
+        const size_t word_len = sizeof(word) - 1;
+        _cleanup_json_ json_t *key = NULL;
+        const char *labels, *name;
+        size_t len;
+        int r;
+
+        if (strncmp(reader->at, word, word_len) != 0 || !strchr(SPACE, reader->at[word_len]) ||
+            !reader->at[word_len])
+                return 1;
+        reader->at += word_len;
+        skip_space(reader);
+        r = read_operand(reader, &key);
+        if (r == 0 && !json_is_string(key))
+                r = 1;
+        if (r != 0)
+                return r < 0 ? r : error_set(reader->err, -EINVAL, ".Label takes a text");
+        name = json_string_value(key);
+        len = strlen(name);
+        labels = json_string_value(json_object_get(reader->dot, "Labels"));
+        if (labels && *labels && !strchr(labels, '=')) {
+                *ret = json_incref(key);
+                return 0;
+        }
+        while (labels && *labels && (strncmp(labels, name, len) != 0 || labels[len] != '=')) {
+                labels += strcspn(labels, ",");
+                labels += *labels == ',';
+        }
+        *ret = labels && *labels ? json_stringn(labels + len + 1, strcspn(labels + len + 1, ","))
+                                 : json_string("");
+        return *ret ? 0 : error_set_oom(reader->err);
+}
+
 /* A function with its arguments, or a value alone. `piped`, which is taken over, is the last
  * argument; or NULL. */
 static int read_command(struct reader *reader, json_t *piped, json_t **ret)
@@ -315,7 +352,9 @@ static int read_command(struct reader *reader, json_t *piped, json_t **ret)
         int r;
 
         skip_space(reader);
-        r = read_operand(reader, &arguments[0]);
+        r = read_label(reader, &arguments[0]);
+        if (r > 0)
+                r = read_operand(reader, &arguments[0]);
         if (r == 0)
                 count = 1;
         if (r > 0) {

@@ -287,6 +287,44 @@ int container_create(struct store *store, struct container_spec *spec, bool star
         return r;
 }
 
+static int rename_locked(struct store *store, struct container *container, const char *name,
+                         struct error *err)
+{
+        struct containers all = { .items = NULL };
+        char *old = container->spec.name;
+        int r = containers_read(store, &all, NULL, err);
+
+        if (r < 0)
+                return r;
+        container->spec.name = strdup(name);
+        r = container->spec.name ? choose_name(&all, &container->spec, err) : error_set_oom(err);
+        containers_done(&all);
+        if (r == 0)
+                r = write_config(container, err);
+        if (r < 0) {
+                free(container->spec.name);
+                container->spec.name = old;
+                return r;
+        }
+        free(old);
+        return 0;
+}
+
+int container_rename(struct store *store, struct container *container, const char *name,
+                     struct error *err)
+{
+        struct store_lock lock = STORE_LOCK_INIT;
+        int r = check_name(name, err);
+
+        if (r == 0)
+                r = store_lock_take(store, &lock, err);
+        if (r < 0)
+                return r;
+        r = rename_locked(store, container, name, err);
+        store_lock_release(store, &lock);
+        return r;
+}
+
 /* ---- reading ---- */
 
 /* A state that says that it runs, of a keeper that is gone. */

@@ -10,6 +10,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fts.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -239,6 +240,21 @@ int volume_find(struct store *store, const char *name, struct volume *ret, struc
         return read_volume(store, volumes_fd, name, ret, err);
 }
 
+uint64_t volume_size(const struct volume *volume)
+{
+        char *const paths[] = { volume->path, NULL };
+        FTS *walk = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+        uint64_t bytes = 0;
+        FTSENT *entry;
+
+        while (walk && (entry = fts_read(walk)))
+                if (entry->fts_info != FTS_DP && entry->fts_statp && entry->fts_info != FTS_NS)
+                        bytes += (uint64_t)entry->fts_statp->st_blocks * 512;
+        if (walk)
+                fts_close(walk);
+        return bytes;
+}
+
 /* ---- removing ---- */
 
 int volume_user(struct store *store, const char *name, char ret_id[static 65], struct error *err)
@@ -319,24 +335,4 @@ bool volume_is_anonymous(const char *name)
 {
         return strlen(name) == VOLUME_NAME_RANDOM - 1 &&
                strspn(name, "0123456789abcdef") == VOLUME_NAME_RANDOM - 1;
-}
-
-int volumes_remove_anonymous(struct store *store, const struct container_spec *spec,
-                             struct error *err)
-{
-        int r = 0;
-
-        for (size_t i = 0; i < spec->mount_count && r == 0; i++) {
-                const struct container_mount *mount = &spec->mounts[i];
-                struct error failed = ERROR_INIT;
-
-                if (mount->type != CONTAINER_VOLUME || !volume_is_anonymous(mount->source))
-                        continue;
-                r = volume_remove(store, mount->source, &failed);
-                if (r == -EBUSY || r == -ENOENT)
-                        r = 0;
-                else if (r < 0)
-                        *err = failed;
-        }
-        return r;
 }

@@ -480,7 +480,7 @@ steps() {
         varve system prune
         [ "$(steps)" -eq 0 ]
         run varve system df
-        says '^build cache +0 +0 +0B' '^unused +0 +0B'
+        says '^Build Cache +0 +0 +0B' '^Unused +0 +0 +0B'
         run varve cache prune --filter until=never
         [ "$status" -ne 0 ]
         run varve cache rm 123456789012

@@ -52,7 +52,7 @@ setup_file() {
                                 "$1" --root "$2" $command --$option=x x y z </dev/null
                         done
                 done <"$3" 2>&1 | grep -E "has no option|there is no command"; :' - \
-                "$stage/bin/varve" "$work/none" "$here/data/docker-options"
+                "$stage/bin/varve" "$work/no-store" "$here/data/docker-options"
         [ -z "$output" ] || fail 'not all'
         run -125 varve run -a stdout busybox:1 true
         says 'cannot honour -a: output is always attached'

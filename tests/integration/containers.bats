@@ -453,3 +453,42 @@ EOF
         run -125 varve create -d busybox:1
         nothing_is_left
 }
+
+@test "containers are found by what they are, measured, renamed and pruned" {
+        varve run -d --name first -p 127.0.0.1::80 --memory 64m --label a.b=c -v data:/d busybox:1 \
+                sh -c 'head -c 5000 /dev/urandom >/f; echo begun; sleep 100' 2>/dev/null
+        varve create --name second -l a.b=d busybox:1 true >/dev/null
+        prints_soon begun first
+        [[ $(varve inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}} {{.HostConfig.Memory}} {{.LogPath}}' \
+                first) = 10.*' 67108864 '*/log ]]
+        [ "$(ps -o args= -p "$(varve inspect -f '{{.State.Pid}}' first)")" = 'sleep 100' ] ||
+                [ "$(ps -o comm= -p "$(varve inspect -f '{{.State.Pid}}' first)")" = sh ]
+        varve top first -o pid,args | grep 'sleep 100'
+        local filter
+        for filter in status=running publish=80 label=a.b=c before=second volume=data; do
+                [ "$(varve ps -a -f "$filter" --format '{{.Names}} {{.Label "a.b"}}')" = 'first c' ] ||
+                        fail "another with $filter"
+        done
+        [ "$(varve ps -aq -f since=first -f health=none -f network=bridge | wc -l)" -eq 1 ]
+        for filter in status=odd exited=x publish=x since=none is-task=true; do
+                run -1 varve ps -f "$filter"
+        done
+        run -1 varve ps -n abc
+        run -1 varve rename first second
+        says 'already in use'
+        varve rename first renamed
+        varve stop -t 0 renamed
+        varve ps -as --format '{{.Names}} {{.Size}}' | grep -E '^renamed [5-9]\.?[0-9]*kB \(virtual '
+        [ "$(varve inspect -s -f '{{.SizeRw}}' renamed)" -gt 5000 ]
+        varve system df | tr -s ' ' | grep -E '^(Containers 2 0|Local Volumes 1 1) '
+        run -0 varve container prune -f --filter label=a.b=c
+        [ "$(varve ps -aq | wc -l)" -eq 1 ]
+        [ "$(varve volume ls -q -f dangling=true)" = data ]
+        [ "$(varve inspect --type volume -f '{{.Name}}' data)" = data ]
+        run -0 varve system prune -f --volumes
+        [ -z "$(varve ps -aq)" ]
+        varve volume rm data
+        run -125 varve stats
+        says 'cannot honour `stats`.*' 'varve top'
+        nothing_is_left
+}
