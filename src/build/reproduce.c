@@ -19,7 +19,7 @@ struct pair {
         const char *platform; /* or NULL */
         const struct built *first;
         const struct built *second;
-        bool *differs; /* of each stage: something does that its next step may have seen */
+        bool *differs; /* of each stage: so far */
         struct buf *report;
         struct error *err;
 };
@@ -27,7 +27,8 @@ struct pair {
 /* One step's layer, of both runs. */
 struct step_pair {
         const struct plan_stage *stage;
-        size_t entry;              /* of the history */
+        size_t entry;              /* of the history ... */
+        size_t begin;              /* ... and where the stage's own begin */
         size_t at[2];              /* how many layers are below */
         const struct layer *of[2]; /* NULL: it has made none */
 };
@@ -129,6 +130,34 @@ static int compare_layers(const struct pair *pair, const struct step_pair *step)
         return r;
 }
 
+static bool takes_from_others(const struct instruction *instruction)
+{
+        if (instruction->type == INSTRUCTION_COPY)
+                return instruction->copy.from;
+        for (size_t i = 0; instruction->type == INSTRUCTION_RUN && i < instruction->run.mount_count;
+             i++)
+                if (instruction->run.mounts[i].from)
+                        return true;
+        return false;
+}
+
+/* Whether something differs that a step may have seen: in its own stage, or in those that it takes
+ * files from. */
+static bool follows(const struct pair *pair, const struct step_pair *step)
+{
+        const struct plan_stage *stage = step->stage;
+        size_t index = step->entry - step->begin;
+
+        if (pair->differs[stage->index])
+                return true;
+        if (index < stage->step_count && !takes_from_others(stage->steps[index].instruction))
+                return false;
+        for (size_t i = 0; i < pair->plan->stage_count; i++)
+                if (stage->needs[i] && pair->differs[i])
+                        return true;
+        return false;
+}
+
 static int add_head(const struct pair *pair, const struct step_pair *step)
 {
         const struct stage_result *result = &pair->first->results[step->stage->index];
@@ -142,7 +171,7 @@ static int add_head(const struct pair *pair, const struct step_pair *step)
         if (r == 0)
                 r = buf_appendf(pair->report, "layer %zu, %s%s\n", step->at[!step->of[0]] + 1,
                                 text ? text : "",
-                                pair->differs[step->stage->index]
+                                follows(pair, step)
                                         ? "\n  (this may follow from what differs before it)"
                                         : "");
         return r;
@@ -176,24 +205,23 @@ static const struct layer *next_layer(const struct stage_result *result, size_t 
         return at < result->layers.count ? &result->layers.items[at] : NULL;
 }
 
-/* Finds where the steps of a stage begin, and what it has of those that it needs. */
+/* Finds where the steps of a stage begin. */
 static void begin_stage(const struct pair *pair, struct step_pair *step)
 {
         const struct plan_stage *stage = step->stage;
 
-        for (size_t i = 0; i < pair->plan->stage_count; i++)
-                pair->differs[stage->index] |= stage->needs[i] && pair->differs[i];
         if (stage->base == PLAN_STAGE) {
                 const struct stage_result *first = &pair->first->results[stage->base_index];
 
-                step->entry = first->config.history_count;
+                pair->differs[stage->index] = pair->differs[stage->base_index];
+                step->begin = first->config.history_count;
                 step->at[0] = first->layers.count;
                 step->at[1] = pair->second->results[stage->base_index].layers.count;
         } else if (stage->base == PLAN_IMAGE) {
                 const struct image_config *config =
                         &pair->plan->images[stage->base_index].image.config;
 
-                step->entry = config->history_count;
+                step->begin = config->history_count;
                 step->at[0] = step->at[1] = config->diff_id_count;
         }
 }
@@ -207,7 +235,8 @@ static int compare_stage(const struct pair *pair, const struct plan_stage *stage
         int r = 0;
 
         begin_stage(pair, &step);
-        for (; step.entry < results[0]->config.history_count && r == 0; step.entry++) {
+        for (step.entry = step.begin; step.entry < results[0]->config.history_count && r == 0;
+             step.entry++) {
                 for (size_t i = 0; i < ARRAY_SIZE(results); i++)
                         step.of[i] = next_layer(results[i], step.entry, step.at[i]);
                 r = compare_step(pair, &step);

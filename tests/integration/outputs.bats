@@ -304,6 +304,8 @@ for layer in json.load(sys.stdin)["layers"]:
                 '^layer 2, RUN .*passwd' '  /etc/group: the first build alone removes it' \
                 '  /etc/passwd: the second build alone removes it' \
                 '^layer 3, COPY' '  \(this may follow from what differs before it' 'were not the same'
+        # The two that come first, and depend on nothing that differs, are to blame.
+        [ "$(grep -c 'may follow' <<<"$output")" -eq 2 ]
         run ! grep -e '/same:' -e 'another time' -e '/fine' <<<"$output"
         run varve build --verify-reproducible "$work/sample"
         says 'another time' '--timestamp'
