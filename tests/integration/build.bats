@@ -302,10 +302,11 @@ begins() {
         # An archive is renamed once it is whole.
         varve import "$stage/debian.tar" large:1
         varve save -o "$work/half.tar" large:1 >"$work/log" 2>&1 &
-        until compgen -G "$work/half.tar*"; do :; done
+        until compgen -G "$work/.varve-*"; do :; done
         interrupts TERM
         [ "$status" -eq 143 ] || fail 'another status of save'
-        ! compgen -G "$work/half.tar*" || fail 'a half archive'
+        ! compgen -G "$work/.varve-*" || fail 'a half archive'
+        [ ! -e "$work/half.tar" ]
         nothing_runs
 }
 
