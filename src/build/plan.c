@@ -67,11 +67,41 @@ static int blame(const struct plan *plan, struct source_position where, unsigned
         return error_wrap(err, "%s:%u", plan_file_name(plan), where.line);
 }
 
+/* What of an instruction is at fault, as far as the error tells: a source that it names, the
+ * command of a RUN, else the first argument. */
+static struct source_position find_fault(const struct instruction *instruction,
+                                         const struct error *err)
+{
+        struct source_position where = { .line = 0 };
+        _cleanup_free_ char *word = NULL;
+        const char *found = "";
+
+        if (instruction->type == INSTRUCTION_RUN && instruction->run.command.argv.count > 0) {
+                const char *command = instruction->run.command.argv.items[0];
+
+                word = strndup(command, strcspn(command, " \t\n"));
+                found = word ? word : "";
+        }
+        if (instruction->type == INSTRUCTION_COPY || instruction->type == INSTRUCTION_ADD)
+                for (size_t i = 0; i < instruction->copy.sources.count && !*found; i++)
+                        if (strstr(err->message, instruction->copy.sources.items[i]))
+                                found = instruction->copy.sources.items[i];
+        if (instruction->segment_count > 0)
+                where = instruction_locate(instruction, found);
+        if (where.line == 0)
+                where = (struct source_position){ .line = instruction->first_line };
+        return where;
+}
+
 int plan_blame(const struct plan *plan, const struct instruction *instruction,
                struct source_position where, struct build_fault *ret_fault, struct error *err)
 {
-        if (where.line == 0)
-                where.line = instruction->first_line;
+        if (where.line == 0 || (where.line == instruction->first_line && where.column == 0)) {
+                where = find_fault(instruction, err);
+                /* What is named is the line in which the instruction begins. */
+                if (where.line != instruction->first_line)
+                        where = (struct source_position){ .line = instruction->first_line };
+        }
         return blame(plan, where, instruction->last_line, ret_fault, err);
 }
 

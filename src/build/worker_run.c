@@ -317,7 +317,14 @@ static int explain_status(int status, struct error *err)
                 return error_set(err, -ECHILD, "the command was ended by signal %d (SIG%s)",
                                  status - 128, name ? name : "?");
         }
-        return error_set(err, -ECHILD, "the command has exited with status %d", status);
+        error_set(err, -ECHILD, "the command has exited with status %d", status);
+        if (status == 127)
+                error_hint(err, "That is what a shell says of a program that is not there: install "
+                                "it in a step before, or start from an image that has it.");
+        if (status == 126)
+                error_hint(err, "That is what a shell says of a file that it may not execute: "
+                                "chmod +x it, or look at its first line.");
+        return -ECHILD;
 }
 
 /* Why what the step reads is not known from its own filesystem alone; NULL where it is. */

@@ -83,6 +83,18 @@ static int provide_layers(struct store *store, const char *name, struct stored_i
         return 0;
 }
 
+/* Whether a filesystem begins at a directory; one whose server is gone cannot be looked at. */
+static bool is_mounted_on(const char *path)
+{
+        _cleanup_free_ char *above = NULL;
+        struct stat inner, outer;
+
+        if (stat(path, &inner) < 0)
+                return errno == ENOTCONN;
+        return asprintf(&above, "%s/..", path) >= 0 && stat(above, &outer) == 0 &&
+               inner.st_dev != outer.st_dev;
+}
+
 static int check_directory(const char *path, struct error *err)
 {
         struct stat st;
@@ -91,6 +103,10 @@ static int check_directory(const char *path, struct error *err)
                 return error_set_errno(err, -errno, "cannot mount on %s", path);
         if (!S_ISDIR(st.st_mode))
                 return error_set(err, -ENOTDIR, "cannot mount on %s: it is no directory", path);
+        if (is_mounted_on(path)) {
+                error_set(err, -EBUSY, "cannot mount on %s: something is mounted there", path);
+                return error_hint(err, "Take it away before: varve umount %s", path);
+        }
         return 0;
 }
 
@@ -160,7 +176,12 @@ static int run_umount(const struct command *command, int argc, char **argv)
                 return status;
         const char *const words[] = { UNMOUNTER, arguments.items[0], NULL };
 
-        execute_server(words, &err);
+        if (access(arguments.items[0], F_OK) < 0 && errno != ENOTCONN)
+                error_set_errno(&err, -errno, "cannot unmount %s", arguments.items[0]);
+        else if (!is_mounted_on(arguments.items[0]))
+                error_set(&err, -EINVAL, "nothing is mounted on %s", arguments.items[0]);
+        else
+                execute_server(words, &err);
         return cli_fail(&err, EXIT_FAILURE);
 }
 

@@ -134,6 +134,31 @@ static const struct option_spec *open_option(const struct option_spec *options, 
         return NULL;
 }
 
+/* The values of options that have but a few. */
+static bool print_values(const char *name)
+{
+        static const struct {
+                const char *option;
+                const char *values;
+        } all[] = {
+                { "network", "private\nbridge\nhost\nnone\npasta\nslirp4netns" },
+                { "progress", "auto\nplain\ntty\nrawjson\nquiet" },
+                { "pull", "missing\nalways\nnewer\nnever" },
+                { "userns", "auto\nranges\nsingle" },
+                { "fs", "auto\nfuse\ncopy" },
+                { "compression", "gzip\nzstd\nfast\nnone" },
+                { "type", "container\nimage\nvolume" },
+                { "call", "check\noutline\ntargets" },
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+                if (strcmp(all[i].option, name) == 0) {
+                        puts(all[i].values);
+                        return true;
+                }
+        return false;
+}
+
 static void print_options(const struct option_spec *options, size_t count)
 {
         for (size_t i = 0; i < count; i++) {
@@ -150,6 +175,8 @@ void complete_of_command(const struct command *command, const struct option_spec
         const struct option_spec *before =
                 word_count > 1 ? open_option(options, count, words[word_count - 2]) : NULL;
 
+        if (before && print_values(before->name))
+                return;
         if (before)
                 print_named(before->argument, word_count, words);
         else if (*current == '-')

@@ -5,6 +5,7 @@
 #include "base/io.h"
 #include "base/suggest.h"
 #include "log.h"
+#include "progress.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,6 +24,11 @@ static int set_root(const char *value, struct error *err)
 
 static int set_progress(const char *value, struct error *err)
 {
+        enum progress_style style;
+        int r = progress_parse_style(value, &style, err);
+
+        if (r < 0)
+                return r;
         return setenv("BUILDKIT_PROGRESS", value, 0) < 0 ? error_set_oom(err) : 0;
 }
 
@@ -52,7 +58,14 @@ static int apply(const char *key, const char *value, struct error *err)
         return error_hint(err, "Settings are root, progress, log-level and log-format.");
 }
 
-/* KEY = "VALUE", which holds neither quotes nor backslashes. */
+static int refuse_line(const char *line, struct error *err)
+{
+        error_set(err, -EINVAL, "\"%s\" is no setting", line);
+        return error_hint(err, *line == '[' ? "There are no tables: all settings stand alone."
+                                            : "A setting is a line such as: progress = \"plain\"");
+}
+
+/* KEY = "VALUE", which holds neither quotes nor backslashes; or KEY = 'VALUE'. */
 static int read_line(char *line, struct error *err)
 {
         char *key = line + strspn(line, SPACE), *value, *end;
@@ -65,11 +78,12 @@ static int read_line(char *line, struct error *err)
                 value++;
                 value += strspn(value, SPACE);
         }
-        end = *value == '"' ? strpbrk(value + 1, "\"\\") : NULL;
-        if (len == 0 || !end || *end != '"' || !strchr("#", end[1 + strspn(end + 1, SPACE)])) {
-                error_set(err, -EINVAL, "\"%s\" is no setting", line);
-                return error_hint(err, "A setting is a line such as: progress = \"plain\"");
-        }
+        end = *value == '"'    ? strpbrk(value + 1, "\"\\")
+              : *value == '\'' ? strchr(value + 1, '\'')
+                               : NULL;
+        if (len == 0 || !end || *end != *value ||
+            !strchr("#", end[1 + strspn(end + 1, SPACE "\r")]))
+                return refuse_line(key, err);
         key[len] = '\0';
         *end = '\0';
         return apply(key, value + 1, err);

@@ -98,6 +98,13 @@ assert any("vertexes" in json.loads(line) for line in sys.stdin)' <<<"$stderr"
         says 'config.toml:1: there is no setting "progres"' 'Did you mean progress'
         configured 'progress = plain' with_settings images
         says 'is no setting' 'progress = "plain"'
+        configured 'progress = "bogus"' with_settings images
+        [ "$status" -eq 125 ]
+        says 'config.toml:1: --progress is auto, plain'
+        configured '[build]' with_settings images
+        says 'There are no tables'
+        configured "log-format = 'json' # a literal" with_settings inspect none
+        says '^\{"time":'
 }
 
 @test "completion knows commands, options, images and stages" {
@@ -115,6 +122,8 @@ assert any("vertexes" in json.loads(line) for line in sys.stdin)' <<<"$stderr"
         [ "$(completes build -f "$work/warns/Dockerfile" --target f | xargs)" = 'first second' ]
         [ "$(as_tester sh -c 'cd "$1" && "$2" __complete build --target ""' - "$work/warns" \
                 "$stage/bin/varve" | xargs)" = 'first second' ]
+        [ "$(completes run --network '' | xargs)" = 'private bridge host none pasta slirp4netns' ]
+        completes build --progress '' | grep -qx rawjson
         completes logs '' >"$work/none"
         [ ! -s "$work/none" ]
 }

@@ -102,7 +102,11 @@ assert [json.loads(line)["Repository"] for line in sys.stdin] == ["sample", "bus
         says 'Read-only'
         run -1 varve mount sample "$work/none"
         says 'cannot mount on'
+        run -1 varve mount busybox:1 "$work/mnt"
+        says 'something is mounted there' 'varve umount'
         varve umount "$work/mnt"
+        run -1 varve umount "$work/mnt"
+        [ "$output" = "varve: nothing is mounted on $work/mnt" ]
         [ -z "$(as_tester ls "$work/mnt")" ]
         run ! grep varve-fs < <(processes)
 }

@@ -55,7 +55,7 @@ on_terminal() {
 
 @test "a step that fails shows its last lines and its place in the Dockerfile" {
         run -1 on_terminal -- build "$work/fails"
-        says '^ => ERROR \[2/3\] RUN seq' 'FAILED$' '^oops$' '^22$' '>>> RUN seq' 'status 3'
+        says '^ => ERROR \[2/3\] RUN seq' 'FAILED$' '^oops$' '^22$' '>>> RUN seq' '^  \|         \^$' 'status 3'
         run ! grep -x 21 <<<"$output"
 }
 
