@@ -296,8 +296,6 @@ int step_run(struct helper *helper, int *ret_status, struct error *err)
         *ret_status = 0;
         leave(spec);
         reset_internal_signals();
-        sigemptyset(&none);
-        sigprocmask(SIG_SETMASK, &none, NULL);
         umask(022);
         if (spec->terminal && terminal_take(helper, err) < 0)
                 return err->code;
@@ -319,5 +317,11 @@ int step_run(struct helper *helper, int *ret_status, struct error *err)
         /* From here on it is the image, or the caller's command, that is at fault. */
         *ret_status = STATUS_CANNOT_EXECUTE;
         r = enter_workdir(spec, err);
-        return r < 0 ? r : execute(spec, ret_status, err);
+        if (r < 0)
+                return r;
+        /* Not before the caller knows that it runs: one that came meanwhile ends it as a command.
+         */
+        sigemptyset(&none);
+        sigprocmask(SIG_SETMASK, &none, NULL);
+        return execute(spec, ret_status, err);
 }

@@ -149,6 +149,7 @@ struct signals {
         pthread_mutex_t lock;
         struct execution_live *live; /* NULL: there is nobody to pass them on to */
         int pending;                 /* one that came before there was, or 0 */
+        bool began;
         pthread_t thread;
 };
 
@@ -161,7 +162,7 @@ static void *pass_signals(void *userdata)
                 pthread_mutex_lock(&signals->lock);
                 if (signals->live)
                         execution_signal(signals->live, number);
-                else
+                else if (!signals->began)
                         signals->pending = number;
                 pthread_mutex_unlock(&signals->lock);
         }
@@ -174,6 +175,7 @@ static void note_live(void *context, struct execution_live *live)
 
         pthread_mutex_lock(&signals->lock);
         signals->live = live;
+        signals->began |= live != NULL;
         if (live && signals->pending)
                 execution_signal(live, signals->pending);
         pthread_mutex_unlock(&signals->lock);
@@ -246,6 +248,12 @@ int launch_here(struct store *store, struct container *container, int *ret_statu
                 return r;
         r = keep_with_streams(store, container, &options, ret_status, err);
         end_signals(&signals);
+        /* One that went to the whole group ended what was setting up the sandbox. */
+        if (r < 0 && !signals.began && signals.pending) {
+                *err = ERROR_INIT;
+                *ret_status = 128 + signals.pending;
+                return 0;
+        }
         return r;
 }
 

@@ -418,6 +418,16 @@ EOF
                 sh -c 'sed -n "s/CapBnd:.//p" /proc/self/status')" = 0000000000000001 ]
 }
 
+@test "a signal that comes before the command runs ends it as one that comes later" {
+        local at
+        for at in 0.01 0.015 0.02 0.025 0.03 0.04 0.05 0.06; do
+                run -143 as_tester env VARVE_ROOT="$store" timeout --foreground --preserve-status $at \
+                        "$stage/bin/varve" run --rm busybox:1 sleep 100
+                [ -z "$output" ] || fail "after $at"
+        done
+        nothing_is_left
+}
+
 @test "many containers at once leave nothing" {
         local i pids=()
         for i in 1 2 3 4 5 6; do
