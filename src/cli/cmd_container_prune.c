@@ -2,7 +2,6 @@
 #include "commands.h"
 #include "confirm.h"
 #include "container/container.h"
-#include "container_filters.h"
 #include "containers_prune.h"
 #include "image_filters.h"
 
@@ -22,9 +21,9 @@ static int passes(const struct container *container, const char *filter, struct 
                 return r < 0 ? r : !container || container->spec.created.tv_sec < until;
         }
         if (strncmp(filter, "label=", 6) == 0)
-                return !container || container_has_label(container, filter + 6);
+                return !container || labels_fit(&container->spec.labels, filter + 6);
         if (strncmp(filter, "label!=", 7) == 0)
-                return !container || !container_has_label(container, filter + 7);
+                return !container || !labels_fit(&container->spec.labels, filter + 7);
         error_set(err, -EINVAL, "invalid filter '%s'", filter);
         return error_hint(err, "Filters are until=, label= and label!=.");
 }

@@ -4,6 +4,7 @@
 #include "confirm.h"
 #include "container/volume.h"
 #include "dockerfile/value.h"
+#include "image_filters.h"
 #include "listing.h"
 #include "oci/json.h"
 #include "template.h"
@@ -98,14 +99,6 @@ static int add_row(json_t *rows, const struct volume *volume)
         return r;
 }
 
-static bool has_label(const struct volume *volume, const char *text)
-{
-        _cleanup_free_ char *key = strndup(text, strcspn(text, "="));
-        const char *label = key ? strmap_get(&volume->labels, key) : NULL;
-
-        return label && (!text[strlen(key)] || strcmp(label, text + strlen(key) + 1) == 0);
-}
-
 /* Whether a volume passes a filter: 1, 0, or -EINVAL. */
 static int passes(struct store *store, const struct volume *volume, const char *filter,
                   struct error *err)
@@ -119,9 +112,9 @@ static int passes(struct store *store, const struct volume *volume, const char *
         if (strncmp(filter, "name=", 5) == 0)
                 return strstr(volume->name, value) != NULL;
         if (strncmp(filter, "label=", 6) == 0)
-                return has_label(volume, value);
+                return labels_fit(&volume->labels, value);
         if (strncmp(filter, "label!=", 7) == 0)
-                return !has_label(volume, value);
+                return !labels_fit(&volume->labels, value);
         if (strncmp(filter, "driver=", 7) == 0)
                 return strcmp(value, "local") == 0;
         if (strncmp(filter, "dangling=", 9) == 0 && value_parse_bool(value, &wanted) == 0) {

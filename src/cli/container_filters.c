@@ -3,18 +3,16 @@
 #include "base/cleanup.h"
 #include "container/port.h"
 #include "dockerfile/value.h"
+#include "image_filters.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-bool container_has_label(const struct container *container, const char *text)
+static bool fits_label(const struct container *container, const char *value)
 {
-        _cleanup_free_ char *key = strndup(text, strcspn(text, "="));
-        const char *label = key ? strmap_get(&container->spec.labels, key) : NULL;
-
-        return label && (!text[strlen(key)] || strcmp(label, text + strlen(key) + 1) == 0);
+        return labels_fit(&container->spec.labels, value);
 }
 
 static bool fits_id(const struct container *container, const char *value)
@@ -127,7 +125,7 @@ static const struct filter {
 } filters_known[] = {
         { "id", fits_id, NULL },
         { "name", fits_name, NULL },
-        { "label", container_has_label, NULL },
+        { "label", fits_label, NULL },
         { "status", fits_status, " created restarting running removing paused exited dead " },
         { "exited", fits_exited, NULL },
         { "ancestor", fits_ancestor, NULL },
@@ -227,7 +225,7 @@ bool container_filters_pass(const struct container_filters *filters,
 
                 for (size_t j = 0; j < filters->written->count; j++)
                         if (strncmp(filters->written->items[j], one, len) == 0 &&
-                            (filter->fits != container_has_label || i == j))
+                            (filter->fits != fits_label || i == j))
                                 any |= filter->fits(container, filters->written->items[j] + len);
                 if (!any)
                         return false;

@@ -27,6 +27,3 @@ int container_filters_init(struct container_filters *filters, const struct strv 
 /* Of several with one key, but for labels, one is enough. */
 bool container_filters_pass(const struct container_filters *filters,
                             const struct container *container);
-
-/* Whether it has the label "KEY" or "KEY=VALUE". */
-bool container_has_label(const struct container *container, const char *text);

@@ -34,6 +34,13 @@ struct docker_flag {
         "images come from several registries, some while it runs; the settings of " \
         "registries say which of them are insecure"
 
+/* Of commands. */
+#define NO_FREEZER "only a cgroup of its own can be frozen"
+#define NO_COUNTER "nothing counts what a container uses"
+#define NO_EVENTS  "nobody watches all containers"
+#define NO_UPDATE  "a container is what it was made to be"
+#define TOP_HINT   "`varve top CONTAINER -o pid,%cpu,rss,args` shows it of each process."
+
 static const struct docker_flag flags[] = {
         { " build ", "rm", false, "true", "what a step leaves is always removed" },
         { " build ", "force-rm", false, "true", "what a step leaves is always removed" },
@@ -201,32 +208,44 @@ int docker_command_refuse(const char *name, struct error *err)
                 const char *reason;
                 const char *hint;
         } commands[] = {
+                { "builder create", NO_DAEMON, NULL },
+                { "buildx bake", "there is one build a command",
+                  "Each target is a `varve build`." },
+                { "buildx create", NO_DAEMON, NULL },
+                { "buildx imagetools", "an index is made by a build of several platforms",
+                  "varve build --platform linux/amd64,linux/arm64" },
+                { "buildx inspect", NO_DAEMON, NULL },
+                { "buildx ls", NO_DAEMON, NULL },
+                { "buildx use", NO_DAEMON, NULL },
                 { "checkpoint", "processes are not frozen", NULL },
                 { "compose", "there is one container a command",
                   "Each service is a `varve run -d --network=host`." },
                 { "config", NO_CLUSTER, NULL },
+                { "container pause", NO_FREEZER, NULL },
+                { "container stats", NO_COUNTER, TOP_HINT },
+                { "container unpause", NO_FREEZER, NULL },
+                { "container update", NO_UPDATE, NULL },
                 { "context", NO_DAEMON, NULL },
-                { "events", "nobody watches all containers",
+                { "events", NO_EVENTS,
                   "`varve ps`, `varve wait` and `varve logs -f` tell of each." },
                 { "manifest", "an index is made by a build of several platforms",
                   "varve build --platform linux/amd64,linux/arm64" },
                 { "network", "each container has a network of its own",
                   "`varve run --network` is private, host, none, pasta or slirp4netns." },
                 { "node", NO_CLUSTER, NULL },
-                { "pause", "only a cgroup of its own can be frozen",
-                  "`varve kill -s STOP CONTAINER` stops the command itself." },
+                { "pause", NO_FREEZER, "`varve kill -s STOP CONTAINER` stops the command itself." },
                 { "plugin", "there are no plugins", NULL },
                 { "scout", "images are not looked through for faults", NULL },
                 { "secret", NO_CLUSTER, "A build has `--secret`." },
                 { "service", NO_CLUSTER, NULL },
                 { "stack", NO_CLUSTER, NULL },
-                { "stats", "nothing counts what a container uses",
-                  "`varve top CONTAINER -o pid,%cpu,rss,args` shows it of each process." },
+                { "stats", NO_COUNTER, TOP_HINT },
                 { "swarm", NO_CLUSTER, NULL },
                 { "trust", UNSIGNED, NULL },
-                { "unpause", "only a cgroup of its own can be frozen",
+                { "system events", NO_EVENTS, NULL },
+                { "unpause", NO_FREEZER,
                   "`varve kill -s CONT CONTAINER` lets a command that was stopped go on." },
-                { "update", "a container is what it was made to be",
+                { "update", NO_UPDATE,
                   "`varve commit` makes an image of it, and `varve run` another container." },
         };
 

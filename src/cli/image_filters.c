@@ -171,13 +171,12 @@ int image_filters_parse(struct store *store, const struct strv *written,
         return r;
 }
 
-static bool has_label(const struct stored_image *image, const char *written)
+bool labels_fit(const struct strmap *labels, const char *written)
 {
-        const char *equals = strchr(written, '=');
         _cleanup_free_ char *key = strndup(written, strcspn(written, "="));
-        const char *value = key ? strmap_get(&image->config.labels, key) : NULL;
+        const char *value = key ? strmap_get(labels, key) : NULL;
 
-        return value && (!equals || strcmp(value, equals + 1) == 0);
+        return value && (!written[strlen(key)] || strcmp(value, written + strlen(key) + 1) == 0);
 }
 
 /* A pattern may fit the repository alone, too. */
@@ -240,10 +239,10 @@ int image_filters_pass(const struct image_filters *filters, const struct store *
             (!is_zero(&filters->since) && !is_earlier(&filters->since, created)))
                 return 0;
         for (size_t i = 0; i < filters->labels.count; i++)
-                if (!has_label(image, filters->labels.items[i]))
+                if (!labels_fit(&image->config.labels, filters->labels.items[i]))
                         return 0;
         for (size_t i = 0; i < filters->no_labels.count; i++)
-                if (has_label(image, filters->no_labels.items[i]))
+                if (labels_fit(&image->config.labels, filters->no_labels.items[i]))
                         return 0;
         return passes_references(filters, store, name, err);
 }

@@ -36,6 +36,9 @@ int image_filters_parse(struct store *store, const struct strv *written,
 int image_filters_pass(const struct image_filters *filters, const struct store *store,
                        const struct stored_image *image, const char *name, struct error *err);
 
+/* Whether there is the label "KEY", or "KEY=VALUE" with this value. */
+bool labels_fit(const struct strmap *labels, const char *written);
+
 /* "90m", "1h30m", "30d": as long ago; or RFC 3339, a date, or seconds since 1970. -EINVAL. */
 int filter_parse_until(const char *text, time_t *ret, struct error *err);
 

@@ -94,6 +94,7 @@ static int finish_output(int status)
 /* "varve image", and what follows it is no command. */
 static int run_group(int argc, char **argv)
 {
+        char name[64];
         bool asks = argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0;
         struct error err = ERROR_INIT;
 
@@ -101,7 +102,8 @@ static int run_group(int argc, char **argv)
                 command_print_group(argv[0], argc < 2 ? stderr : stdout);
                 return argc < 2 ? CLI_EXIT_USAGE : EXIT_SUCCESS;
         }
-        if (strcmp(argv[0], "container") == 0 && docker_command_refuse(argv[1], &err) < 0)
+        snprintf(name, sizeof(name), "%s %s", argv[0], argv[1]);
+        if (docker_command_refuse(name, &err) < 0)
                 return cli_fail(&err, CLI_EXIT_USAGE);
         error_set(&err, -EINVAL, "there is no command \"%s %s\"", argv[0], argv[1]);
         error_hint(&err, "`varve %s --help` lists those that there are.", argv[0]);

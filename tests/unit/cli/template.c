@@ -111,6 +111,31 @@ Test(template, trims_white_space)
         assert_expands("a {{- .Size -}} \n b {{.Size}} c", "a12b 12 c");
 }
 
+Test(template, finds_a_label_among_those_of_a_row)
+{
+        static const char *const texts[][2] = {
+                { "{{.Label \"a.b\"}}|{{.Label `c`}}|{{.Label \"none\"}}", "1|x|" },
+                { "{{if .Label \"c\"}}yes{{end}}{{if .Label \"b\"}}no{{end}}", "yes" },
+        };
+        json_t *row = json_pack("{s:s}", "Labels", "a.b=1,c=x"),
+               *heads = json_pack("{s:s}", "Labels", "LABELS");
+        struct error err = ERROR_INIT;
+        struct buf out = BUF_INIT;
+
+        for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+                buf_clear(&out);
+                cr_assert_eq(template_expand(texts[i][0], row, &out, &err), 0, "%s", err.message);
+                cr_expect_str_eq(buf_str(&out), texts[i][1]);
+        }
+        buf_clear(&out);
+        cr_assert_eq(template_expand("{{.Label \"c\"}}", heads, &out, &err), 0);
+        cr_expect_str_eq(buf_str(&out), "c", "the head of its column");
+        cr_expect_eq(template_expand("{{.Label 3}}", row, &out, &err), -EINVAL);
+        buf_done(&out);
+        json_decref(row);
+        json_decref(heads);
+}
+
 Test(template, names_what_it_does_not_know)
 {
         assert_refused("{{.None}}", "there is no .None");
