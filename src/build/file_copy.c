@@ -184,7 +184,7 @@ static int write_out(struct tree *gathered, const char *place, size_t *left_out,
                 return error_set_errno(err, -errno, "cannot copy to %s", place);
         r = local_write(gathered, directory.fd, left_out, err);
         if (r == 0)
-                r = local_merge(gathered, directory.fd, to_fd, err);
+                r = local_merge(gathered, directory.fd, to_fd, true, err);
         return r < 0 ? r : local_finish(gathered, to_fd, left_out, err);
 }
 

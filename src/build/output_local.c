@@ -366,15 +366,16 @@ static int walk(struct merge *merge, struct tree *tree)
         return r;
 }
 
-int local_merge(struct tree *tree, int from_fd, int to_fd, struct error *err)
+int local_merge(struct tree *tree, int from_fd, int to_fd, bool moves, struct error *err)
 {
         struct merge merge = { .from_fd = from_fd, .to_fd = to_fd, .err = err };
         int r = walk(&merge, tree);
 
-        merge.moves = true;
-        if (r == 0)
+        if (r == 0 && moves) {
+                merge.moves = true;
                 r = walk(&merge, tree);
-        for (size_t i = merge.opened.count; i-- > 0 && r < 0;)
+        }
+        for (size_t i = merge.opened.count; i-- > 0 && (r < 0 || !moves);)
                 (void)!fchmodat(to_fd, merge.opened.items[i].path, merge.opened.items[i].mode, 0);
         directories_done(&merge.opened);
         return r;

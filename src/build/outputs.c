@@ -115,8 +115,7 @@ static void tell_left_out(const struct outputs *outputs, const char *directory, 
 }
 
 /* Where the files of a platform go: of several, each has a directory, as "linux_arm64". */
-static int open_place(const struct outputs *outputs, size_t index, int dir_fd, bool make,
-                      struct error *err)
+static int open_place(const struct outputs *outputs, size_t index, int dir_fd, struct error *err)
 {
         _cleanup_free_ char *name = NULL;
         int fd;
@@ -130,34 +129,32 @@ static int open_place(const struct outputs *outputs, size_t index, int dir_fd, b
         for (char *at = name; *at; at++)
                 if (*at == '/')
                         *at = '_';
-        if (make && outputs->count > 1 && mkdirat(dir_fd, name, 0777) < 0 && errno != EEXIST)
+        if (outputs->count > 1 && mkdirat(dir_fd, name, 0777) < 0 && errno != EEXIST)
                 return error_set_errno(err, -errno, "cannot make %s", name);
         fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         return fd < 0 ? error_set_errno(err, -errno, "cannot open %s", name) : fd;
 }
 
-/* Writes the files of one platform; into `to_fd`, where there is one, when all are written. */
-static int write_files(const struct outputs *outputs, const struct build_output *output,
-                       size_t index, int from_dir, int to_dir, struct error *err)
+/* Writes the files of one platform and looks whether they can come into `to_dir`, where there is
+ * one; or lets them, `moves`. */
+static int handle_files(const struct outputs *outputs, size_t index, int from_dir, int to_dir,
+                        bool moves, size_t *left_out, struct error *err)
 {
-        _cleanup_close_ int from = open_place(outputs, index, from_dir, true, err);
+        _cleanup_close_ int from = open_place(outputs, index, from_dir, err);
         _cleanup_close_ int to = -1;
         struct tree *tree = NULL;
-        size_t left_out = 0;
         int r = from;
 
         if (r >= 0 && to_dir >= 0)
-                r = to = open_place(outputs, index, to_dir, true, err);
+                r = to = open_place(outputs, index, to_dir, err);
         if (r >= 0)
                 r = open_tree(outputs, &outputs->built[index], &tree, err);
-        if (r == 0)
-                r = local_write(tree, from, &left_out, err);
+        if (r == 0 && !moves)
+                r = local_write(tree, from, left_out, err);
         if (r == 0 && to >= 0)
-                r = local_merge(tree, from, to, err);
-        if (r == 0)
-                r = local_finish(tree, to >= 0 ? to : from, &left_out, err);
-        if (r == 0)
-                tell_left_out(outputs, output->directory->target, left_out);
+                r = local_merge(tree, from, to, moves, err);
+        if (r == 0 && moves)
+                r = local_finish(tree, to >= 0 ? to : from, left_out, err);
         tree_free(tree);
         return r;
 }
@@ -167,6 +164,7 @@ static int write_all_files(const struct outputs *outputs, const struct build_out
 {
         const struct whole_directory *directory = output->directory;
         _cleanup_close_ int to_fd = -1;
+        size_t left_out = 0;
         int r = 0;
 
         if (directory->is_there) {
@@ -174,8 +172,11 @@ static int write_all_files(const struct outputs *outputs, const struct build_out
                 if (to_fd < 0)
                         return error_set_errno(err, -errno, "cannot open it");
         }
-        for (size_t i = 0; i < outputs->count && r == 0; i++)
-                r = write_files(outputs, output, i, directory->fd, to_fd, err);
+        for (size_t i = 0; i < 2 * outputs->count && r == 0; i++)
+                r = handle_files(outputs, i % outputs->count, directory->fd, to_fd,
+                                 i >= outputs->count, &left_out, err);
+        if (r == 0)
+                tell_left_out(outputs, directory->target, left_out);
         return r;
 }
 

@@ -39,9 +39,10 @@ int local_write(struct tree *tree, int dir_fd, size_t *left_out, struct error *e
  * Moves what local_write() has written from one directory to another, which may have files:
  * directories are joined, what else has the same name is replaced. First all is looked at: a file
  * is not put in a directory's place, -EISDIR, and nothing is moved where a directory is closed to
- * the caller, -EACCES, or on another mount, -EXDEV. His own are opened for that.
+ * the caller, -EACCES, or on another mount, -EXDEV. His own are opened for that. `moves` false: it
+ * is only looked.
  */
-int local_merge(struct tree *tree, int from_fd, int to_fd, struct error *err);
+int local_merge(struct tree *tree, int from_fd, int to_fd, bool moves, struct error *err);
 
 /* Gives the directories that there are of the tree their modes, times and attributes, but for those
  * of other users. `left_out` as above. */

@@ -53,7 +53,9 @@ static int write_to(struct tree *tree, struct error *err)
         cr_assert(from >= 0 && to >= 0);
         r = local_write(tree, from, &left_out, err);
         if (r == 0)
-                r = local_merge(tree, from, to, err);
+                r = local_merge(tree, from, to, false, err);
+        if (r == 0)
+                r = local_merge(tree, from, to, true, err);
         if (r == 0)
                 r = local_finish(tree, to, &left_out, err);
         io_remove_tree(AT_FDCWD, "from", &ignored);
