@@ -65,11 +65,12 @@ static int find_given(const char *path)
         if (strcmp(path, "/dev/stderr") == 0)
                 return STDERR_FILENO;
         for (size_t i = 0; i < ARRAY_SIZE(roots); i++) {
-                const char *number = path + strlen(roots[i]);
+                size_t len = strlen(roots[i]);
 
-                if (strncmp(path, roots[i], strlen(roots[i])) == 0 && isdigit((uint8_t)*number) &&
-                    strspn(number, "0123456789") == strlen(number) && strlen(number) < 8)
-                        return atoi(number);
+                if (strncmp(path, roots[i], len) == 0 && isdigit((uint8_t)path[len]) &&
+                    strspn(path + len, "0123456789") == strlen(path + len) &&
+                    strlen(path + len) < 8)
+                        return atoi(path + len);
         }
         return -1;
 }
