@@ -26,8 +26,10 @@ static int run(const struct command *command, int argc, char **argv)
         if (!cli_begin(command, options, ARRAY_SIZE(options), argc, argv, 1, 2, &arguments, &store,
                        &status))
                 return status;
-        if (!cli_guard(store, NULL, &status))
+        if (!cli_guard(store, NULL, &status)) {
+                strv_done(&changes);
                 return status;
+        }
         import.name = arguments.count > 1 ? arguments.items[1] : NULL;
         r = image_import(store, arguments.items[0], &import, &image, &err);
         if (r == 0) {

@@ -53,14 +53,18 @@ static bool is_used(const struct containers *all, const char *image_id)
         return false;
 }
 
-/* Images, of which a layer counts as used where one of a container's has it. */
+/* Images, whose bytes are known; of them a layer counts as used where one of a container's has it.
+ */
 static int count_images(struct store *store, const struct containers *all, struct usage *usage,
                         struct error *err)
 {
         struct strv seen = STRV_INIT; /* layers: those of used images come first */
+        uint64_t all_bytes = 0, unused_bytes = 0;
         struct image_index list;
         int r = store_images_read(store, &list, err);
 
+        if (r < 0)
+                return r;
         for (size_t i = 0; i < 2 * list.manifests.count && r == 0; i++) {
                 const size_t at = i % list.manifests.count;
                 const bool used_ones = i < list.manifests.count;
@@ -79,13 +83,20 @@ static int count_images(struct store *store, const struct containers *all, struc
                                 digest_format(layer, id);
                                 if (strv_contains(&seen, id))
                                         continue;
+                                all_bytes += image_layer_size(store, layer);
                                 if (!used_ones)
-                                        usage->reclaimable += image_layer_size(store, layer);
+                                        unused_bytes += image_layer_size(store, layer);
                                 r = strv_add(&seen, id) < 0 ? error_set_oom(err) : 0;
                         }
                 }
                 stored_image_done(&image);
         }
+        /* Blobs and indexes go with the layers that they are of. */
+        usage->reclaimable = usage->bytes;
+        if (all_bytes > 0)
+                usage->reclaimable =
+                        (uint64_t)((double)usage->bytes * (double)unused_bytes / (double)all_bytes);
+        image_index_done(&list);
         strv_done(&seen);
         return r;
 }
