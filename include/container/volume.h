@@ -37,8 +37,9 @@ int volume_make(struct store *store, const char *name, const struct strmap *labe
 #define VOLUME_NAME_RANDOM 65
 int volume_random_name(char ret[static VOLUME_NAME_RANDOM], struct error *err);
 
-/* Opens its directory (O_PATH), which is made if it is not there. */
-int volume_open(struct store *store, const char *name, int *ret_fd, struct error *err);
+/* Opens its directory (O_PATH), which is made if it is not there; without `lasts` in a way that
+ * need not outlive the machine. */
+int volume_open(struct store *store, const char *name, bool lasts, int *ret_fd, struct error *err);
 
 /* What its files take, as the filesystem counts them and as far as they can be seen. */
 uint64_t volume_size(const struct volume *volume);

@@ -30,7 +30,7 @@ static int open_bind(const struct container_mount *mount, int *ret_fd, struct er
         return error_set_errno(err, -errno, "cannot mount %s", mount->source);
 }
 
-static int open_mount(struct store *store, const struct container_mount *mount,
+static int open_mount(struct store *store, const struct container_mount *mount, bool removed,
                       struct sandbox_mount *ret, struct error *err)
 {
         *ret = (struct sandbox_mount){ .target = mount->target,
@@ -46,7 +46,8 @@ static int open_mount(struct store *store, const struct container_mount *mount,
         case CONTAINER_VOLUME:
                 ret->type = SANDBOX_MOUNT_BIND;
                 ret->fills = !mount->no_copy;
-                return volume_open(store, mount->source, &ret->source_fd, err);
+                return volume_open(store, mount->source, !(mount->anonymous && removed),
+                                   &ret->source_fd, err);
         case CONTAINER_TMPFS:
                 ret->type = SANDBOX_MOUNT_TMPFS;
                 return 0;
@@ -64,7 +65,7 @@ int mounts_open(struct store *store, const struct container_spec *spec, struct m
                 struct execution_mount item = { .tree = NULL };
                 size_t at = mounts.count;
 
-                r = open_mount(store, &spec->mounts[i], &item.mount, err);
+                r = open_mount(store, &spec->mounts[i], spec->remove, &item.mount, err);
                 if (r < 0)
                         break;
                 /* What is mounted below another comes after it. */

@@ -76,7 +76,17 @@ static int open_volumes(struct store *store, int *ret_fd, struct error *err)
                            : 0;
 }
 
-static int write_about(int dir_fd, const struct strmap *labels, struct error *err)
+static int write_plain(int dir_fd, const struct buf *text, struct error *err)
+{
+        _cleanup_close_ int fd =
+                openat(dir_fd, ABOUT, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+        int r = fd < 0 ? -errno : io_write(fd, text->data, text->len);
+
+        return r < 0 ? error_set_errno(err, r, "cannot write " ABOUT) : 0;
+}
+
+/* Of a volume that goes with its container nothing need outlive the machine. */
+static int write_about(int dir_fd, const struct strmap *labels, bool lasts, struct error *err)
 {
         _cleanup_json_ json_t *object = json_object();
         struct timespec now = clock_now();
@@ -87,14 +97,15 @@ static int write_about(int dir_fd, const struct strmap *labels, struct error *er
                 r = json_put_strmap(object, "Labels", labels);
         r = r < 0 ? error_set_oom(err) : json_write(object, &text, err);
         if (r == 0)
-                r = io_write_file_atomic(dir_fd, ABOUT, text.data, text.len, 0600, err);
+                r = lasts ? io_write_file_atomic(dir_fd, ABOUT, text.data, text.len, 0600, err)
+                          : write_plain(dir_fd, &text, err);
         buf_done(&text);
         return r;
 }
 
 /* It appears as a whole. */
 static int make_new(struct store *store, int volumes_fd, const char *name,
-                    const struct strmap *labels, struct error *err)
+                    const struct strmap *labels, bool lasts, struct error *err)
 {
         _cleanup_close_ int dir_fd = -1;
         char aside[300];
@@ -109,14 +120,14 @@ static int make_new(struct store *store, int volumes_fd, const char *name,
         /* Whom the container's users are to others is for its modes to say. */
         if (dir_fd < 0 || mkdirat(dir_fd, DATA, 0755) < 0 || fchmodat(dir_fd, DATA, 0755, 0) < 0)
                 return error_set_errno(err, -errno, "cannot make the volume %s", name);
-        r = write_about(dir_fd, labels, err);
+        r = write_about(dir_fd, labels, lasts, err);
         if (r == 0 && renameat2(tmp_fd, aside, volumes_fd, name, RENAME_NOREPLACE) < 0 &&
             errno != EEXIST)
                 r = error_set_errno(err, -errno, "cannot make the volume %s", name);
         return r;
 }
 
-int volume_make(struct store *store, const char *name, const struct strmap *labels,
+static int make(struct store *store, const char *name, const struct strmap *labels, bool lasts,
                 struct error *err)
 {
         _cleanup_close_ int volumes_fd = -1;
@@ -126,13 +137,19 @@ int volume_make(struct store *store, const char *name, const struct strmap *labe
                 r = open_volumes(store, &volumes_fd, err);
         if (r < 0 || faccessat(volumes_fd, name, F_OK, 0) == 0)
                 return r;
-        return make_new(store, volumes_fd, name, labels, err);
+        return make_new(store, volumes_fd, name, labels, lasts, err);
 }
 
-int volume_open(struct store *store, const char *name, int *ret_fd, struct error *err)
+int volume_make(struct store *store, const char *name, const struct strmap *labels,
+                struct error *err)
+{
+        return make(store, name, labels, true, err);
+}
+
+int volume_open(struct store *store, const char *name, bool lasts, int *ret_fd, struct error *err)
 {
         char path[300];
-        int r = volume_make(store, name, NULL, err);
+        int r = make(store, name, NULL, lasts, err);
 
         if (r < 0)
                 return r;
