@@ -46,6 +46,14 @@ static int add_item(struct copy_items *list, const struct copy_stat *st, char *p
         return 0;
 }
 
+static void drop_last(struct copy_items *list)
+{
+        struct copy_item *item = &list->items[--list->count];
+
+        free(item->path);
+        free(item->target);
+}
+
 static char *join(const char *dir, const char *name)
 {
         size_t len = strlen(dir);
@@ -109,12 +117,8 @@ static int walk_subdirectory(struct walk *walk, const char *path, const char *ta
                 if (r == 0)
                         r = walk_directory(walk, path, target, scope, err);
                 /* One that is left out goes in for the sake of what it holds. */
-                if (r == 0 && left_out && walk->items->count == before + 1) {
-                        struct copy_item *item = &walk->items->items[--walk->items->count];
-
-                        free(item->path);
-                        free(item->target);
-                }
+                if (r == 0 && left_out && walk->items->count == before + 1)
+                        drop_last(walk->items);
         }
         ignore_scope_free(scope);
         return r;
@@ -226,31 +230,57 @@ static int copy_contents(struct walk *walk, const char *path, const struct copy_
 
 /* ---- sources ---- */
 
-/* A source that was found, `name` being what it is called there. */
-static int add_source(struct walk *walk, const char *path, const char *name, struct error *err)
+static bool is_left_out(const struct copy_source *source, const char *path)
+{
+        return source->ignore && *path && ignore_matches(source->ignore, path);
+}
+
+/* `hidden` is what the pattern meets: what is asked for, or where it leads. */
+static int refuse_left_out(const char *path, const char *hidden, struct error *err)
+{
+        if (strcmp(path, hidden) == 0)
+                error_set(err, -ENOENT, "%s is left out by .dockerignore", path);
+        else
+                error_set(err, -ENOENT, "%s leads to %s, which is left out by .dockerignore", path,
+                          hidden);
+        return error_hint(err, "Take the pattern out of it, or add \"!%s\".", hidden);
+}
+
+/* Of a directory that is left out some things may be taken in again: then it goes in for their
+ * sake. Returns 1, or 0 where there are none. */
+static int copy_left_out(struct walk *walk, const char *path, const struct copy_stat *st,
+                         struct error *err)
+{
+        struct copy_items *items = walk->items;
+        size_t before = items->count;
+        int r;
+
+        if (!S_ISDIR(st->mode) || !ignore_has_exceptions(walk->rules->source->ignore))
+                return 0;
+        r = copy_contents(walk, path, st, walk->rules->destination, err);
+        if (r < 0 || items->count > before + 1)
+                return r < 0 ? r : 1;
+        drop_last(items);
+        return 0;
+}
+
+/* A source as it lies there, `name` being what it was found as. */
+static int add_real(struct walk *walk, const char *real, const char *name,
+                    const struct copy_stat *st, struct error *err)
 {
         const struct copy_rules *rules = walk->rules;
-        _cleanup_free_ char *real = NULL;
         struct copy_item *item;
-        struct copy_stat st;
-        int r, archive = 0;
+        int archive = 0;
 
-        r = copy_source_resolve(rules->source, path, &real, err);
-        if (r == 0)
-                r = copy_source_stat(rules->source, real, &st, err);
-        if (r == -ENOENT && !error_is_set(err))
-                return error_set(err, r, "%s is a link to what is not there", path);
-        if (r < 0)
-                return r;
-        if (S_ISDIR(st.mode))
-                return copy_contents(walk, real, &st, rules->destination, err);
-        if (S_ISSOCK(st.mode))
-                return error_set(err, -EINVAL, "%s is a socket, which cannot be copied", path);
-        if (rules->unpacks && S_ISREG(st.mode))
+        if (S_ISDIR(st->mode))
+                return copy_contents(walk, real, st, rules->destination, err);
+        if (S_ISSOCK(st->mode))
+                return error_set(err, -EINVAL, "%s is a socket, which cannot be copied", real);
+        if (rules->unpacks && S_ISREG(st->mode))
                 archive = copy_is_archive(rules->source, real, err);
         if (archive < 0)
                 return archive;
-        if (add_item(walk->items, &st, TAKE_PTR(real), strdup(rules->destination), false) < 0)
+        if (add_item(walk->items, st, strdup(real), strdup(rules->destination), false) < 0)
                 return error_set_oom(err);
         item = &walk->items->items[walk->items->count - 1];
         item->unpack = archive > 0;
@@ -258,9 +288,36 @@ static int add_source(struct walk *walk, const char *path, const char *name, str
         return archive || item->name ? 0 : error_set_oom(err);
 }
 
-static bool is_left_out(const struct copy_source *source, const char *path)
+/* A source that was found, and where it leads. What is left out is not there, by whatever name it
+ * is asked for; a wildcard passes over it, unless it comes by a link that is not left out. */
+static int add_source(struct walk *walk, const char *path, bool by_wildcard, struct error *err)
 {
-        return source->ignore && *path && ignore_matches(source->ignore, path);
+        const struct copy_source *source = walk->rules->source;
+        bool is_hidden = is_left_out(source, path);
+        _cleanup_free_ char *real = NULL;
+        struct error failed = ERROR_INIT;
+        struct copy_stat st;
+        int r;
+
+        r = copy_source_resolve(source, path, &real, &failed);
+        if (r == 0)
+                r = copy_source_stat(source, real, &st, &failed);
+        if (r < 0 && is_hidden && by_wildcard)
+                return 0;
+        if (r == -ENOENT && !error_is_set(&failed))
+                return error_set(err, r, "%s is a link to what is not there", path);
+        if (r < 0) {
+                *err = failed;
+                return r;
+        }
+        if (!is_left_out(source, real))
+                return !is_hidden    ? add_real(walk, real, path_base(path), &st, err)
+                       : by_wildcard ? 0
+                                     : refuse_left_out(path, path, err);
+        r = copy_left_out(walk, real, &st, err);
+        if (r == 0 && !(is_hidden && by_wildcard))
+                r = refuse_left_out(path, real, err);
+        return r < 0 ? r : 0;
 }
 
 /* What a person needs to know of a source that is not there. */
@@ -298,15 +355,7 @@ static int add_literal(struct walk *walk, const char *path, const char *written,
                 r = copy_source_stat(source, real, &st, err);
         if (r == -ENOENT && !error_is_set(err))
                 return tell_missing(source, path, written, err);
-        if (r < 0)
-                return r;
-        /* Of a directory that is left out some things may be taken in again. */
-        if (is_left_out(source, path) &&
-            !(S_ISDIR(st.mode) && ignore_has_exceptions(source->ignore))) {
-                error_set(err, -ENOENT, "%s is left out by .dockerignore", written);
-                return error_hint(err, "Take the pattern out of it, or add \"!%s\".", path);
-        }
-        return add_source(walk, path, path_base(path), err);
+        return r < 0 ? r : add_source(walk, path, false, err);
 }
 
 /* A file that a wildcard has found is left out by its name. */
@@ -352,9 +401,9 @@ static int add_matches(struct walk *walk, const char *dir, const char *pattern, 
                 } else if (is_no_match(match, name)) {
                         continue;
                 } else if (last) {
-                        if (is_left_out(source, path) || is_excluded_file(walk, path))
+                        if (is_excluded_file(walk, path))
                                 continue;
-                        r = add_source(walk, path, name, err);
+                        r = add_source(walk, path, true, err);
                 } else {
                         struct error skipped = ERROR_INIT;
 
@@ -384,6 +433,41 @@ static int add_written(struct walk *walk, const char *written, struct error *err
 }
 
 /* ---- --parents ---- */
+
+/* Refuses a link on the way to the first wildcard of a pattern: the walk does not follow it, and
+ * would find nothing. What of `base` is not there is told elsewhere. */
+static int check_no_links(const struct walk *walk, const char *base, const char *pattern,
+                          struct error *err)
+{
+        _cleanup_free_ char *rooted = path_resolve("/", base), *real = NULL;
+        const char *rest = pattern, *begin;
+        struct error ignored = ERROR_INIT;
+        size_t len;
+
+        if (!rooted)
+                return error_set_oom(err);
+        if (match_has_wildcard(base) ||
+            copy_source_resolve(walk->rules->source, rooted + 1, &real, &ignored) < 0)
+                return 0;
+        while ((len = path_next(&rest, &begin)) > 0 && rest[strspn(rest, "/")] != '\0') {
+                _cleanup_free_ char *below = strndup(pattern, (size_t)(begin + len - pattern));
+                _cleanup_free_ char *path = below ? join(real, below) : NULL;
+                struct copy_stat st;
+
+                if (!path)
+                        return error_set_oom(err);
+                if (match_has_wildcard(below))
+                        return 0;
+                match_unescape(path, path);
+                if (copy_source_stat(walk->rules->source, path, &st, &ignored) < 0)
+                        return 0;
+                if (S_ISLNK(st.mode)) {
+                        error_set(err, -EINVAL, "--parents follows no links, and %s is one", path);
+                        return error_hint(err, "Name the directory that it leads to.");
+                }
+        }
+        return 0;
+}
 
 /* With no wildcard in it, what is asked for has to be there. */
 static int check_required(const struct walk *walk, const char *base, const char *pattern,
@@ -422,7 +506,9 @@ static int add_parents(struct walk *walk, const char *written, struct error *err
         if (!base || !rest)
                 return error_set_oom(err);
         pattern = rest + 1;
-        r = check_required(walk, base, pattern, written, err);
+        r = check_no_links(walk, base, pattern, err);
+        if (r == 0)
+                r = check_required(walk, base, pattern, written, err);
         if (r == 0 && *pattern)
                 r = ignore_new(&pattern, 1, &include, err);
         walk->include = include;

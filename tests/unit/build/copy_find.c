@@ -32,9 +32,10 @@ static void assert_found(struct tree *tree, const char *ignored, const char *sou
         struct error err = ERROR_INIT;
         struct buf found = BUF_INIT;
         struct ignore *ignore = NULL;
+        unsigned int line;
 
         if (ignored)
-                cr_assert_eq(ignore_new(&ignored, 1, &ignore, &err), 0);
+                cr_assert_eq(ignore_parse(ignored, strlen(ignored), &ignore, &line, &err), 0);
         from.ignore = ignore;
         cr_assert_eq(copy_find(&rules, &items, &err), 0, "%s: %s", source, err.message);
         for (size_t i = 0; i < items.count; i++) {
@@ -62,9 +63,10 @@ static void assert_refused(struct tree *tree, const char *ignored, const char *s
         struct copy_items items = { .items = NULL };
         struct error err = ERROR_INIT;
         struct ignore *ignore = NULL;
+        unsigned int line;
 
         if (ignored)
-                cr_assert_eq(ignore_new(&ignored, 1, &ignore, &err), 0);
+                cr_assert_eq(ignore_parse(ignored, strlen(ignored), &ignore, &line, &err), 0);
         from.ignore = ignore;
         cr_assert_eq(copy_find(&rules, &items, &err), code, "%s: %d %s", source, err.code,
                      err.message);
@@ -141,6 +143,62 @@ Test(copy_find, leaves_out_what_is_ignored)
                      "src>/to/ src/loop>/to/loop src/main.c>/to/main.c");
         assert_found(tree, "b.txt", "*.txt", "/to/", "a.txt>/to/(a.txt)");
         assert_refused(tree, "a.txt", "a.txt", -ENOENT, "left out by .dockerignore");
+        tree_free(tree);
+}
+
+Test(copy_find, leads_to_nothing_that_is_ignored)
+{
+        struct tree *tree = context();
+
+        assert_refused(tree, "a.txt", "file-link", -ENOENT,
+                       "file-link leads to a.txt, which is left out");
+        assert_refused(tree, "a.txt", "file-l*", -ENOENT,
+                       "file-link leads to a.txt, which is left out");
+        assert_refused(tree, "src/lib", "link/x.c", -ENOENT,
+                       "link/x.c leads to src/lib/x.c, which is");
+        assert_refused(tree, "src", "link", -ENOENT, "link leads to src/lib, which is left out");
+        assert_refused(tree, "file-link", "file-link", -ENOENT, "file-link is left out");
+        /* What a wildcard finds is not even looked at. */
+        assert_found(tree, "file-link\ndead", "[df]*", "/to/", "");
+        assert_found(tree, "src/lib\n!src/lib/x.c", "link/x.c", "/to/", "src/lib/x.c>/to/(x.c)");
+        tree_free(tree);
+}
+
+Test(copy_find, takes_a_directory_that_is_ignored_for_what_is_taken_back_in_it)
+{
+        static const char all_but[] = "src/*\n!src/lib/x.c";
+        static const char found[] = "src/lib>/to/ src/lib/x.c>/to/x.c";
+        struct tree *tree = context();
+
+        assert_found(tree, all_but, "src/l*", "/to", found);
+        assert_found(tree, all_but, "s*/l*", "/to", found);
+        assert_found(tree, all_but, "src/lib", "/to", found);
+        assert_found(tree, all_but, "link", "/to", found);
+        assert_found(tree, "*\n!a.txt", "s*", "/to", "");
+        assert_refused(tree, "*\n!a.txt", "src", -ENOENT, "src is left out by .dockerignore");
+        assert_refused(tree, "*\n!a.txt", "src/lib", -ENOENT,
+                       "src/lib is left out by .dockerignore");
+        tree_free(tree);
+}
+
+Test(copy_find, refuses_a_link_on_the_way_of_parents)
+{
+        static const char *const sources[] = { "link/x.c", "link/*", "./src/./loop/x" };
+        struct tree *tree = context();
+        struct copy_source from = { .root_fd = -1, .tree = tree };
+
+        for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
+                struct copy_rules rules = { .source = &from,
+                                            .sources = &sources[i],
+                                            .source_count = 1,
+                                            .destination = "/to/",
+                                            .parents = true };
+                struct copy_items items = { .items = NULL };
+                struct error err = ERROR_INIT;
+
+                cr_expect_eq(copy_find(&rules, &items, &err), -EINVAL, "%s", sources[i]);
+                cr_expect_not_null(strstr(err.message, "follows no links"), "%s", err.message);
+        }
         tree_free(tree);
 }
 
