@@ -458,7 +458,9 @@ static int list_items(struct run_mounts *mounts, struct error *err)
                 if (!part->target)
                         continue;
                 item.mount.target = part->target;
-                item.mount.read_only = part->mount->read_only && part->mount->type <= MOUNT_TMPFS;
+                /* What ssh is connected to takes no writes for files. */
+                item.mount.read_only = part->mount->type == MOUNT_SECRET ||
+                                       (part->mount->read_only && part->mount->type != MOUNT_SSH);
                 while (at > 0 &&
                        path_depth(mounts->items[at - 1].mount.target) > path_depth(part->target)) {
                         mounts->items[at] = mounts->items[at - 1];

@@ -210,7 +210,7 @@ in_context() {
         context_of secret \
                 'FROM busybox:1' \
                 'RUN --mount=type=secret,id=file test $(cat /run/secrets/file | tr a-z n-za-m) = dmkiwl' \
-                'RUN --mount=type=secret,id=file,target=/etc/deep/key,mode=0444,uid=5,gid=6 stat -c %a /etc/deep/key > /mode; test -s /etc/deep/key' \
+                'RUN --mount=type=secret,id=file,target=/etc/deep/key,mode=0444,uid=5,gid=6 stat -c %a /etc/deep/key > /mode; test -s /etc/deep/key; ! echo new > /etc/deep/key' \
                 'RUN --mount=type=secret,id=variable,env=TOKEN test $(echo $TOKEN | tr a-z n-za-m) = jdkmxi; test ! -e /run/secrets' \
                 'RUN --mount=type=secret,id=absent test ! -e /run/secrets/absent'
         printf qzxvjy | as_tester tee "$work/hush" >/dev/null
