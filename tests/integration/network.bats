@@ -111,6 +111,7 @@ make_repository() {
                 while ($from = recv $s, $text, 65535, 0) { send $s, $text, 0, $from }'
         varve run -d --name echo -p 127.0.0.1::5000/udp -p 5000/udp -p '[::1]::5000/udp' \
                 debian:12 perl -e "$echo"
+        # shellcheck disable=SC2046 # words
         python3 - $(varve port echo 5000/udp) <<'END'
 import socket, sys
 own = socket.gethostbyname(socket.gethostname())
