@@ -19,7 +19,8 @@ int mounts_add_proc(const struct helper *helper, int root_fd, bool *ret_outer, s
 /* /sys, read-only. */
 int mounts_add_sys(const struct helper *helper, int root_fd, struct error *err);
 
-/* Copies what the root has at `target` into a volume, a directory, that is empty; else does nothing. */
+/* Copies what the root has at `target` into a volume, a directory, that is empty; else does
+ * nothing. */
 int mounts_fill(int root_fd, const char *target, int volume_fd, struct error *err);
 
 /* What the specification asks for; /dev is there already. */

@@ -85,8 +85,8 @@ size_t compression_block_bytes(const struct compression *compression)
         return codecs[compression->codec].name ? BLOCK_BYTES : 0;
 }
 
-/* Of libdeflate and ISA-L it is the version that this was compiled against: they do not tell that of
- * the library that is loaded, as zstd does. */
+/* Of libdeflate and ISA-L it is the version that this was compiled against: they do not tell that
+ * of the library that is loaded, as zstd does. */
 int compression_record(const struct compression *compression, struct buf *ret)
 {
         size_t block = compression_block_bytes(compression);
