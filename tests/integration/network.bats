@@ -10,7 +10,7 @@
 host=$(readlink /proc/self/ns/net)
 
 setup_file() {
-        fresh_work busybox
+        fresh_work busybox debian
 }
 
 @test "steps and containers have a network of their own, the host's or none" {
@@ -91,7 +91,6 @@ make_repository() {
 }
 
 @test "apt-get installs from a server of the host, through the private network" {
-        varve import "$stage/debian.tar" debian:12
         make_repository
         serve_files "$work/repository"
         context_of apt 'FROM debian:12' \
