@@ -33,7 +33,8 @@ void layers_done(struct layers *layers);
 int layers_add(struct layers *layers, struct layer *layer);
 int layers_copy(const struct layers *from, struct layers *ret);
 
-/* The layers of an image. -EBADMSG: its manifest and its config do not have the same number. */
+/* The layers of an image. -EBADMSG: its manifest and its config do not have the same number, or
+ * differ in what a layer that comes twice is. */
 int layers_of_image(const struct manifest *manifest, const struct image_config *config,
                     struct layers *ret, struct error *err);
 
@@ -50,6 +51,14 @@ int layer_know_content(struct store *store, struct layer *layer, struct error *e
  * one was altered, which is removed.
  */
 int layer_verify(struct store *store, const struct layer *layer, struct error *err);
+
+/*
+ * Whether a layer's blob holds what its diffID says: by what the store has noted of it, else the
+ * blob is unpacked once. Returns 1, also for a layer without a blob; 0 where it cannot be told, as
+ * the store has neither note nor blob, or had one that was altered, which is removed; -EBADMSG
+ * where the blob holds something else.
+ */
+int layer_check_pair(struct store *store, const struct layer *layer, struct error *err);
 
 /*
  * Opens the union of layers, for which tar, index or both are made anew from the blob where they

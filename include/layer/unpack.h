@@ -22,7 +22,7 @@ struct layer_unpack_options {
         uint64_t size;                /* what the blob's must be */
         const struct digest *diff_id; /* what the tar's must be, or NULL */
         struct decompress_limits limits;
-        int tar_fd; /* the tar is written where it stands */
+        int tar_fd; /* the tar is written where it stands; -1: nowhere */
 };
 
 struct layer_unpacked {

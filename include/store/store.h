@@ -116,6 +116,14 @@ void store_stamp_put(struct store *store, const struct digest *diff_id, const st
 unsigned store_stamp_check(struct store *store, const struct digest *diff_id,
                            const struct digest *blob);
 
+/*
+ * Notes that a layer's blob was unpacked and is of this diffID: a fact of the two digests, whatever
+ * lies in the store. Nothing is noted of a plain tar, which is its own blob. store_pair_find():
+ * whether the diffID of a blob is noted.
+ */
+void store_pair_put(struct store *store, const struct digest *blob, const struct digest *diff_id);
+bool store_pair_find(struct store *store, const struct digest *blob, struct digest *ret_diff_id);
+
 /* Throws it away. */
 void store_file_discard(struct store *store, struct store_file *file);
 

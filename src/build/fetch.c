@@ -311,20 +311,38 @@ static int fetch_once(struct fetch *fetch, const struct layer *layer, bool *ret_
         return r;
 }
 
+/* Whether the layer came from a registry; others were made here. */
+static bool has_origin(struct store *store, const struct layer *layer)
+{
+        struct error ignored = ERROR_INIT;
+        struct strv origins = STRV_INIT;
+        bool has = origin_find(store, &layer->blob.digest, &origins, &ignored) == 0 &&
+                   origins.count > 0;
+
+        strv_done(&origins);
+        return has;
+}
+
 bool layer_is_stored(struct store *store, const struct layer *layer, bool need_blob)
 {
         struct error ignored = ERROR_INIT;
-        bool unpacked;
+        bool unpacked, blob;
+        int r;
 
         if (store_pin(store, &layer->blob.digest, &ignored) < 0 ||
             store_pin(store, &layer->diff_id, &ignored) < 0)
                 return false;
         unpacked = store_has(store, STORE_INDEX, &layer->diff_id) &&
                    store_has(store, STORE_TAR, &layer->diff_id);
-        /* Either can be made of the other, where the layer is only to be read. */
-        if (!need_blob)
-                return unpacked || store_has(store, STORE_BLOB, &layer->blob.digest);
-        return unpacked && store_has(store, STORE_BLOB, &layer->blob.digest);
+        blob = store_has(store, STORE_BLOB, &layer->blob.digest);
+        /* Either can be made of the other, where the layer is only to be read: of the blob the tar
+         * of this diffID alone, but a tar that is there may be another image's. */
+        if (!unpacked)
+                return blob && !need_blob;
+        if (!blob && need_blob)
+                return false;
+        r = layer_check_pair(store, layer, &ignored);
+        return r > 0 || (r == 0 && !need_blob && !has_origin(store, layer));
 }
 
 static int fetch_layer(void *context, size_t index, struct error *err)

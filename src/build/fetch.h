@@ -38,5 +38,6 @@ int fetch_layers(struct store *store, struct registry *registry, const struct la
                  bool need_blobs, const struct reference *source, struct reporter *reporter,
                  struct error *err);
 
-/* Whether the store has all of a layer. Pins it first, so that it stays. */
+/* Whether the store has all of a layer, and knows that its blob holds what its diffID says. Pins it
+ * first, so that it stays. */
 bool layer_is_stored(struct store *store, const struct layer *layer, bool need_blob);

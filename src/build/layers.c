@@ -15,14 +15,6 @@
 /* What a step writes stays in memory up to this. */
 #define SPOOL_MEMORY_BYTES ((uint64_t)64 << 20)
 
-/* A layer that inflates beyond these is taken for an attack. */
-#define LAYER_BYTES_MAX ((uint64_t)1 << 40)
-#define LAYER_RATIO_MAX 1100 /* deflate cannot reach more than 1032 */
-
-/* A layer may hold a large file of zeros, but not one that fills a disk with next to nothing. */
-#define LAYER_LARGE_BYTES     ((uint64_t)2 << 30)
-#define LAYER_LARGE_RATIO_MAX 200
-
 void layers_done(struct layers *layers)
 {
         for (size_t i = 0; i < layers->count; i++)
@@ -64,6 +56,22 @@ int layers_copy(const struct layers *from, struct layers *ret)
         return 0;
 }
 
+/* An image may have a layer twice, but what it says of it must be the same. */
+static int check_layer_again(const struct layers *layers, const struct descriptor *blob,
+                             const struct digest *diff_id, struct error *err)
+{
+        char text[DIGEST_TEXT_MAX];
+
+        for (size_t i = 0; i < layers->count; i++)
+                if (digest_equal(&layers->items[i].blob.digest, &blob->digest) &&
+                    !digest_equal(&layers->items[i].diff_id, diff_id)) {
+                        digest_format(&blob->digest, text);
+                        return error_set(err, -EBADMSG, "the image gives its layer %s two diffIDs",
+                                         text);
+                }
+        return 0;
+}
+
 int layers_of_image(const struct manifest *manifest, const struct image_config *config,
                     struct layers *ret, struct error *err)
 {
@@ -74,12 +82,16 @@ int layers_of_image(const struct manifest *manifest, const struct image_config *
                                  "the image's manifest has %zu layers and its config %zu",
                                  manifest->layers.count, config->diff_id_count);
         for (size_t i = 0; i < config->diff_id_count; i++) {
+                const struct descriptor *blob = &manifest->layers.items[i];
                 struct layer layer = { .diff_id = config->diff_ids[i] };
+                int r = check_layer_again(&layers, blob, &layer.diff_id, err);
 
-                if (descriptor_copy(&manifest->layers.items[i], &layer.blob) < 0 ||
-                    layers_add(&layers, &layer) < 0) {
+                if (r == 0 &&
+                    (descriptor_copy(blob, &layer.blob) < 0 || layers_add(&layers, &layer) < 0))
+                        r = error_set_oom(err);
+                if (r < 0) {
                         layers_done(&layers);
-                        return error_set_oom(err);
+                        return r;
                 }
         }
         *ret = layers;
@@ -209,10 +221,7 @@ int layers_take_in(struct store *store, const struct byte_source *blob,
                 source = (struct byte_source){ .read = tee_read, .context = &tee };
         }
         options.tar_fd = files.tar.fd;
-        options.limits = (struct decompress_limits){ .bytes_max = LAYER_BYTES_MAX,
-                                                     .ratio_max = LAYER_RATIO_MAX,
-                                                     .large_bytes = LAYER_LARGE_BYTES,
-                                                     .large_ratio_max = LAYER_LARGE_RATIO_MAX };
+        options.limits = LAYER_LIMITS;
         sink = index_builder_sink(files.builder);
         r = layer_unpack(&source, &sink, &options, ret, err);
         if (r < 0)
@@ -220,6 +229,8 @@ int layers_take_in(struct store *store, const struct byte_source *blob,
         if (keep_blob && !tee.keeps)
                 store_file_discard(store, &files.blob);
         r = layer_files_publish(&files, &ret->diff_id, ret->tar_size, &ret->digest, err);
+        if (r == 0)
+                store_pair_put(store, &ret->digest, &ret->diff_id);
         if (r < 0 || !keep_blob || tee.keeps)
                 return r;
         ret->codec = CODEC_NONE;
@@ -254,6 +265,7 @@ int layers_seal_entries(struct store *store, const struct entry_source *source,
         *ret = (struct layer){ .diff_id = sealed.diff_id, .blob = DESCRIPTOR_INIT };
         if (!compression)
                 return 1;
+        store_pair_put(store, &sealed.digest, &sealed.diff_id);
         ret->blob.digest = sealed.digest;
         ret->blob.size = sealed.size;
         r = layer_describe_blob(compression, &ret->blob, err);

@@ -51,6 +51,8 @@ static int compress(struct store *store, struct layer *layer, const struct compr
                 return r;
         }
         r = store_file_publish(store, &file, STORE_BLOB, &layer->blob.digest, err);
+        if (r == 0)
+                store_pair_put(store, &layer->blob.digest, &layer->diff_id);
         return r < 0 ? r : layer_describe_blob(compression, &layer->blob, err);
 }
 

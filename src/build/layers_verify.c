@@ -1,10 +1,12 @@
 /*
- * Whether a layer of the store is what it was when it was put there.
+ * Whether a layer of the store is what it was when it was put there, and its blob and its tar are
+ * of each other.
  */
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "build/layers.h"
 #include "fs/index.h"
+#include "layers_blob.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -80,4 +82,68 @@ int layer_verify(struct store *store, const struct layer *layer, struct error *e
         if (r > 0)
                 store_stamp_put(store, diff_id, blob);
         return r;
+}
+
+/* ---- blob and diffID ---- */
+
+static int pass_over(void *context, const struct entry *entry, uint64_t data_offset,
+                     struct error *err)
+{
+        (void)context;
+        (void)entry;
+        (void)data_offset;
+        (void)err;
+        return 0;
+}
+
+/* Unpacks the blob to nowhere, for the sake of its digests. */
+static int unpack_pair(struct store *store, const struct layer *layer, struct error *err)
+{
+        struct layer_unpack_options expected = { .digest = &layer->blob.digest,
+                                                 .diff_id = &layer->diff_id,
+                                                 .limits = LAYER_LIMITS,
+                                                 .tar_fd = -1 };
+        struct entry_sink sink = { .add = pass_over };
+        struct fd_stream stream = { .name = "a layer of the store" };
+        struct error ignored = ERROR_INIT;
+        struct layer_unpacked unpacked;
+        _cleanup_close_ int fd = -1;
+        struct byte_source source;
+        int r = store_open_file(store, STORE_BLOB, &layer->blob.digest, &fd, NULL, err);
+
+        if (r < 0)
+                return r;
+        stream.fd = fd;
+        source = byte_source_of_fd(&stream);
+        r = layer_unpack(&source, &sink, &expected, &unpacked, err);
+        /* One that was altered on disk says nothing of the image. */
+        if (r == -EBADMSG && verify_file(store, STORE_BLOB, &layer->blob.digest, &ignored) == 0) {
+                *err = ERROR_INIT;
+                return 0;
+        }
+        if (r < 0)
+                return r;
+        store_pair_put(store, &unpacked.digest, &unpacked.diff_id);
+        return 1;
+}
+
+int layer_check_pair(struct store *store, const struct layer *layer, struct error *err)
+{
+        char blob[DIGEST_TEXT_MAX], found[DIGEST_TEXT_MAX], claimed[DIGEST_TEXT_MAX];
+        struct digest diff_id;
+
+        /* What has no blob, or one that is its tar. */
+        if (!layer->blob.media_type || digest_equal(&layer->blob.digest, &layer->diff_id))
+                return 1;
+        if (!store_pair_find(store, &layer->blob.digest, &diff_id))
+                return store_has(store, STORE_BLOB, &layer->blob.digest)
+                               ? unpack_pair(store, layer, err)
+                               : 0;
+        if (digest_equal(&diff_id, &layer->diff_id))
+                return 1;
+        digest_format(&layer->blob.digest, blob);
+        digest_format(&diff_id, found);
+        digest_format(&layer->diff_id, claimed);
+        return error_set(err, -EBADMSG, "the diffID of the layer %s is %s, and should be %s", blob,
+                         found, claimed);
 }

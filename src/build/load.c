@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "build/layers.h"
 #include "bundle.h"
+#include "fetch.h"
 #include "image.h"
 #include "load.h"
 #include "oci/index.h"
@@ -174,17 +175,6 @@ static int read_document(struct load *load, const struct descriptor *descriptor,
         return 0;
 }
 
-static bool has_layer(struct load *load, const struct digest *blob, const struct digest *diff_id)
-{
-        struct error ignored = ERROR_INIT;
-
-        return store_pin(load->store, blob, &ignored) == 0 &&
-               store_pin(load->store, diff_id, &ignored) == 0 &&
-               store_has(load->store, STORE_BLOB, blob) &&
-               store_has(load->store, STORE_INDEX, diff_id) &&
-               store_has(load->store, STORE_TAR, diff_id);
-}
-
 static int load_manifest_layers(struct load *load, const struct manifest *manifest,
                                 const struct image_config *config, struct error *err)
 {
@@ -199,7 +189,7 @@ static int load_manifest_layers(struct load *load, const struct manifest *manife
                 char path[DIGEST_HEX_MAX + 16];
                 struct layer taken;
 
-                if (has_layer(load, &layer->blob.digest, &layer->diff_id))
+                if (layer_is_stored(load->store, layer, true))
                         continue;
                 blob_path(&layer->blob.digest, path);
                 r = take_layer(load, path, &layer->blob.digest, layer->blob.size, &layer->diff_id,

@@ -125,6 +125,8 @@ static int take_layers(struct pull *pull, const struct manifest *manifest,
         struct layers layers = { .items = NULL };
         int r = repository ? layers_of_image(manifest, config, &layers, err) : error_set_oom(err);
 
+        for (size_t i = 0; i < layers.count && r == 0; i++)
+                r = layer_check_pair(pull->store, &layers.items[i], err) < 0 ? err->code : 0;
         if (r == 0 && !pull->options->without_layers)
                 r = fetch_layers(pull->store, pull->registry, &layers, true, &pull->reference,
                                  &pull->reporter, err);

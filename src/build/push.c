@@ -113,7 +113,11 @@ static int push_layer(void *context, size_t index, struct error *err)
         for (size_t i = 0; i < index; i++)
                 if (digest_equal(&sent->layers->items[i].blob.digest, &layer->blob.digest))
                         return 0;
-        r = provide_blob(push, &layer->blob, err);
+        /* What is known to be wrong is not published; what was never fetched is the claim of the
+         * registry that has it. */
+        r = layer_check_pair(push->store, layer, err);
+        if (r >= 0)
+                r = provide_blob(push, &layer->blob, err);
         if (r != 0)
                 return r < 0 ? r : 0;
         /* A base of which nothing was needed so far. */

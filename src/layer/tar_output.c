@@ -6,8 +6,8 @@
 #include <stdlib.h>
 
 struct tar_output {
-        struct fd_stream tar;
-        struct fd_stream copy; /* fd -1 where there is none */
+        struct fd_stream tar;  /* fd -1 where there is none */
+        struct fd_stream copy; /* likewise */
         struct digest_hasher *hasher;
         struct block_stage *write;
         struct block_stage *digest;
@@ -19,6 +19,8 @@ static int write_to(struct fd_stream *stream, const struct block *block, struct 
 {
         struct byte_sink sink = byte_sink_of_fd(stream);
 
+        if (stream->fd < 0)
+                return 0;
         return sink.write(sink.context, block->data, block->len, err);
 }
 
@@ -28,9 +30,7 @@ static int write_block(void *context, const struct block *block, struct error *e
         int r;
 
         r = write_to(&output->tar, block, err);
-        if (r < 0 || output->copy.fd < 0)
-                return r;
-        return write_to(&output->copy, block, err);
+        return r < 0 ? r : write_to(&output->copy, block, err);
 }
 
 static int digest_block(void *context, const struct block *block, struct error *err)

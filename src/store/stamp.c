@@ -1,10 +1,11 @@
 /*
  * Which files of a layer are known to be as they should be, by what the filesystem says of them:
- * who alters one changes its time of change, which he cannot set.
+ * who alters one changes its time of change, which he cannot set. And which diffIDs blobs are known
+ * to have.
  *
  * One file for all, as users have few inodes; a line is appended for each file: "KIND DIGEST INODE
- * SIZE SECONDS NANOSECONDS". It is not synced, and begins anew when it is full: a line that is lost
- * or cut means that a file is looked at again.
+ * SIZE SECONDS NANOSECONDS", and for each pair: "pair BLOB DIFFID". It is not synced, and begins
+ * anew when it is full: a line that is lost or cut means that a file is looked at again.
  */
 #include "store_internal.h"
 
@@ -41,11 +42,31 @@ static void make_line(const struct store *store, enum store_kind kind, const str
                  st.st_ctim.tv_nsec);
 }
 
+static void append(const struct store *store, const char *text)
+{
+        _cleanup_close_ int fd =
+                openat(store->layers_fd, STAMPS_NAME,
+                       O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
+        size_t len = strlen(text);
+        struct stat st;
+
+        if (fd < 0 || fstat(fd, &st) < 0 ||
+            (st.st_size + (off_t)len > STAMPS_BYTES_MAX && ftruncate(fd, 0) < 0))
+                return;
+        io_write(fd, text, len);
+}
+
+static void read_all(const struct store *store, struct buf *ret)
+{
+        struct error ignored = ERROR_INIT;
+
+        if (io_read_file(store->layers_fd, STAMPS_NAME, STAMPS_BYTES_MAX, ret, &ignored) < 0)
+                buf_clear(ret);
+}
+
 void store_stamp_put(struct store *store, const struct digest *diff_id, const struct digest *blob)
 {
         char text[ARRAY_SIZE(kinds) * LINE_BYTES_MAX] = "";
-        _cleanup_close_ int fd = -1;
-        struct stat st;
         size_t len = 0;
 
         for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
@@ -55,25 +76,16 @@ void store_stamp_put(struct store *store, const struct digest *diff_id, const st
                         make_line(store, kinds[i], digest, text + len);
                 len = strlen(text);
         }
-        fd = openat(store->layers_fd, STAMPS_NAME,
-                    O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
-        if (fd < 0)
-                return;
-        if (fstat(fd, &st) < 0 ||
-            (st.st_size + (off_t)len > STAMPS_BYTES_MAX && ftruncate(fd, 0) < 0))
-                return;
-        io_write(fd, text, len);
+        append(store, text);
 }
 
 unsigned store_stamp_check(struct store *store, const struct digest *diff_id,
                            const struct digest *blob)
 {
-        struct error ignored = ERROR_INIT;
         struct buf text = BUF_INIT;
         unsigned unknown = 0;
 
-        if (io_read_file(store->layers_fd, STAMPS_NAME, STAMPS_BYTES_MAX, &text, &ignored) < 0)
-                buf_clear(&text);
+        read_all(store, &text);
         for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
                 const struct digest *digest = kinds[i] == STORE_BLOB ? blob : diff_id;
                 char line[LINE_BYTES_MAX] = "";
@@ -85,4 +97,42 @@ unsigned store_stamp_check(struct store *store, const struct digest *diff_id,
         }
         buf_done(&text);
         return unknown;
+}
+
+void store_pair_put(struct store *store, const struct digest *blob, const struct digest *diff_id)
+{
+        char blob_hex[DIGEST_HEX_MAX], hex[DIGEST_HEX_MAX], line[LINE_BYTES_MAX];
+        struct digest known;
+
+        if (digest_equal(blob, diff_id) ||
+            (store_pair_find(store, blob, &known) && digest_equal(&known, diff_id)))
+                return;
+        digest_format_hex(blob, blob_hex);
+        digest_format_hex(diff_id, hex);
+        snprintf(line, sizeof(line), "pair %s %s\n", blob_hex, hex);
+        append(store, line);
+}
+
+bool store_pair_find(struct store *store, const struct digest *blob, struct digest *ret_diff_id)
+{
+        char hex[DIGEST_HEX_MAX], start[LINE_BYTES_MAX];
+        struct error ignored = ERROR_INIT;
+        struct buf text = BUF_INIT;
+        const size_t digits = DIGEST_HEX_MAX - 1;
+        const char *at;
+        bool found;
+
+        digest_format_hex(blob, hex);
+        snprintf(start, sizeof(start), "pair %s ", hex);
+        read_all(store, &text);
+        at = strstr(buf_str(&text), start);
+        if (at)
+                at += strlen(start);
+        found = at && strcspn(at, "\n") == digits && at[digits] == '\n';
+        if (found) {
+                memcpy(hex, at, digits);
+                found = digest_parse_hex(hex, ret_diff_id, &ignored) == 0;
+        }
+        buf_done(&text);
+        return found;
 }

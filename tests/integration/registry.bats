@@ -418,6 +418,72 @@ events = [json.loads(line) for line in open(sys.argv[1])]
 assert {e["state"] for e in events} >= {"begins", "done"}, events' "$work/progress"
 }
 
+# altered NAME EXPRESSION: puts the image app:la under another name, with a manifest `m` and a config `c`
+# that Python has changed; the image app:lb's are `lm` and `lc`.
+altered() {
+        python3 - "$host" "$@" <<'END'
+import hashlib, json, sys, urllib.request
+host, name, change = sys.argv[1:]
+kind = "application/vnd.oci.image.manifest.v1+json"
+def ask(path, body=None, method=None, kind=kind):
+    url = path if path.startswith("http") else f"http://{host}/v2/{path}"
+    ask = urllib.request.Request(url, body, {"Accept": kind, "Content-Type": kind}, method=method)
+    return urllib.request.urlopen(ask)
+def image(tag):
+    m = json.load(ask(f"app/manifests/{tag}"))
+    return m, json.load(ask("app/blobs/" + m["config"]["digest"]))
+m, c = image("la")
+lm, lc = image("lb")
+exec(change)
+def put(data):
+    digest = "sha256:" + hashlib.sha256(data).hexdigest()
+    place = ask("app/blobs/uploads/", b"", "POST").headers["Location"]
+    ask(place + ("&" if "?" in place else "?") + "digest=" + digest, data, "PUT",
+        "application/octet-stream")
+    return {"digest": digest, "size": len(data)}
+if isinstance(c, dict):
+    m["config"].update(put(json.dumps(c).encode()))
+ask(f"app/manifests/{name}", json.dumps(m).encode(), "PUT")
+END
+}
+
+# two_images: app:la and app:lb, of a layer each.
+two_images() {
+        local tag
+        for tag in la lb; do
+                context_of "$tag" 'FROM scratch' 'COPY f /f'
+                echo "$tag" >"$context/f"
+                varve build -q -t "$host/app:$tag" "$context"
+                varve push -q "$host/app:$tag"
+        done
+}
+
+@test "a layer that is not what its diffID says is refused, whatever the store has" {
+        two_images
+        altered swap 'c["rootfs"] = lc["rootfs"]'
+        altered dup 'm["layers"] *= 2; c["rootfs"]["diff_ids"] += lc["rootfs"]["diff_ids"]; c["history"] = []'
+        fresh_store
+        refused pull "$host/app:swap"
+        says 'diffID'
+        refused pull "$host/app:dup"
+        says 'two diffIDs'
+        varve pull -q "$host/app:la"
+        varve pull -q "$host/app:lb"
+        # Of a store of before nothing is noted; what is there is looked at.
+        refused pull "$host/app:swap"
+        says 'diffID'
+        rm "$store/layers/.stamps"
+        refused pull "$host/app:swap"
+        says 'diffID'
+        varve pull -q "$host/app:la"
+        grep -q '^pair ' "$store/layers/.stamps"
+        context_of from "FROM $host/app:swap" 'COPY --link g /g'
+        echo g >"$context/g"
+        refused build "$context"
+        says 'diffID'
+        store_is_sound
+}
+
 @test "what is no image is refused" {
         starts odd python3 -c '
 import http.server

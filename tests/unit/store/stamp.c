@@ -93,3 +93,38 @@ Test(stamp, that_are_too_many_begin_anew)
         cr_assert_leq(st.st_size, 1 << 20);
         fresh_end(&fresh);
 }
+
+Test(stamp, knows_the_diff_id_of_a_blob_until_its_line_is_cut)
+{
+        const struct digest other = { { 3 } };
+        struct digest found;
+        struct fresh fresh;
+        char path[64];
+        off_t size;
+        int fd;
+
+        fresh_begin(&fresh);
+        store_pair_put(fresh.store, &other, &blob);
+        store_pair_put(fresh.store, &layer, &layer);
+        cr_assert_not(store_pair_find(fresh.store, &blob, &found));
+        cr_assert_not(store_pair_find(fresh.store, &layer, &found));
+        store_pair_put(fresh.store, &blob, &layer);
+        cr_assert(store_pair_find(fresh.store, &blob, &found));
+        cr_assert(digest_equal(&found, &layer));
+        fd = openat(store_root_dir(fresh.store), "layers/.stamps", O_RDWR | O_CLOEXEC);
+        cr_assert_geq(fd, 0);
+        size = lseek(fd, 0, SEEK_END);
+        store_pair_put(fresh.store, &blob, &layer);
+        cr_assert_eq(lseek(fd, 0, SEEK_END), size);
+        snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+        /* What is appended to a line that was cut is none of it. */
+        while (size-- > 0) {
+                cr_assert_eq(truncate(path, size), 0);
+                cr_assert_not(store_pair_find(fresh.store, &blob, &found));
+                store_pair_put(fresh.store, &other, &other);
+                store_pair_put(fresh.store, &other, &layer);
+                cr_assert_not(store_pair_find(fresh.store, &blob, &found));
+        }
+        close(fd);
+        fresh_end(&fresh);
+}
