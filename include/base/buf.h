@@ -22,6 +22,9 @@ void buf_done(struct buf *buf);
 /* Empties the buffer and keeps its memory. */
 void buf_clear(struct buf *buf);
 
+/* Removes its first `len` bytes, of which it has as many; what follows moves to the front. */
+void buf_cut_front(struct buf *buf, size_t len);
+
 /* Makes room for `extra` more bytes. Returns 0 or -ENOMEM. */
 int buf_reserve(struct buf *buf, size_t extra);
 

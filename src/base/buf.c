@@ -12,6 +12,15 @@ void buf_done(struct buf *buf)
         *buf = BUF_INIT;
 }
 
+void buf_cut_front(struct buf *buf, size_t len)
+{
+        if (len == 0)
+                return;
+        buf->len -= len;
+        memmove(buf->data, buf->data + len, buf->len);
+        buf->data[buf->len] = '\0';
+}
+
 void buf_clear(struct buf *buf)
 {
         buf->len = 0;

@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/io.h"
+#include "client.h"
 #include "exec_request.h"
 
 #include <errno.h>
@@ -26,19 +27,6 @@
 /* What local output takes without waiting, once it is ready: pipe(7), PIPE_BUF. */
 #define LOCAL_CHUNK ((size_t)4096)
 
-struct client {
-        int fd; /* -1: free */
-        bool attached;
-        bool waits;         /* for the end of the command */
-        uint32_t child;     /* what it has begun, or 0 */
-        struct buf pending; /* messages that it has not taken yet, each behind its head */
-};
-
-struct pending_head {
-        enum channel_type type;
-        uint32_t len;
-};
-
 struct hub {
         struct hub_options options;
         pthread_t thread;
@@ -58,13 +46,6 @@ struct hub {
 
 /* ---- clients ---- */
 
-static void drop(struct client *client)
-{
-        close(client->fd);
-        buf_done(&client->pending);
-        *client = (struct client){ .fd = -1 };
-}
-
 static void add_client(struct hub *hub, int fd, bool attached)
 {
         for (size_t i = 0; i < CLIENTS_MAX; i++) {
@@ -77,14 +58,6 @@ static void add_client(struct hub *hub, int fd, bool attached)
         close(fd);
 }
 
-static void answer(struct client *client, int r, const struct error *err)
-{
-        if (r < 0)
-                channel_send(client->fd, CHANNEL_FAILED, err, sizeof(*err), NULL, 0);
-        else
-                channel_send(client->fd, CHANNEL_DONE, NULL, 0, NULL, 0);
-}
-
 /* ---- output ---- */
 
 static bool is_blocked(const struct hub *hub)
@@ -93,56 +66,6 @@ static bool is_blocked(const struct hub *hub)
                 if (hub->clients[i].fd >= 0 && hub->clients[i].pending.len > 0)
                         return true;
         return false;
-}
-
-/* The last message is the one after which there is nothing to say. */
-static int send_message(struct client *client, enum channel_type type, const void *data, size_t len)
-{
-        int r = channel_send(client->fd, type, data, len, NULL, 0);
-
-        if (r != -EAGAIN && (r < 0 || type == CHANNEL_END))
-                drop(client);
-        return r;
-}
-
-static void give(struct client *client, enum channel_type type, const void *data, size_t len)
-{
-        const struct pending_head head = { .type = type, .len = (uint32_t)len };
-
-        if (client->pending.len == 0 && send_message(client, type, data, len) != -EAGAIN)
-                return;
-        if (buf_append(&client->pending, &head, sizeof(head)) < 0 ||
-            buf_append(&client->pending, data, len) < 0)
-                drop(client);
-}
-
-static void cut_front(struct buf *buf, size_t len)
-{
-        memmove(buf->data, buf->data + len, buf->len - len);
-        buf->len -= len;
-}
-
-static void flush(struct client *client)
-{
-        struct pending_head head;
-
-        while (client->pending.len > 0) {
-                memcpy(&head, client->pending.data, sizeof(head));
-                if (send_message(client, head.type, client->pending.data + sizeof(head), head.len) <
-                            0 ||
-                    client->fd < 0)
-                        return;
-                cut_front(&client->pending, sizeof(head) + head.len);
-        }
-}
-
-static void tell_end(struct client *client, int status, const struct error *err)
-{
-        struct channel_end end = { .status = status };
-
-        if (err)
-                end.err = *err;
-        give(client, CHANNEL_END, &end, sizeof(end));
 }
 
 /* Returns false where nobody reads it any more. What a full disk does not take is lost, and in the
@@ -175,7 +98,7 @@ static void flush_locally(struct hub *hub, size_t stream)
         if (hub->options.local_fds[stream] < 0)
                 buf_clear(pending);
         else
-                cut_front(pending, len);
+                buf_cut_front(pending, len);
 }
 
 /* Takes a piece of what was printed. Returns false at its end, or where the caller of a command in
@@ -196,7 +119,7 @@ static bool take_output(struct hub *hub, size_t stream)
                 log_write(hub->options.log, (enum log_stream)stream, hub->buffer, (size_t)n);
         for (size_t i = 0; i < CLIENTS_MAX; i++)
                 if (hub->clients[i].fd >= 0 && hub->clients[i].attached)
-                        give(&hub->clients[i], type, hub->buffer, (size_t)n);
+                        client_give(&hub->clients[i], type, hub->buffer, (size_t)n);
         return give_locally(hub, stream, hub->buffer, (size_t)n);
 }
 
@@ -215,7 +138,7 @@ static void feed(struct hub *hub)
                 if (n < 0 && errno != EAGAIN && errno != EINTR)
                         buf_clear(&hub->input);
                 if (n > 0)
-                        cut_front(&hub->input, (size_t)n);
+                        buf_cut_front(&hub->input, (size_t)n);
         }
         if (hub->input.len == 0 && hub->input_ends &&
             hub->options.input_fd != hub->options.output_fds[0]) {
@@ -284,17 +207,17 @@ static void obey(struct hub *hub, struct client *client, struct channel_message 
                 client->waits = true;
                 break;
         case CHANNEL_SIGNAL:
-                answer(client, signal_command(hub, message->data, &err), &err);
+                client_answer(client, signal_command(hub, message->data, &err), &err);
                 break;
         case CHANNEL_CHECKPOINT:
-                answer(client,
-                       hub->live ? hub->options.checkpoint(hub->options.context, &err)
-                                 : error_set(&err, -ESRCH, "the container does not run"),
-                       &err);
+                client_answer(client,
+                              hub->live ? hub->options.checkpoint(hub->options.context, &err)
+                                        : error_set(&err, -ESRCH, "the container does not run"),
+                              &err);
                 break;
         case CHANNEL_EXEC:
                 if (begin_child(hub, client, message, &err) < 0)
-                        tell_end(client, 126, &err);
+                        client_tell_end(client, 126, &err);
                 break;
         case CHANNEL_STDIN:
                 if (client->attached && buf_append(&hub->input, message->data, message->len) == 0)
@@ -326,7 +249,7 @@ static void hear(struct hub *hub, struct client *client)
                 obey(hub, client, &message);
                 channel_close_fds(&message);
         } else if (r != -EAGAIN) {
-                drop(client);
+                client_drop(client);
         }
 }
 
@@ -414,7 +337,7 @@ static void look_at_clients(struct hub *hub, const struct pollfd *fds)
                 if (client->fd < 0 || client->fd != fds[POLL_CLIENTS + i].fd)
                         continue;
                 if (fds[POLL_CLIENTS + i].revents & POLLOUT)
-                        flush(client);
+                        client_flush(client);
                 if (client->fd >= 0 && fds[POLL_CLIENTS + i].revents & (POLLIN | POLLHUP | POLLERR))
                         hear(hub, client);
         }
@@ -493,7 +416,7 @@ static void hub_free(struct hub *hub)
 
         for (size_t i = 0; i < CLIENTS_MAX; i++)
                 if (hub->clients[i].fd >= 0)
-                        drop(&hub->clients[i]);
+                        client_drop(&hub->clients[i]);
         if (options->input_fd == options->output_fds[0])
                 options->input_fd = -1;
         cleanup_close(&options->listen_fd);
@@ -568,7 +491,7 @@ void hub_child(struct hub *hub, const struct sandbox_child_event *event)
                 if (client->fd < 0 || client->child != event->number)
                         continue;
                 if (event->state == SANDBOX_CHILD_ENDED)
-                        tell_end(client, event->status, event->err);
+                        client_tell_end(client, event->status, event->err);
                 else if (event->state == SANDBOX_CHILD_TERMINAL)
                         channel_send(client->fd, CHANNEL_STARTED, NULL, 0, &event->fd, 1);
         }
@@ -599,11 +522,11 @@ void hub_end(struct hub *hub, int status, const struct error *err)
                 struct client *client = &hub->clients[i];
 
                 if (client->fd >= 0 && (client->attached || client->waits))
-                        tell_end(client, status, error_is_set(err) ? err : NULL);
+                        client_tell_end(client, status, error_is_set(err) ? err : NULL);
                 else if (client->fd >= 0 && client->child != 0)
-                        tell_end(client, 128 + SIGKILL, NULL);
+                        client_tell_end(client, 128 + SIGKILL, NULL);
                 else if (client->fd >= 0)
-                        drop(client);
+                        client_drop(client);
         }
         pthread_mutex_unlock(&hub->lock);
         wake(hub);

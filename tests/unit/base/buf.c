@@ -27,6 +27,20 @@ Test(buf, keeps_what_is_appended_in_order_and_terminated)
         buf_done(&buf);
 }
 
+Test(buf, moves_what_follows_to_the_front_when_that_is_cut)
+{
+        struct buf buf = BUF_INIT;
+
+        buf_cut_front(&buf, 0);
+        cr_assert_eq(buf_append(&buf, "onetwo", 6), 0);
+        buf_cut_front(&buf, 3);
+        cr_assert_str_eq(buf_str(&buf), "two");
+        buf_cut_front(&buf, 3);
+        cr_assert_eq(buf.len, 0);
+        cr_assert_str_eq(buf_str(&buf), "");
+        buf_done(&buf);
+}
+
 Test(buf, refuses_a_size_that_cannot_be_and_stays_as_it_was)
 {
         struct buf buf = BUF_INIT;
