@@ -54,6 +54,7 @@ struct pull_options {
         bool without_layers;             /* they are fetched when they are needed */
         const struct platform *platform; /* NULL: this machine's, and the index is kept */
         bool keep_index;                 /* with a platform, too */
+        bool any_platform; /* an image that is in no index may be one for another platform */
         struct transfer_watcher watcher;
 };
 

@@ -83,6 +83,7 @@ int plan_add_image(struct store *store, struct plan *plan, const char *name,
                                      .without_layers = true,
                                      .platform = platform,
                                      .keep_index = true,
+                                     .any_platform = platform_rank(&plan->host, platform) == 0,
                                      .watcher = { pass_notice, (void *)(uintptr_t)plan->options } };
         struct stored_image image = STORED_IMAGE_INIT;
         int r;
@@ -92,7 +93,10 @@ int plan_add_image(struct store *store, struct plan *plan, const char *name,
                 return 0;
         r = image_pull(store, name, &pull, &image, err);
         if (r == -ENOENT)
-                return error_hint(err, "Bring it in with `varve pull`, `load` or `import`.");
+                return error_hint(err,
+                                  pull.policy == PULL_NEVER
+                                          ? "Bring it in with `varve pull`, `load` or `import`."
+                                          : "Bring it in with `varve load` or `import`.");
         if (r == 0)
                 r = check_image(plan, name, platform, &image, err);
         return r < 0 ? r : plan_add_stored(plan, name, platform, &image, ret, err);

@@ -118,6 +118,43 @@ static int choose(struct pull *pull, struct registry_manifest *at, struct error 
 
 /* ---- the image ---- */
 
+/* Artifacts have manifests of images' form. */
+static int check_types(const struct manifest *manifest, struct error *err)
+{
+        const char *type = manifest->config.media_type;
+
+        if (media_type_kind(type) != MEDIA_CONFIG)
+                return error_set(err, -EBADMSG, "it is an artifact of type %.100s, no image",
+                                 manifest->artifact_type ? manifest->artifact_type : type);
+        for (size_t i = 0; i < manifest->layers.count; i++) {
+                type = manifest->layers.items[i].media_type;
+                if (media_type_kind(type) != MEDIA_LAYER)
+                        return error_set(err, -EBADMSG,
+                                         "its layer is of type %.100s, which is none of an image's",
+                                         type);
+        }
+        return 0;
+}
+
+/* An image that is in no index says by its config what it is for. */
+static int check_platform(const struct pull *pull, const struct descriptor *root,
+                          const struct image_config *config, struct error *err)
+{
+        const struct platform *wanted = pull->options->platform;
+        _cleanup_free_ char *want = NULL, *have = NULL;
+
+        if (!wanted || pull->options->any_platform ||
+            media_type_kind(root->media_type) == MEDIA_INDEX ||
+            platform_rank(wanted, &config->platform) >= 0)
+                return 0;
+        want = platform_format(wanted);
+        have = platform_format(&config->platform);
+        return error_set(err, -EBADMSG,
+                         "the image was found but does not match the specified platform: wanted "
+                         "%s, actual: %s",
+                         want ? want : "?", have ? have : "?");
+}
+
 static int take_layers(struct pull *pull, const struct manifest *manifest,
                        const struct image_config *config, struct error *err)
 {
@@ -144,10 +181,14 @@ static int take_image(struct pull *pull, const struct registry_manifest *text, s
         int r = manifest_parse(text->bytes.data, text->bytes.len, text->media_type, &manifest, err);
 
         if (r == 0)
+                r = check_types(&manifest, err);
+        if (r == 0)
                 r = registry_read_blob(pull->registry, &pull->reference, &manifest.config,
                                        MANIFEST_BYTES_MAX, &config_text, err);
         if (r == 0)
                 r = image_config_parse(config_text.data, config_text.len, &config, err);
+        if (r == 0)
+                r = check_platform(pull, &pull->root, &config, err);
         if (r == 0)
                 r = take_layers(pull, &manifest, &config, err);
         if (r == 0)
@@ -172,10 +213,10 @@ static int take_all(struct pull *pull, struct error *err)
         r = describe(&at, &pull->root, err);
         if (r == 0)
                 r = choose(pull, &at, err);
-        if (r == 0 && pull->options->platform && !pull->options->keep_index)
-                r = describe(&at, &pull->root, err);
         if (r == 0)
                 r = take_image(pull, &at, err);
+        if (r == 0 && pull->options->platform && !pull->options->keep_index)
+                r = describe(&at, &pull->root, err);
         registry_manifest_done(&at);
         return r;
 }
@@ -247,10 +288,13 @@ static int try_store(struct pull *pull, const char *name, struct stored_image *r
                 return 0;
         if (policy == PULL_NEVER || (policy == PULL_MISSING && is_whole(pull, ret)))
                 return 1;
-        if (policy != PULL_MISSING && is_current(pull, name, ret) && is_whole(pull, ret))
-                return 1;
+        if (policy != PULL_MISSING && is_current(pull, name, ret) && is_whole(pull, ret)) {
+                r = check_platform(pull, &ret->root, &ret->config, err);
+                if (r == 0)
+                        return 1;
+        }
         stored_image_done(ret);
-        return 0;
+        return r;
 }
 
 static int pull_first(struct pull *pull, const struct strv *names, struct stored_image *ret,

@@ -93,7 +93,7 @@ static const struct docker_flag flags[] = {
         { " pull push login tags search ", "tls-verify", false, "true",
           "it is --insecure that allows plain http and any certificate" },
         { " rmi ", "no-prune", false, "true", "an image has no parents that are images" },
-        { " pull push ", "all-tags", false, NULL, "name each tag; `varve tags` lists them" },
+        { " pull push ", "a all-tags", false, NULL, "name each tag; `varve tags` lists them" },
         { " run create ", "a attach", true, NULL,
           "output is always attached, and input with -i; send what is not wanted to /dev/null" },
         { " run create ", "annotation", true, NULL, "it would tell nobody; --label is kept" },

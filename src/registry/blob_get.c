@@ -29,6 +29,15 @@ static int begin(void *context, const struct http_response *response, struct err
         uint64_t first, total;
 
         if (response->status == 200) {
+                const char *length = http_response_header(response, "content-length");
+
+                /* A transfer that is cut is another thing: it ends before what it says. */
+                if (length && !http_response_header(response, "content-encoding") &&
+                    wire_read_length(length, &total) == 0 && total != download->blob->size)
+                        return error_set(err, -EBADMSG,
+                                         "the manifest says that it has %" PRIu64
+                                         " bytes, and the registry's has %" PRIu64,
+                                         download->blob->size, total);
                 download->skip = download->have;
                 return 1;
         }

@@ -185,6 +185,11 @@ int wire_read_content_range(const char *text, uint64_t *ret_first, uint64_t *ret
         return 0;
 }
 
+int wire_read_length(const char *text, uint64_t *ret)
+{
+        return read_number(&text, ret) == 0 && *text == '\0' ? 0 : -EBADMSG;
+}
+
 int wire_read_retry_after(const char *text, time_t now, uint64_t *ret_seconds)
 {
         const char *at = text;

@@ -48,6 +48,9 @@ int wire_read_range(const char *text, uint64_t *ret_size);
  * Returns 0 or -EBADMSG. */
 int wire_read_content_range(const char *text, uint64_t *ret_first, uint64_t *ret_total);
 
+/* Reads the Content-Length of what is not encoded otherwise. Returns 0 or -EBADMSG. */
+int wire_read_length(const char *text, uint64_t *ret);
+
 /* Retry-After: seconds or a date (RFC 9110, 10.2.3), as seconds from `now`. Returns 0 or -EBADMSG.
  */
 int wire_read_retry_after(const char *text, time_t now, uint64_t *ret_seconds);

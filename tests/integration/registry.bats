@@ -434,13 +434,13 @@ def image(tag):
     return m, json.load(ask("app/blobs/" + m["config"]["digest"]))
 m, c = image("la")
 lm, lc = image("lb")
-exec(change)
 def put(data):
     digest = "sha256:" + hashlib.sha256(data).hexdigest()
     place = ask("app/blobs/uploads/", b"", "POST").headers["Location"]
     ask(place + ("&" if "?" in place else "?") + "digest=" + digest, data, "PUT",
         "application/octet-stream")
     return {"digest": digest, "size": len(data)}
+exec(change)
 if isinstance(c, dict):
     m["config"].update(put(json.dumps(c).encode()))
 ask(f"app/manifests/{name}", json.dumps(m).encode(), "PUT")
@@ -482,6 +482,36 @@ two_images() {
         refused build "$context"
         says 'diffID'
         store_is_sound
+}
+
+@test "what is an image by its form alone, or for another platform, is refused and not tried again" {
+        two_images
+        altered arm 'c["architecture"] = "arm64"'
+        altered chart 'm["config"]["mediaType"] = "application/vnd.cncf.helm.config.v1+json"'
+        altered empty 'm["artifactType"] = "application/x-thing"; m["config"]["mediaType"] = "application/vnd.oci.empty.v1+json"'
+        altered odd 'm["layers"][0]["mediaType"] = "application/x-odd"'
+        altered size 'put = lambda data, put=put: dict(put(data), size=len(data) + 1); c["size"] = 1'
+        fresh_store
+        refused pull "$host/app:chart"
+        says 'artifact of type application/vnd.cncf.helm.config'
+        refused pull "$host/app:empty"
+        says 'artifact of type application/x-thing'
+        refused pull "$host/app:odd"
+        says 'layer is of type application/x-odd'
+        refused pull "$host/app:size"
+        says 'the manifest says'
+        [[ $output != *'trying again'* ]] || fail 'it was tried again'
+        refused pull --platform linux/riscv64 "$host/app:arm"
+        says 'does not match the specified platform: wanted linux/riscv64, actual: linux/arm64'
+        varve pull -q "$host/app:arm"
+        refused run --platform linux/riscv64 "$host/app:arm" true
+        says 'wanted linux/riscv64'
+        [[ $output != *'varve pull'* ]] || fail 'what has just been tried is advised'
+        context_of from "FROM --platform=linux/riscv64 $host/app:la" 'COPY g /g'
+        echo g >"$context/g"
+        refused build "$context"
+        says 'wanted linux/riscv64'
+        [[ $output != *'varve pull'* ]] || fail 'what has just been tried is advised'
 }
 
 @test "what is no image is refused" {

@@ -143,3 +143,17 @@ Test(wire, shows_control_characters_of_a_server_as_question_marks)
         cr_assert_str_eq(buf_str(&said), "a?b");
         buf_done(&said);
 }
+
+Test(wire, reads_lengths_of_digits_alone)
+{
+        uint64_t length;
+
+        cr_assert_eq(wire_read_length("0", &length), 0);
+        cr_assert_eq(length, 0);
+        cr_assert_eq(wire_read_length("1234", &length), 0);
+        cr_assert_eq(length, 1234);
+        cr_assert_eq(wire_read_length("", &length), -EBADMSG);
+        cr_assert_eq(wire_read_length("-1", &length), -EBADMSG);
+        cr_assert_eq(wire_read_length("12, 12", &length), -EBADMSG);
+        cr_assert_eq(wire_read_length("99999999999999999999", &length), -EBADMSG);
+}
