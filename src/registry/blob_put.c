@@ -5,7 +5,8 @@
  * digest; else the bytes are sent before, in one piece, or in smaller ones where the registry takes
  * no large ones, as what has come of those is not lost when the connection breaks. The newest
  * Location is the one that counts. After a failure the registry is asked how much it has, and it
- * goes on from there.
+ * goes on from there. Some (docker-registry) give a session up once a request of it was cut on its
+ * way, whichever piece that was: there pieces from the start would save nothing.
  */
 #include "repository.h"
 
