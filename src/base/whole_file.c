@@ -139,18 +139,18 @@ int whole_file_plan(const char *path, struct whole_file *ret, struct error *err)
 {
         struct whole_file file = WHOLE_FILE_INIT;
         struct stat st;
-        bool is_there = stat(path, &st) == 0;
+        int found = stat(path, &st) < 0 ? -errno : 0;
         int r;
 
         file.given = find_given(path);
         if (file.given >= 0) {
                 r = plan_given(path, &file, err);
-        } else if (!is_there && errno != ENOENT) {
-                r = refuse(path, -errno, err);
-        } else if (is_there && S_ISDIR(st.st_mode)) {
+        } else if (found == 0 && S_ISDIR(st.st_mode)) {
                 r = refuse(path, -EISDIR, err);
-        } else if (!is_there || S_ISREG(st.st_mode)) {
-                r = plan_regular(path, is_there, &file, err);
+        } else if (found == 0 ? S_ISREG(st.st_mode) : found == -ENOENT) {
+                r = plan_regular(path, found == 0, &file, err);
+        } else if (found < 0) {
+                r = refuse(path, found, err);
         } else if (euidaccess(path, W_OK) < 0) {
                 r = refuse(path, -errno, err);
         } else {

@@ -102,7 +102,7 @@ static int plan(struct store *store, const struct build_options *options, struct
 {
         size_t count = options->platform_count > 0 ? options->platform_count : 1;
 
-        ret->items = calloc(count, sizeof(*ret->items));
+        ret->items = calloc(count, sizeof(struct builder *));
         if (!ret->items)
                 return error_set_oom(err);
         if (count > 1 && reads_input(options) && keep_input(store, err) < 0)
@@ -127,7 +127,7 @@ static int plan(struct store *store, const struct build_options *options, struct
 static int make(const struct build_options *options, const struct builders *builders,
                 struct product *ret, struct error *err)
 {
-        ret->items = calloc(builders->count, sizeof(*ret->items));
+        ret->items = calloc(builders->count + 1, sizeof(*ret->items));
         if (!ret->items)
                 return error_set_oom(err);
         while (ret->count < builders->count) {

@@ -53,7 +53,7 @@ static int add_name(struct buf *ret, const char *name)
         int r = buf_append_str(ret, "  /");
 
         for (; r == 0 && *name; name++)
-                r = buf_append_char(ret, (unsigned char)*name < ' ' ? '?' : *name);
+                r = buf_append_char(ret, (char)((unsigned char)*name < ' ' ? '?' : *name));
         return r < 0 ? r : buf_append_str(ret, ": ");
 }
 
