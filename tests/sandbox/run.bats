@@ -9,6 +9,12 @@ setup_file() {
         make_root
 }
 
+# What is waited for in the log is not to be there from before: the command in the background empties
+# it when it is its turn.
+setup() {
+        rm -f "$work/log"
+}
+
 teardown() {
         nothing_runs
 }
@@ -88,7 +94,7 @@ teardown() {
         inside sh -c 'trap "echo caught; exit 6" TERM; echo begun; while :; do sleep 0.05; done' \
                 >"$work/log" &
         runner=$!
-        until grep -q begun "$work/log"; do sleep 0.05; done
+        until grep -qs begun "$work/log"; do sleep 0.05; done
         pkill -TERM -u "$user" -x varve-sandbox
         ends 6 "$runner"
         grep caught "$work/log"
@@ -102,7 +108,7 @@ teardown() {
 @test "nothing outlives a caller that is killed" {
         inside sh -c 'trap "" TERM INT HUP; setsid sleep 1000 & echo begun; sleep 1000' >"$work/log" &
         runner=$!
-        until grep -q begun "$work/log"; do sleep 0.05; done
+        until grep -qs begun "$work/log"; do sleep 0.05; done
         pkill -KILL -u "$user" -x sandbox-driver
         nothing_runs
         run ! grep "$work" /proc/self/mountinfo
@@ -112,7 +118,7 @@ teardown() {
 @test "nothing outlives a caller that is killed, even if a copy of it holds its sockets" {
         inside --hold sh -c 'echo begun; sleep 1000' >"$work/log" &
         runner=$!
-        until grep -q begun "$work/log"; do sleep 0.05; done
+        until grep -qs begun "$work/log"; do sleep 0.05; done
         kill -KILL "$(pgrep -o -u "$user" -x sandbox-driver)"
         for _ in 1 2 3 4 5 6 7 8 9 10; do
                 pgrep -r D,R,S,T -u "$user" -x varve-sandbox >/dev/null || break
@@ -140,7 +146,7 @@ teardown() {
 @test "a sandbox killed from outside is told of" {
         inside sh -c 'echo begun; sleep 1000' >"$work/log" 2>&1 &
         runner=$!
-        until grep -q begun "$work/log"; do sleep 0.05; done
+        until grep -qs begun "$work/log"; do sleep 0.05; done
         pkill -KILL -u "$user" -x varve-sandbox
         ends 125 "$runner"
         grep 'the sandbox was killed' "$work/log"

@@ -67,7 +67,7 @@ ends() {
 }
 
 # No process of the user is left, within a second, as the machine may be busy; the dead that nobody
-# has waited for do not count.
+# has waited for do not count. What is left does not stay for the next test.
 nothing_runs() {
         local _
         for _ in {1..100}; do
@@ -75,5 +75,6 @@ nothing_runs() {
                 sleep 0.01
         done
         pgrep -a -r D,R,S,T -u "$user" >&2
+        pkill -KILL -u "$user"
         fail 'processes are left'
 }
